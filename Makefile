@@ -1,0 +1,66 @@
+# A thin facade: every target calls meson, ninja or a script. `make help` lists them.
+#
+#   DEVELOPER=1   stop at any warning        JOBS=2   how many at once
+
+DEVELOPER ?=
+JOBS ?= $(shell nproc)
+NINJA = ninja -j$(JOBS) -C
+TEST = meson test --print-errorlogs --num-processes $(JOBS) -C
+OPTIONS = $(if $(DEVELOPER),-Ddeveloper=true)
+
+.NOTPARALLEL:
+.PHONY: all help setup build check demo bench fmt lint tidy cppcheck asan tsan fuzz golden install clean
+
+all: build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
+		while read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+setup: ## install the packages that are missing (root or sudo)
+	@scripts/setup
+
+build: setup ## build build/tokmark (the default)
+	@scripts/configure build $(OPTIONS)
+	@$(NINJA) build
+
+check: build ## all tests but fuzzing and benchmarks
+	@$(TEST) build
+
+demo: build ## simulated server, real run, result
+	@scripts/demo
+
+bench: build ## micro-benchmarks
+	@meson test -C build --benchmark --verbose --num-processes 1
+
+fmt: ## format every source file
+	@scripts/check-format --fix
+
+lint: ## the cheap checks: format, spelling, layers, banned words, headers, sizes
+	@scripts/lint
+
+tidy: ## clang-tidy
+	@scripts/check-tidy
+
+cppcheck: ## cppcheck
+	@scripts/check-cppcheck
+
+asan: setup ## all tests under address, undefined-behaviour and leak sanitizers
+	@scripts/configure build-asan -Db_sanitize=address,undefined $(OPTIONS)
+	@$(NINJA) build-asan
+	@$(TEST) build-asan
+
+tsan: setup ## the threaded tests under the thread sanitizer
+	@scripts/ci-tsan
+
+fuzz: ## fuzz every target from its corpus (FUZZ_SECONDS=30 each; clang)
+	@scripts/fuzz
+
+golden: build ## let the tests write their expected outputs anew; look at git diff afterwards
+	@TK_GOLDEN_UPDATE=1 $(TEST) build
+
+install: build ## install under /usr/local; DESTDIR counts
+	@meson install -C build
+
+clean: ## remove the build folders
+	@rm -rf build build-clang build-asan build-tsan build-fuzz
