@@ -46,7 +46,7 @@ cppcheck: ## cppcheck
 	@scripts/check-cppcheck
 
 asan: setup ## all tests under address, undefined-behaviour and leak sanitizers
-	@scripts/configure build-asan -Db_sanitize=address,undefined $(OPTIONS)
+	@scripts/configure build-asan -Db_sanitize=address,undefined
 	@$(NINJA) build-asan
 	@$(TEST) build-asan
 

@@ -2,7 +2,7 @@
  *
  * Takes the place of libFuzzer's main() in every build without the option `fuzz`. Arguments are files and
  * folders; each file is one input and one TAP line. The line comes after the call, so a crash leaves the
- * plan missing and the diagnostic before it names the file. The empty input is always tried too.
+ * plan missing, and the last name on stderr is the file. The empty input is always tried too.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -53,12 +53,11 @@ static void replay_file(const char *path, const char *name)
     uint8_t *bytes = read_whole(path, &n);
 
     if (!bytes) {
-        printf("# %s: %s\n", path, strerror(errno));
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
         result(false, name);
         return;
     }
-    printf("# %s, %zu bytes\n", name, n);
-    fflush(stdout);
+    fprintf(stderr, "%s, %zu bytes\n", name, n);
     LLVMFuzzerTestOneInput(bytes, n);
     free(bytes);
     result(true, name);
@@ -75,7 +74,7 @@ static void replay_folder(const char *folder)
     int n = scandir(folder, &entries, is_visible, alphasort);
 
     if (n <= 0) {
-        printf("# %s: %s\n", folder, n < 0 ? strerror(errno) : "an empty corpus");
+        fprintf(stderr, "%s: %s\n", folder, n < 0 ? strerror(errno) : "an empty corpus");
         result(false, "corpus");
         if (n == 0)
             free(entries);
@@ -92,7 +91,7 @@ static void replay_folder(const char *folder)
 
 int main(int argc, char **argv)
 {
-    uint8_t *nothing = malloc(1);
+    uint8_t *nothing = calloc(1, 1);
 
     if (!nothing)
         return 1;

@@ -8,7 +8,7 @@
  *   }
  *
  * Every check takes a printf-format name, goes on after a failure and is true when it held. A failure
- * prints both values and the line. Included by one file per program; from the main thread only.
+ * says on stderr where, and both values. Included by one file per program; from the main thread only.
  */
 #ifndef TK_TESTS_TAP_H
 #define TK_TESTS_TAP_H
@@ -40,7 +40,7 @@ static T_FORMAT(4, 0) bool t_result(bool ok, const char *file, int line, const c
     printf("%s %d - %s\n", ok ? "ok" : "not ok", ++t_checks, name);
     if (!ok) {
         t_failures++;
-        printf("# %s:%d\n", file, line);
+        fprintf(stderr, "%s:%d: failed: %s\n", file, line, name);
     }
     fflush(stdout); /* a crash must not take the lines before it along */
     return ok;
@@ -65,7 +65,7 @@ static T_FORMAT(5, 6) bool t_eq_i(int64_t got, int64_t want, const char *file, i
 {
     T_RESULT_(got == want, file, line, fmt);
     if (got != want)
-        printf("#   got %" PRId64 ", want %" PRId64 "\n", got, want);
+        fprintf(stderr, "    got %" PRId64 ", want %" PRId64 "\n", got, want);
     return got == want;
 }
 
@@ -74,27 +74,27 @@ static T_FORMAT(5, 6) bool t_eq_u(uint64_t got, uint64_t want, const char *file,
 {
     T_RESULT_(got == want, file, line, fmt);
     if (got != want)
-        printf("#   got %" PRIu64 ", want %" PRIu64 "\n", got, want);
+        fprintf(stderr, "    got %" PRIu64 ", want %" PRIu64 "\n", got, want);
     return got == want;
 }
 
 /* Bytes for a person, one line. */
 static T_UNUSED void t_bytes(const char *label, const char *p, size_t n)
 {
-    printf("#   %s ", label);
+    fprintf(stderr, "    %s ", label);
     if (!p) {
-        printf("NULL\n");
+        fprintf(stderr, "NULL\n");
         return;
     }
-    putchar('"');
+    fputc('"', stderr);
     for (size_t i = 0; i < n && i < 2000; i++) {
         unsigned char c = (unsigned char)p[i];
         if (c < ' ' || c > '~' || c == '"' || c == '\\')
-            printf("\\x%02x", c);
+            fprintf(stderr, "\\x%02x", c);
         else
-            putchar(c);
+            fputc(c, stderr);
     }
-    printf("\" (%zu bytes)\n", n);
+    fprintf(stderr, "\" (%zu bytes)\n", n);
 }
 
 /* Equal bytes; no bytes at NULL equal no bytes elsewhere. */
@@ -119,7 +119,7 @@ static T_FORMAT(6, 7) bool t_near(double got, double want, double tolerance, con
 
     T_RESULT_(ok, file, line, fmt);
     if (!ok)
-        printf("#   got %.17g, want %.17g within %g\n", got, want, tolerance);
+        fprintf(stderr, "    got %.17g, want %.17g within %g\n", got, want, tolerance);
     return ok;
 }
 
