@@ -1,0 +1,228 @@
+/* plan.c - schedules of arrivals, and the plan as JSON
+ *
+ * A schedule is computed before the load and knows nothing of it: an arrival does not wait for the
+ * reply to the one before. Offsets come from the index (constant) or from a running sum in seconds
+ * (Poisson) and are rounded to nanoseconds once, so that an hour at 10,000 requests/s ends where it
+ * should.
+ *
+ * The JSON has every field that decides what is loaded, in a fixed order; instants computed from the
+ * seed are left out, since the same seed gives them again.
+ */
+#include "run/plan.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/jsonw.h"
+#include "base/rand.h"
+
+static const char *const arrival_words[] = {
+    [TK_ARRIVAL_CLOSED] = "closed",
+    [TK_ARRIVAL_CONSTANT] = "constant",
+    [TK_ARRIVAL_POISSON] = "poisson",
+    [TK_ARRIVAL_GIVEN] = "given",
+};
+
+const char *tk_arrival_word(enum tk_arrival a)
+{
+    return (size_t)a < TK_ARRAY_LEN(arrival_words) ? arrival_words[a] : "unknown";
+}
+
+/* --- schedules --- */
+
+/* What comes out of an arrival process, one offset after the other. */
+struct arrivals {
+    enum tk_arrival kind;
+    double rate;
+    double sum_s; /* Poisson: of the gaps so far */
+    uint64_t i;   /* arrivals given so far */
+    struct tk_mt mt;
+};
+
+static int arrivals_init(struct arrivals *a, enum tk_arrival kind, double rate, uint64_t seed)
+{
+    if (kind != TK_ARRIVAL_CONSTANT && kind != TK_ARRIVAL_POISSON)
+        return TK_E_RANGE;
+    if (!(rate > 0))
+        return TK_E_RANGE;
+    a->kind = kind;
+    a->rate = rate;
+    a->sum_s = 0;
+    a->i = 0;
+    if (kind == TK_ARRIVAL_POISSON)
+        tk_mt_seed_numpy(&a->mt, seed);
+    return 0;
+}
+
+static int arrivals_next(struct arrivals *a, tk_ns *ret)
+{
+    double at_s = 0;
+
+    if (isinf(a->rate)) {
+        *ret = 0;
+        return 0;
+    }
+    if (a->kind == TK_ARRIVAL_POISSON)
+        at_s = a->sum_s += tk_mt_exponential(&a->mt) / a->rate;
+    else
+        at_s = (double)a->i / a->rate;
+    a->i++;
+    if (at_s > 9e9) /* 292 years in nanoseconds is where 64 bits end */
+        return TK_E_RANGE;
+    *ret = (tk_ns)llround(at_s * 1e9);
+    return 0;
+}
+
+int tk_plan_schedule(enum tk_arrival arrival, double rate, uint64_t seed, tk_ns *due, uint64_t n)
+{
+    struct arrivals a;
+    int rc = arrivals_init(&a, arrival, rate, seed);
+
+    for (uint64_t i = 0; rc == 0 && i < n; i++)
+        rc = arrivals_next(&a, &due[i]);
+    return rc;
+}
+
+uint64_t tk_plan_schedule_count(enum tk_arrival arrival, double rate, uint64_t seed, tk_ns duration,
+                                uint64_t max)
+{
+    struct arrivals a;
+    uint64_t n = 0;
+    tk_ns at = 0;
+
+    if (arrivals_init(&a, arrival, rate, seed) != 0)
+        return 0;
+    while (n < max && arrivals_next(&a, &at) == 0 && at < duration)
+        n++;
+    return n;
+}
+
+/* --- the plan as JSON --- */
+
+static void put_seconds(struct tk_jsonw *w, const char *key, tk_ns dur)
+{
+    tk_jsonw_key(w, key);
+    if (dur == 0)
+        tk_jsonw_null(w);
+    else
+        tk_jsonw_double(w, (double)dur / 1e9);
+}
+
+static void put_text(struct tk_jsonw *w, const char *key, const char *z)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_z(w, z);
+}
+
+static void put_bool(struct tk_jsonw *w, const char *key, bool b)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_bool(w, b);
+}
+
+static void put_count(struct tk_jsonw *w, const char *key, uint64_t n)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_i64(w, (int64_t)n);
+}
+
+static void put_rate(struct tk_jsonw *w, const struct tk_plan_phase *p)
+{
+    tk_jsonw_key(w, "rate");
+    if (p->arrival == TK_ARRIVAL_CLOSED)
+        tk_jsonw_null(w);
+    else if (isinf(p->rate))
+        tk_jsonw_z(w, "inf");
+    else
+        tk_jsonw_double(w, p->rate);
+}
+
+static void put_phase(struct tk_jsonw *w, const char *name, const struct tk_plan_phase *p)
+{
+    tk_jsonw_key(w, name);
+    if (p->n_requests == 0 && p->duration == 0) {
+        tk_jsonw_null(w);
+        return;
+    }
+    tk_jsonw_obj(w);
+    put_count(w, "requests", p->n_requests);
+    put_seconds(w, "duration_s", p->duration);
+    put_seconds(w, "grace_s", p->grace);
+    put_count(w, "concurrency", p->concurrency);
+    put_text(w, "arrival", tk_arrival_word(p->arrival));
+    put_rate(w, p);
+    put_count(w, "scheduled", p->n_due);
+    put_bool(w, "first_item_only", p->is_first_item_only);
+    tk_jsonw_obj_end(w);
+}
+
+static void put_headers(struct tk_jsonw *w, const struct tk_plan *p)
+{
+    tk_jsonw_key(w, "headers");
+    tk_jsonw_arr(w);
+    for (size_t i = 0; i < p->n_headers; i++) {
+        const struct tk_plan_header *h = &p->headers[i];
+        tk_jsonw_obj(w);
+        put_text(w, "name", h->name);
+        put_text(w, "value", h->is_secret ? "***" : h->value);
+        tk_jsonw_obj_end(w);
+    }
+    tk_jsonw_arr_end(w);
+}
+
+static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
+{
+    put_text(w, "tool", p->tool);
+    put_text(w, "url", p->url);
+    put_text(w, "host", p->host);
+    put_count(w, "port", p->port);
+    put_bool(w, "tls", p->is_tls);
+    put_text(w, "target", p->target);
+    put_text(w, "authority", p->authority);
+    put_text(w, "ca_file", p->ca_file);
+    put_bool(w, "insecure", p->is_insecure);
+    put_text(w, "api", p->api);
+    put_text(w, "model", p->model);
+    put_bool(w, "streamed", p->is_streamed);
+    put_headers(w, p);
+    put_text(w, "request_id_prefix", p->request_id_prefix);
+}
+
+static void put_load(struct tk_jsonw *w, const struct tk_plan *p)
+{
+    put_text(w, "data", p->data);
+    put_count(w, "items", p->n_items);
+    put_count(w, "seed", p->seed);
+    tk_jsonw_key(w, "phases");
+    tk_jsonw_obj(w);
+    put_phase(w, "check", &p->phase[0]);
+    put_phase(w, "warmup", &p->phase[1]);
+    put_phase(w, "measure", &p->phase[2]);
+    tk_jsonw_obj_end(w);
+    tk_jsonw_key(w, "timeouts_s");
+    tk_jsonw_obj(w);
+    put_seconds(w, "connect", p->timeouts.connect);
+    put_seconds(w, "first", p->timeouts.first);
+    put_seconds(w, "idle", p->timeouts.idle);
+    put_seconds(w, "total", p->timeouts.total);
+    tk_jsonw_obj_end(w);
+}
+
+int tk_plan_to_json(const struct tk_plan *p, struct tk_buf *out)
+{
+    struct tk_jsonw w;
+
+    tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
+    tk_jsonw_obj(&w);
+    put_target(&w, p);
+    put_load(&w, p);
+    put_count(&w, "workers", p->n_workers);
+    put_text(&w, "record", p->level == TK_RECORD_ALL ? "all" : "requests");
+    put_bool(&w, "keeps_text", p->keeps_text);
+    put_count(&w, "max_trace_bytes", p->max_trace_bytes);
+    put_count(&w, "max_record_bytes", p->max_record_bytes);
+    put_bool(&w, "opens_ahead", p->opens_ahead);
+    tk_jsonw_obj_end(&w);
+    return out->failed;
+}

@@ -1,0 +1,112 @@
+/* test_plan.c - schedules and the plan's JSON */
+#include "run/plan.h"
+
+#include "tap.h"
+
+static void test_constant(void)
+{
+    tk_ns due[4];
+
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, 8, 0, due, 4), 0, "constant");
+    T_EQ_I(due[0], 0, "the first at 0");
+    T_EQ_I(due[3], 375000000, "the fourth at 3/8 s");
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, 3, 0, due, 4), 0, "a third of a second");
+    T_EQ_I(due[1], 333333333, "rounded");
+    T_EQ_I(due[2], 666666667, "not summed up from rounded gaps");
+    T_EQ_I(due[3], 1000000000, "exact again");
+}
+
+/* NumPy's np.random.seed(0); np.cumsum(np.random.exponential(0.1, 6)) */
+static void test_poisson(void)
+{
+    static const tk_ns want[] = { 79587451, 205180527, 297502842, 376222957, 431327806, 535143736 };
+    tk_ns due[6];
+
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_POISSON, 10, 0, due, 6), 0, "poisson");
+    for (size_t i = 0; i < 6; i++)
+        T_EQ_I(due[i], want[i], "poisson %zu", i);
+}
+
+static void test_edges(void)
+{
+    tk_ns due[2] = { 7, 7 };
+
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_POISSON, INFINITY, 0, due, 2), 0, "infinite rate");
+    T_EQ_I(due[0] | due[1], 0, "all at 0");
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, 0, 0, due, 2), TK_E_RANGE, "rate 0");
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, NAN, 0, due, 2), TK_E_RANGE, "not a number");
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, 1e-10, 0, due, 2), TK_E_RANGE, "too far away");
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CLOSED, 1, 0, due, 2), TK_E_RANGE, "closed has none");
+}
+
+static void test_count(void)
+{
+    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, 10, 0, TK_NS_PER_S, 1000), 10,
+           "constant: 0 … 0.9 s");
+    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, 10, 0, TK_NS_PER_S + 1, 1000), 11,
+           "constant: just past a second");
+    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_POISSON, 10, 0, 400000000, 1000), 4, "poisson");
+    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_POISSON, 10, 0, 400000000, 3), 3, "at most max");
+    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, INFINITY, 0, 1, 9), 9, "infinite: max");
+    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, -1, 0, 1, 9), 0, "bad rate");
+}
+
+static void test_json(void)
+{
+    static const struct tk_plan_header headers[] = {
+        { "Authorization", "Bearer sesame", true },
+        { "X-Run", "7", false },
+    };
+    struct tk_plan p = {
+        .tool = "tokmark run",
+        .url = "http://h:1",
+        .host = "h",
+        .port = 1,
+        .target = "/v1/chat/completions",
+        .authority = "h:1",
+        .api = "chat",
+        .model = "m",
+        .is_streamed = true,
+        .headers = headers,
+        .n_headers = 2,
+        .data = "words",
+        .n_items = 3,
+        .seed = 5,
+    };
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+
+    p.phase[2] = (struct tk_plan_phase){
+        .n_requests = 9, .arrival = TK_ARRIVAL_POISSON, .rate = INFINITY, .concurrency = 2
+    };
+    T_EQ_I(tk_plan_to_json(&p, &out), 0, "json");
+    T_EQ_S(
+        out.p,
+        "{\"tool\":\"tokmark run\",\"url\":\"http://h:1\",\"host\":\"h\",\"port\":1,\"tls\":false,"
+        "\"target\":\"/v1/chat/completions\",\"authority\":\"h:1\",\"ca_file\":null,"
+        "\"insecure\":false,\"api\":\"chat\",\"model\":\"m\",\"streamed\":true,\"headers\":["
+        "{\"name\":\"Authorization\",\"value\":\"***\"},{\"name\":\"X-Run\",\"value\":\"7\"}],"
+        "\"request_id_prefix\":null,\"data\":\"words\",\"items\":3,\"seed\":5,\"phases\":{"
+        "\"check\":null,\"warmup\":null,\"measure\":{\"requests\":9,\"duration_s\":null,"
+        "\"grace_s\":null,\"concurrency\":2,\"arrival\":\"poisson\",\"rate\":\"inf\","
+        "\"scheduled\":0,\"first_item_only\":false}},\"timeouts_s\":{\"connect\":null,"
+        "\"first\":null,\"idle\":null,\"total\":null},\"workers\":0,\"record\":\"requests\","
+        "\"keeps_text\":false,\"max_trace_bytes\":0,\"max_record_bytes\":0,"
+        "\"opens_ahead\":false}",
+        "every field, secrets masked");
+    tk_buf_release(&out);
+    tk_buf_init(&out, 40);
+    T_EQ_I(tk_plan_to_json(&p, &out), TK_E_LIMIT, "no room");
+    tk_buf_release(&out);
+}
+
+int main(void)
+{
+    T_EQ_S(tk_arrival_word(TK_ARRIVAL_GIVEN), "given", "word");
+    T_EQ_S(tk_arrival_word((enum tk_arrival)99), "unknown", "no such word");
+    test_constant();
+    test_poisson();
+    test_edges();
+    test_count();
+    test_json();
+    return T_DONE();
+}
