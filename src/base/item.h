@@ -1,0 +1,19 @@
+/* item.h - one prompt of a workload, with what is known of it
+ *
+ * Made by the data sets, encoded by the wire formats, which know nothing of each other.
+ */
+#ifndef TK_BASE_ITEM_H
+#define TK_BASE_ITEM_H
+
+#include "base/def.h"
+
+/* One prompt with what is known of it; slices belong to the data set. */
+struct tk_item {
+    struct tk_str prompt;   /* text; empty when `messages` is given */
+    struct tk_str messages; /* a JSON array of chat messages, or empty */
+    int64_t prompt_tokens;  /* -1: not known */
+    int64_t output_tokens;  /* how many to ask for; -1: leave it to the server */
+    uint32_t row;           /* row of the data set that it came from, from 0 */
+};
+
+#endif
