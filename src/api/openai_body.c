@@ -1,0 +1,221 @@
+/* openai_body.c - request bodies in OpenAI's formats, with the user's own members in them
+ *
+ * The user's object is cut into members once per body; each known member asks on its turn whether
+ * the user has one of that name, which then stands in its place:
+ *
+ *   body   model  messages  stream  stream_options
+ *   extra                   stream: false   top_k: 5
+ *   sent   model  messages  stream: false   stream_options  top_k: 5
+ *
+ * That is what a shallow merge of Python dictionaries gives, so a body that was written down from
+ * another tool can be compared byte for byte. A name that stands twice in the user's object keeps
+ * its first place and its last value, as there.
+ *
+ * The bound on the answer is sent under one name only. `max_completion_tokens` in chat is what vLLM's
+ * client sends and what OpenAI, vLLM, SGLang, TensorRT-LLM, MAX 26 and llama.cpp since February 2026
+ * (its issue 13700) read. Sending `max_tokens` beside it would serve older llama.cpp and MAX, but
+ * OpenAI and others answer 400 when both are there ("Setting 'max_tokens' and
+ * 'max_completion_tokens' at the same time is not supported"): hence the option limit_key.
+ *
+ * Known cost: one parser is made per body when `extra` is given, some microseconds. Bodies are made
+ * before the load starts; keep the cut members in tk_api_opts if that ever shows.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/openai.h"
+#include "base/str.h"
+
+static bool is_scalar_whole(struct tk_json_val *v, enum tk_json_type type)
+{
+    struct tk_str s;
+    double d;
+    if (type == TK_JSON_STRING)
+        return tk_json_get_str(v, &s) == 0;
+    if (type == TK_JSON_NUMBER)
+        return tk_json_get_double(v, &d) == 0;
+    return type != TK_JSON_INVALID;
+}
+
+/* Whether the value is whole JSON down to its leaves; depth is bounded by TK_JSON_MAX_DEPTH. */
+static bool is_whole(struct tk_json_val *v)
+{
+    enum tk_json_type type = tk_json_type(v);
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    struct tk_str key;
+    int rc;
+    if (type == TK_JSON_OBJECT) {
+        if (tk_json_obj(v, &it) != 0)
+            return false;
+        while ((rc = tk_json_obj_next(&it, &key, &item)) > 0) {
+            if (!is_whole(&item))
+                return false;
+        }
+        return rc == 0;
+    }
+    if (type == TK_JSON_ARRAY) {
+        if (tk_json_arr(v, &it) != 0)
+            return false;
+        while ((rc = tk_json_arr_next(&it, &item)) > 0) {
+            if (!is_whole(&item))
+                return false;
+        }
+        return rc == 0;
+    }
+    return is_scalar_whole(v, type);
+}
+
+static struct tk__extra *find_extra(struct tk__body *b, struct tk_str key)
+{
+    for (size_t i = 0; i < b->n_extra; i++) {
+        if (tk_str_eq(b->extra[i].key, key))
+            return &b->extra[i];
+    }
+    return NULL;
+}
+
+/* The members' slices, which are of the parsed copy, as slices of the user's text. */
+static struct tk_str rebase(struct tk_str s, const char *copy, const char *text)
+{
+    return (struct tk_str){ text + (s.p - copy), s.n };
+}
+
+static int cut_members(struct tk__body *b, struct tk_json *j, const char *copy, struct tk_str text)
+{
+    struct tk_json_val root, val;
+    struct tk_json_iter it;
+    struct tk_str key, raw;
+    int rc = tk_json_parse(j, copy, text.n, &root);
+    if (rc == 0)
+        rc = tk_json_obj(&root, &it);
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &val)) > 0) {
+        if (!is_whole(&val) || tk_json_get_raw(&val, &raw) != 0)
+            return TK_E_FORMAT;
+        key = rebase(key, copy, text.p);
+        struct tk__extra *e = find_extra(b, key);
+        if (!e && b->n_extra == TK__EXTRA_MAX)
+            return TK_E_LIMIT;
+        if (!e)
+            e = &b->extra[b->n_extra++];
+        *e = (struct tk__extra){ .key = key, .value = rebase(raw, copy, text.p) };
+        rc = 0;
+    }
+    return rc == 0 && !tk_json_at_end(j) ? TK_E_FORMAT : rc;
+}
+
+static int parse_extra(struct tk__body *b, struct tk_str text, struct tk_err *reterr)
+{
+    char *copy = calloc(1, text.n + TK_JSON_PADDING);
+    struct tk_json *j = copy ? tk_json_new(text.n) : NULL;
+    int rc = -ENOMEM;
+    if (j) {
+        memcpy(copy, text.p, text.n);
+        rc = cut_members(b, j, copy, text);
+    }
+    tk_json_free(j);
+    free(copy);
+    if (rc == TK_E_LIMIT)
+        return tk_err_set(reterr, rc, "the extra body has more than %d members", TK__EXTRA_MAX);
+    if (rc == -ENOMEM)
+        return tk_err_set(reterr, rc, "no memory for the extra body");
+    if (rc)
+        return tk_err_set(reterr, rc, "the extra body is not a JSON object: '%.*s'",
+                          (int)TK_MIN(text.n, 100), text.p);
+    return 0;
+}
+
+int tk__body_begin(struct tk__body *b, const struct tk_api_opts *opts, struct tk_buf *out,
+                   struct tk_err *reterr)
+{
+    b->opts = opts;
+    b->begin = out->n;
+    b->n_extra = 0;
+    struct tk_str extra = tk_str_trim(opts->extra);
+    int rc = extra.n > 0 ? parse_extra(b, extra, reterr) : 0;
+    if (rc)
+        return rc;
+    tk_jsonw_init(&b->w, out, TK_JSONW_COMPACT);
+    tk_jsonw_obj(&b->w);
+    return 0;
+}
+
+bool tk__body_key(struct tk__body *b, const char *key)
+{
+    struct tk__extra *e = find_extra(b, tk_str_of(key));
+    tk_jsonw_key(&b->w, key);
+    if (!e)
+        return true;
+    tk_jsonw_raw(&b->w, e->value);
+    e->is_written = true;
+    return false;
+}
+
+void tk__body_model(struct tk__body *b)
+{
+    if (b->opts->model && tk__body_key(b, "model"))
+        tk_jsonw_z(&b->w, b->opts->model);
+}
+
+void tk__body_temperature(struct tk__body *b)
+{
+    if (b->opts->has_temperature && tk__body_key(b, "temperature"))
+        tk_jsonw_double(&b->w, b->opts->temperature);
+}
+
+void tk__body_limit(struct tk__body *b, const char *default_key, int64_t output_tokens)
+{
+    const char *key = b->opts->limit_key ? b->opts->limit_key : default_key;
+    if (output_tokens >= 0 && tk__body_key(b, key))
+        tk_jsonw_i64(&b->w, output_tokens);
+}
+
+void tk__body_stream(struct tk__body *b)
+{
+    const struct tk_api_opts *o = b->opts;
+    if (tk__body_key(b, "stream"))
+        tk_jsonw_bool(&b->w, o->is_streamed);
+    if (o->is_streamed && tk__body_key(b, "stream_options")) {
+        tk_jsonw_obj(&b->w);
+        tk_jsonw_key(&b->w, "include_usage");
+        tk_jsonw_bool(&b->w, true);
+        if (o->wants_continuous_usage) {
+            tk_jsonw_key(&b->w, "continuous_usage_stats");
+            tk_jsonw_bool(&b->w, true);
+        }
+        tk_jsonw_obj_end(&b->w);
+    }
+    if (o->ignores_eos && tk__body_key(b, "ignore_eos"))
+        tk_jsonw_bool(&b->w, true);
+}
+
+/* A member of the user's that no known one took; the key has its escapes already. */
+static void write_extra(struct tk__body *b, struct tk__extra *e)
+{
+    struct tk_buf *out = b->w.out;
+    if (out->n > 0 && out->p[out->n - 1] != '{')
+        tk_buf_add_c(out, ',');
+    tk_buf_add_c(out, '"');
+    tk_buf_add_str(out, e->key);
+    tk_buf_add_z(out, "\":");
+    tk_buf_add_str(out, e->value);
+}
+
+int tk__body_end(struct tk__body *b, struct tk_err *reterr)
+{
+    struct tk_buf *out = b->w.out;
+    for (size_t i = 0; i < b->n_extra; i++) {
+        if (!b->extra[i].is_written)
+            write_extra(b, &b->extra[i]);
+    }
+    tk_jsonw_obj_end(&b->w);
+    int rc = out->failed;
+    if (rc) {
+        out->n = b->begin;
+        if (out->p)
+            out->p[out->n] = '\0';
+        return tk_err_set(reterr, rc, "the request body could not be made: %s", tk_err_text(rc));
+    }
+    return 0;
+}
