@@ -1,0 +1,136 @@
+#include "load/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/jsonw.h"
+#include "base/str.h"
+
+static const struct tk_plan_header *find(const struct tk_plan *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_headers; i++)
+        if (tk_str_eq_nocase(tk_str_of(p->headers[i].name), tk_str_of(name)))
+            return &p->headers[i];
+    return NULL;
+}
+
+/* What the engine sends by itself, unless the plan has a header of that name. */
+static const struct {
+    const char *name, *value;
+} standard[] = {
+    { "Content-Type", "application/json" },
+    { "Accept", "*/*" },
+    { "User-Agent", "tokmark" },
+};
+
+int tk__head_prefix(const struct tk_plan *p, struct tk_buf *out)
+{
+    tk_buf_addf(out, "POST %s HTTP/1.1\r\n", p->target);
+    if (!find(p, "Host"))
+        tk_buf_addf(out, "Host: %s\r\n", p->authority);
+    for (size_t i = 0; i < TK_ARRAY_LEN(standard); i++)
+        if (!find(p, standard[i].name))
+            tk_buf_addf(out, "%s: %s\r\n", standard[i].name, standard[i].value);
+    for (size_t i = 0; i < p->n_headers; i++)
+        tk_buf_addf(out, "%s: %s\r\n", p->headers[i].name, p->headers[i].value);
+    return out->failed;
+}
+
+static bool has_id(const struct tk_plan *p, enum tk_phase phase)
+{
+    return p->request_id_prefix && phase == TK_PHASE_MEASURE;
+}
+
+int tk__head_lines(const struct tk_plan *p, enum tk_phase phase, uint64_t index, size_t body_bytes,
+                   char *out)
+{
+    int n;
+    if (has_id(p, phase))
+        n = snprintf(out, TK_LOAD_HEAD_BYTES, "Content-Length: %zu\r\nx-request-id: %s%llu\r\n\r\n",
+                     body_bytes, p->request_id_prefix, (unsigned long long)index);
+    else
+        n = snprintf(out, TK_LOAD_HEAD_BYTES, "Content-Length: %zu\r\n\r\n", body_bytes);
+    return n > 0 && n < TK_LOAD_HEAD_BYTES ? n : TK_E_LIMIT;
+}
+
+uint32_t tk__load_item(const struct tk_load_conf *conf, enum tk_phase phase, uint64_t index)
+{
+    if (conf->plan->phase[phase].is_first_item_only)
+        index = 0;
+    if (conf->order)
+        return conf->order[index % conf->n_order];
+    return (uint32_t)(index % conf->n_bodies);
+}
+
+/* The headers as the peer would see them, secrets masked, as members of the open object. */
+static void describe_headers(const struct tk_plan *p, uint64_t index, size_t body_bytes,
+                             struct tk_jsonw *w)
+{
+    if (!find(p, "Host")) {
+        tk_jsonw_key(w, "Host");
+        tk_jsonw_z(w, p->authority);
+    }
+    for (size_t i = 0; i < TK_ARRAY_LEN(standard); i++) {
+        if (find(p, standard[i].name))
+            continue;
+        tk_jsonw_key(w, standard[i].name);
+        tk_jsonw_z(w, standard[i].value);
+    }
+    for (size_t i = 0; i < p->n_headers; i++) {
+        tk_jsonw_key(w, p->headers[i].name);
+        tk_jsonw_z(w, p->headers[i].is_secret ? "***" : p->headers[i].value);
+    }
+    char number[24];
+    (void)snprintf(number, sizeof(number), "%zu", body_bytes);
+    tk_jsonw_key(w, "Content-Length");
+    tk_jsonw_z(w, number);
+    if (has_id(p, TK_PHASE_MEASURE)) {
+        char id[TK_LOAD_HEAD_BYTES];
+        (void)snprintf(id, sizeof(id), "%s%llu", p->request_id_prefix, (unsigned long long)index);
+        tk_jsonw_key(w, "x-request-id");
+        tk_jsonw_z(w, id);
+    }
+}
+
+static void describe_count(struct tk_jsonw *w, const char *key, int64_t count)
+{
+    tk_jsonw_key(w, key);
+    if (count < 0)
+        tk_jsonw_null(w);
+    else
+        tk_jsonw_i64(w, count);
+}
+
+int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_buf *out)
+{
+    const struct tk_plan *p = conf->plan;
+    const struct tk_plan_phase *phase = &p->phase[TK_PHASE_MEASURE];
+    const struct tk_load_body *body = &conf->bodies[tk__load_item(conf, TK_PHASE_MEASURE, index)];
+    struct tk_jsonw w;
+    tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
+    tk_jsonw_obj(&w);
+    tk_jsonw_key(&w, "index");
+    tk_jsonw_i64(&w, (int64_t)index);
+    tk_jsonw_key(&w, "due_s");
+    if (phase->due_offset)
+        tk_jsonw_double(&w, (double)phase->due_offset[index] / (double)TK_NS_PER_S);
+    else if (phase->concurrency == 0)
+        tk_jsonw_double(&w, 0);
+    else
+        tk_jsonw_null(&w); /* closed loop: when a permit is free */
+    tk_jsonw_key(&w, "method");
+    tk_jsonw_z(&w, "POST");
+    tk_jsonw_key(&w, "path");
+    tk_jsonw_z(&w, p->target);
+    tk_jsonw_key(&w, "headers");
+    tk_jsonw_obj(&w);
+    describe_headers(p, index, body->json.n, &w);
+    tk_jsonw_obj_end(&w);
+    tk_jsonw_key(&w, "body");
+    tk_jsonw_raw(&w, body->json);
+    describe_count(&w, "prompt_tokens", body->asked_prompt_tokens);
+    describe_count(&w, "output_tokens", body->asked_output_tokens);
+    tk_jsonw_obj_end(&w);
+    return out->failed;
+}

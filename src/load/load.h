@@ -1,0 +1,104 @@
+/* load.h - the engine: releases requests as the plan says and writes down what became of them
+ *
+ *   due ──► released (has a permit) ──► sent ──► reads, events … ──► ended ──► sink
+ *
+ * One loop per worker thread. Workers share two numbers, the next ticket and the permits in use; a
+ * worker that frees a permit takes the next due ticket itself, one worker holds the pacing timer and
+ * hands it on. See docs/internals/pacing.md.
+ */
+#ifndef TK_LOAD_LOAD_H
+#define TK_LOAD_LOAD_H
+
+#include "api/api.h"
+#include "base/def.h"
+#include "base/err.h"
+#include "net/addr.h"
+#include "run/live.h"
+#include "run/plan.h"
+#include "run/record.h"
+#include "run/sink.h"
+
+struct tk_load;
+struct tk_loop;
+struct tk_tls;
+struct tk_xport;
+
+/* A request body, made before the load starts. */
+struct tk_load_body {
+    struct tk_str json;
+    int64_t asked_prompt_tokens; /* -1: not known */
+    int64_t asked_output_tokens; /* -1: open */
+};
+
+/* For tests in virtual time: one worker without a thread, on a loop of the test's, whose connections
+ * are transports that the test makes. */
+struct tk_load_virtual {
+    struct tk_loop *loop;
+    int (*connect)(void *owner, struct tk_xport **ret); /* 0 or a negative code */
+    void *owner;
+};
+
+struct tk_load_conf {
+    const struct tk_plan *plan;   /* not owned, const while the load lives */
+    const struct tk_addrs *addrs; /* of the plan's host, tried in order */
+    struct tk_tls *tls;           /* NULL: plain; not owned */
+    const struct tk_api_ops *api;
+    const struct tk_load_body *bodies; /* request i of a phase sends bodies[item_of(i)] */
+    uint32_t n_bodies;
+    const uint32_t
+        *order; /* n_order entries: item of request i is order[i % n_order]; NULL: i % n */
+    uint32_t n_order;
+    struct tk_sink *sink;               /* not owned */
+    const struct tk_load_virtual *virt; /* NULL: threads and sockets */
+};
+
+/* What became of a phase. planned = sent + not_sent; sent = succeeded + failed + cancelled. */
+struct tk_load_totals {
+    uint64_t
+        planned;   /* by count; without a bound by count: what was sent or due when time was up */
+    uint64_t sent; /* taken up: each has a record */
+    uint64_t not_sent; /* due or planned, never taken up */
+    uint64_t succeeded, failed, cancelled;
+    uint64_t resends;
+    tk_ns begin_at, end_at; /* start of the phase, end of its last request */
+};
+
+/* The client's own health over a phase, summed over workers. */
+struct tk_load_health {
+    uint32_t n_workers;
+    uint64_t conns_opened, conns_failed, requests_reused; /* requests on a kept connection */
+    tk_ns cpu;                                            /* CPU time of the worker threads */
+    double max_worker_cpu;    /* share of a core, the busiest worker in its busiest second */
+    tk_ns loop_lag_max;       /* a timer's call, at most so late */
+    uint64_t records_full;    /* times that a release had to wait for the writer */
+    uint64_t no_kernel_stamp; /* reads without one */
+    uint64_t clock_steps;
+};
+
+/* 0, or an error: threads, memory, files (raises the limit of open files by itself; asks for more
+ * streams than the hard limit allows: -EMFILE with both numbers). */
+int tk_load_new(const struct tk_load_conf *conf, struct tk_load **ret, struct tk_err *reterr);
+struct tk_load *tk_load_free(struct tk_load *l);
+
+/* Start a phase; it runs in the workers. `on_end` is called once on a worker's thread when the last
+ * request has ended: it must only wake the caller up (an eventfd, a mail). */
+int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *owner), void *owner,
+                  struct tk_err *reterr);
+
+/* No new requests; what is in flight may end within `grace`, then it is cancelled. A second call may
+ * shorten it: 0 ends at once. Any thread. */
+void tk_load_stop(struct tk_load *l, tk_ns grace);
+
+/* Of the latest phase, after its on_end. */
+void tk_load_totals(const struct tk_load *l, struct tk_load_totals *ret);
+
+/* Of all phases; ends the workers' threads: no phase may be started after it. */
+void tk_load_health(struct tk_load *l, struct tk_load_health *ret);
+
+/* The live counters, n of them, one per worker; valid while the load lives. */
+const struct tk_live *tk_load_live(const struct tk_load *l, unsigned *ret_n);
+
+/* One line per request, as JSON, for --dry-run: what would be sent and when, in order. */
+int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_buf *out);
+
+#endif

@@ -1,0 +1,598 @@
+/* stream.c - one request, from its release to its record
+ *
+ *   start --> connection --> send --> READ, HEAD, DATA … --> END  --> record to the sink
+ *               \--> no_conn            \--> ERROR, time-out, cancel --/
+ *
+ * A request ends exactly once, in finish(): it decides the class, hands the record to the sink,
+ * gives the permit back and lets the worker take the next ticket. The connection is dealt with
+ * before, so that the next request finds it idle.
+ *
+ * A kept connection may die under a request before a byte of the reply came: the server closed it
+ * while the request was on its way. That is the protocol's doing, not the server's failure, so the
+ * request is sent again, once, on a fresh connection; its latency still counts from the first send.
+ */
+#include "load/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+static void on_timer(struct tk_timer *t);
+
+static struct tk_record *rec(struct tk_stream *s)
+{
+    return &s->done->rec;
+}
+
+static const struct tk_plan *plan(const struct tk_stream *s)
+{
+    return s->w->load->conf.plan;
+}
+
+static struct tk_stream *take_stream(struct tk_worker *w)
+{
+    struct tk_link *l = tk_list_pop_last(&w->free_streams);
+    if (l)
+        return TK_CONTAINER_OF(l, struct tk_stream, link);
+    struct tk_stream *s = calloc(1, sizeof(*s)); /* a new peak of streams in flight */
+    if (!s)
+        return NULL;
+    s->w = w;
+    tk_sse_init(&s->sse, TK_SSE_LIMITS_DEFAULT);
+    tk_buf_init(&s->body, TK_LOAD_MAX_BODY);
+    tk_timer_init(&s->timer, on_timer, s);
+    return s;
+}
+
+void tk__stream_free_all(struct tk_worker *w)
+{
+    for (struct tk_link *l; (l = tk_list_pop(&w->free_streams));) {
+        struct tk_stream *s = TK_CONTAINER_OF(l, struct tk_stream, link);
+        tk_sse_release(&s->sse);
+        tk_buf_release(&s->body);
+        free(s);
+    }
+}
+
+/* --- the end --- */
+
+static void set_detail(struct tk_stream *s, struct tk_str words)
+{
+    struct tk_record *r = rec(s);
+    size_t n = TK_MIN(words.n, sizeof(r->detail) - 1);
+    for (size_t i = 0; i < n; i++) /* one line, whatever the peer sent */
+        r->detail[i] = (unsigned char)words.p[i] < ' ' ? ' ' : words.p[i];
+    r->detail[n] = '\0';
+}
+
+static void count_end(struct tk_worker *w, const struct tk_record *r)
+{
+    struct tk_live *live = w->live;
+    w->resends += r->resends;
+    w->last_end_at = r->end_at;
+    if (r->end == TK_END_OK)
+        w->succeeded++;
+    else if (r->end == TK_END_CANCELLED)
+        w->cancelled++;
+    else
+        w->failed++;
+    tk_live_add(&live->in_flight, -1);
+    tk_live_add(r->end == TK_END_OK          ? &live->succeeded
+                : r->end == TK_END_CANCELLED ? &live->cancelled
+                                             : &live->failed,
+                1);
+    if (r->output_tokens > 0)
+        tk_live_add(&live->output_tokens, r->output_tokens);
+}
+
+/* The record is whole: away with it. The connection must be settled before. */
+static void finish(struct tk_stream *s, enum tk_end end, int code)
+{
+    struct tk_worker *w = s->w;
+    struct tk_done *d = s->done;
+    struct tk_record *r = rec(s);
+    r->end = (uint8_t)end;
+    r->code = code;
+    r->end_at = tk_clock_now();
+    if (r->output_tokens < 0 && r->n_events && end == TK_END_OK) {
+        r->count_source = TK_COUNT_EVENTS;
+        r->output_tokens = (int64_t)s->n_token_events;
+    }
+    if (s->trace.is_truncated)
+        r->flags |= TK_REC_TRACE_TRUNCATED;
+    d->trace = s->trace.bytes;
+    count_end(w, r);
+    tk_timer_stop(&s->timer);
+    tk_list_remove(&s->link);
+    tk_list_push(&w->free_streams, &s->link);
+    s->done = NULL;
+    tk_sink_put(w->load->conf.sink, d);
+    tk__gate_give_permit(&w->load->gate);
+    tk__worker_freed(w);
+}
+
+static void drop_conn(struct tk_stream *s)
+{
+    struct tk_lconn *c = s->conn;
+    s->conn = NULL;
+    if (c)
+        tk__conn_done(c, false);
+}
+
+/* Fail, unless a failure was found earlier in the reply: the first one tells more. */
+static void fail(struct tk_stream *s, enum tk_end end, int code, const char *detail)
+{
+    if (s->failed)
+        end = (enum tk_end)s->failed;
+    else if (detail)
+        set_detail(s, tk_str_of(detail));
+    drop_conn(s);
+    finish(s, end, code);
+}
+
+void tk__stream_cancel(struct tk_stream *s)
+{
+    fail(s, TK_END_CANCELLED, TK_E_CANCELLED, NULL);
+}
+
+void tk__stream_no_conn(struct tk_stream *s, int code, const char *detail)
+{
+    enum tk_end end = code == TK_E_TLS || code == TK_E_CERT ? TK_END_TLS : TK_END_CONNECT;
+    if (code == -ENOMEM || code == -EMFILE || code == -ENFILE)
+        end = TK_END_CLIENT;
+    fail(s, end, code, detail && *detail ? detail : tk_err_text(code));
+}
+
+/* --- time-outs --- */
+
+/* The nearest deadline now, and which class it would be. */
+static tk_ns next_deadline(const struct tk_stream *s, enum tk_end *ret_end)
+{
+    const struct tk_plan_timeouts *t = &plan(s)->timeouts;
+    const struct tk_record *r = &s->done->rec;
+    tk_ns from = r->sent_first_at ? r->sent_first_at : r->released_at;
+    tk_ns at = TK_NS_NEVER;
+    *ret_end = TK_END_TIMEOUT_TOTAL;
+    if (t->total)
+        at = from + t->total;
+    bool is_sent = s->conn && s->conn->state == TK_LCONN_BUSY;
+    if (!is_sent && t->connect && s->connect_from + t->connect < at) {
+        at = s->connect_from + t->connect;
+        *ret_end = TK_END_TIMEOUT_CONNECT;
+    }
+    if (is_sent && !s->has_token && t->first && from + t->first < at) {
+        at = from + t->first;
+        *ret_end = TK_END_TIMEOUT_FIRST;
+    }
+    if (is_sent && t->idle && s->last_seen_at && s->last_seen_at + t->idle < at) {
+        at = s->last_seen_at + t->idle;
+        *ret_end = TK_END_TIMEOUT_IDLE;
+    }
+    return at;
+}
+
+/* The timer is not moved with every read: when it fires, it looks whether the deadline has moved.
+ * False when there was no memory for it. */
+static bool arm(struct tk_stream *s)
+{
+    const struct tk_plan_timeouts *t = &plan(s)->timeouts;
+    enum tk_end end;
+    tk_ns at = next_deadline(s, &end);
+    if (t->idle && !s->last_seen_at) /* the first read starts this one: look again then */
+        at = TK_MIN(at, tk_clock_now() + t->idle);
+    if (at == TK_NS_NEVER)
+        return true;
+    return tk_timer_set(s->w->loop, &s->timer, at) == 0;
+}
+
+static void on_timer(struct tk_timer *t)
+{
+    struct tk_stream *s = t->owner;
+    enum tk_end end;
+    if (next_deadline(s, &end) > tk_clock_now()) {
+        if (!arm(s))
+            fail(s, TK_END_CLIENT, -ENOMEM, "no memory for a timer");
+        return;
+    }
+    fail(s, end, TK_E_TIMEOUT, NULL);
+}
+
+/* --- the start --- */
+
+static void reset_stream(struct tk_stream *s, tk_ns now)
+{
+    tk_sse_reset(&s->sse);
+    tk_buf_reset(&s->body);
+    s->conn = NULL;
+    s->connect_from = now;
+    s->last_seen_at = 0;
+    s->failed = 0;
+    s->n_token_events = 0;
+    s->usage_before = 0;
+    s->is_sse = s->has_done = s->is_complete = false;
+    s->has_token = s->was_resent = false;
+}
+
+static void init_record(struct tk_stream *s, uint64_t index, uint32_t item, tk_ns due_at, tk_ns now)
+{
+    const struct tk_load_body *body = &s->w->load->conf.bodies[item];
+    struct tk_done *d = s->done;
+    memset(d, 0, sizeof(*d));
+    d->pool = s->w->pool;
+    d->rec = (struct tk_record){
+        .index = index,
+        .item = item,
+        .worker = (uint16_t)s->w->index,
+        .phase = (uint8_t)s->w->load->phase,
+        .due_at = due_at,
+        .released_at = now,
+        .trace_base_at = now,
+        .prompt_tokens = -1,
+        .output_tokens = -1,
+        .reasoning_tokens = -1,
+        .cached_tokens = -1,
+        .asked_prompt_tokens = body->asked_prompt_tokens,
+        .asked_output_tokens = body->asked_output_tokens,
+    };
+}
+
+struct tk_stream *tk__stream_take(struct tk_worker *w)
+{
+    struct tk_stream *s = take_stream(w);
+    struct tk_block *b = s ? tk_blocks_take(w->pool) : NULL;
+    if (!b) {
+        if (s)
+            tk_list_push(&w->free_streams, &s->link);
+        return NULL;
+    }
+    s->done = (struct tk_done *)(void *)b;
+    return s;
+}
+
+void tk__stream_put_back(struct tk_stream *s)
+{
+    tk_blocks_give(s->w->pool, (struct tk_block *)(void *)s->done);
+    s->done = NULL;
+    tk_list_push(&s->w->free_streams, &s->link);
+}
+
+void tk__stream_start(struct tk_stream *s, uint64_t index, tk_ns due_at, tk_ns now)
+{
+    struct tk_worker *w = s->w;
+    struct tk_load *l = w->load;
+    uint32_t item = tk__load_item(&l->conf, l->phase, index);
+    reset_stream(s, now);
+    init_record(s, index, item, due_at, now);
+    s->json = l->conf.bodies[item].json;
+    tk_trace_begin(&s->trace, w->pool, now,
+                   plan(s)->level == TK_RECORD_ALL ? plan(s)->max_trace_bytes : 0);
+    w->sent++;
+    tk_live_add(&w->live->sent, 1);
+    tk_live_add(&w->live->in_flight, 1);
+    tk_list_push(&w->active, &s->link);
+    int n = tk__head_lines(plan(s), l->phase, index, s->json.n, s->head);
+    s->head_bytes = n > 0 ? (unsigned)n : 0;
+    if (n < 0)
+        fail(s, TK_END_CLIENT, n, "the head of the request is too long");
+    else if (!arm(s))
+        fail(s, TK_END_CLIENT, -ENOMEM, "no memory for a timer");
+    else
+        tk__conn_assign(s, false);
+}
+
+/* --- sending --- */
+
+static void note_connection(struct tk_stream *s, const struct tk_lconn *c)
+{
+    const struct tk_http_times *t = tk_http_conn_times(c->http);
+    struct tk_record *r = rec(s);
+    r->conn_id = c->id;
+    if (c->had_reply) {
+        r->flags |= TK_REC_REUSED;
+        s->w->health.requests_reused++;
+    } else if (!c->is_ahead && !s->was_resent) {
+        r->connect_begin_at = t->connect_begin_at;
+        r->connected_at = t->connected_at;
+        r->tls_done_at = t->tls_done_at;
+    }
+}
+
+/* The kept connection had died: once more, on a fresh one. */
+static void resend(struct tk_stream *s)
+{
+    struct tk_record *r = rec(s);
+    drop_conn(s);
+    s->was_resent = true;
+    s->connect_from = tk_clock_now();
+    r->resends++;
+    r->flags &= (uint16_t)~TK_REC_REUSED;
+    if (!arm(s))
+        fail(s, TK_END_CLIENT, -ENOMEM, "no memory for a timer");
+    else
+        tk__conn_assign(s, true);
+}
+
+static void note_sent(struct tk_stream *s)
+{
+    const struct tk_http_times *t = tk_http_conn_times(s->conn->http);
+    struct tk_record *r = rec(s);
+    if (!r->sent_first_at)
+        r->sent_first_at = t->sent_first_at;
+    r->sent_last_at = t->sent_last_at;
+}
+
+void tk__stream_send(struct tk_stream *s, struct tk_lconn *c)
+{
+    struct tk_load *l = s->w->load;
+    struct iovec pieces[] = {
+        { l->head.p, l->head.n },
+        { s->head, s->head_bytes },
+        { (void *)(uintptr_t)s->json.p, s->json.n }, /* writev takes no const */
+    };
+    struct tk_record *r = rec(s);
+    note_connection(s, c);
+    r->bytes_out += pieces[0].iov_len + pieces[1].iov_len + pieces[2].iov_len;
+    int rc = tk_http_send(c->http, pieces, TK_ARRAY_LEN(pieces));
+    note_sent(s);
+    if (rc && c->had_reply && !s->was_resent)
+        resend(s);
+    else if (rc)
+        fail(s, TK_END_RESET, rc, tk_err_text(rc));
+    else if (!arm(s))
+        fail(s, TK_END_CLIENT, -ENOMEM, "no memory for a timer");
+    else if (s->w->load->phase == TK_PHASE_MEASURE &&
+             r->sent_first_at - r->released_at > TK_NS_PER_MS)
+        tk_live_add(&s->w->live->late_sends, 1);
+}
+
+/* --- what comes back --- */
+
+static void on_read(struct tk_stream *s, const struct tk_http_event *ev)
+{
+    struct tk_worker *w = s->w;
+    struct tk_record *r = rec(s);
+    tk_ns wall = ev->stamp.arrived_wall, seen_at = ev->stamp.seen_at;
+    bool is_off = false;
+    if (TK_UNLIKELY(wall == 0))
+        w->health.no_kernel_stamp++;
+    else {
+        /* A stamp from the future, or one that waited for long: did the wall clock step? */
+        tk_ns waited = seen_at - (wall - w->offset.offset);
+        if (TK_UNLIKELY(waited < -2 * TK_NS_PER_US || waited > 50 * TK_NS_PER_MS))
+            is_off = tk__worker_check_clock(w);
+    }
+    tk_ns at = tk_trace_read(&s->trace, wall, seen_at, w->offset.offset, (uint32_t)ev->n_bytes);
+    if (is_off)
+        at = seen_at; /* readers of the trace do the same: they know the step */
+    s->last_seen_at = seen_at;
+    r->n_reads++;
+    r->bytes_in += ev->n_bytes;
+    if (!r->first_byte_at)
+        r->first_byte_at = at;
+    r->last_byte_at = at;
+    tk_live_add(&w->live->reads, 1);
+    tk_live_add(&w->live->bytes_in, (int64_t)ev->n_bytes);
+}
+
+static bool is_success(const struct tk_record *r)
+{
+    return r->status >= 200 && r->status < 300;
+}
+
+static void on_head(struct tk_stream *s, const struct tk_http_event *ev)
+{
+    struct tk_record *r = rec(s);
+    r->status = ev->status;
+    r->head_at = r->last_byte_at;
+    const struct tk_str *type = tk_headers_get(ev->headers, "content-type");
+    const struct tk_str stream = TK_STR("text/event-stream");
+    s->is_sse = is_success(r) && type && type->n >= stream.n &&
+                tk_str_eq_nocase((struct tk_str){ type->p, stream.n }, stream);
+    if (s->is_sse)
+        r->flags |= TK_REC_STREAMED;
+}
+
+static void keep_text(struct tk_stream *s, const struct tk_api_event *e)
+{
+    struct tk_done *d = s->done;
+    if (e->text.n)
+        (void)tk_chain_add(&d->text, s->w->pool, e->text.p, e->text.n);
+    if (e->reasoning.n)
+        (void)tk_chain_add(&d->reasoning, s->w->pool, e->reasoning.p, e->reasoning.n);
+}
+
+static void note_usage(struct tk_record *r, const struct tk_api_event *e)
+{
+    if (e->prompt_tokens >= 0)
+        r->prompt_tokens = e->prompt_tokens;
+    if (e->output_tokens >= 0) {
+        r->output_tokens = e->output_tokens;
+        r->count_source = TK_COUNT_USAGE;
+    }
+    if (e->reasoning_tokens >= 0)
+        r->reasoning_tokens = e->reasoning_tokens;
+    if (e->cached_tokens >= 0)
+        r->cached_tokens = e->cached_tokens;
+}
+
+/* An event was understood: into the trace, and what it says into the record. */
+static void note_event(struct tk_stream *s, const struct tk_api_event *e, unsigned more_channels)
+{
+    struct tk_record *r = rec(s);
+    unsigned channels = e->channels | more_channels;
+    int64_t tokens = -1;
+    if ((channels & TK_CH_USAGE) && (channels & TK_CH_CHOICES) && e->output_tokens >= 0) {
+        tokens = TK_MAX(e->output_tokens - s->usage_before, 0); /* continuous usage: it sums up */
+        s->usage_before = e->output_tokens;
+    }
+    tk_trace_event(&s->trace, channels, tokens, e->text_bytes);
+    r->n_events++;
+    if (channels & TK_CH_TOKENS) {
+        s->has_token = true;
+        s->n_token_events++;
+        tk_live_add(&s->w->live->events, 1);
+    }
+    if (channels & TK_CH_USAGE)
+        note_usage(r, e);
+    if (channels & TK_CH_FINISH)
+        r->finish = (uint8_t)e->finish;
+    if (channels & (TK_CH_USAGE | TK_CH_FINISH | TK_CH_DONE))
+        s->is_complete = true;
+    if (channels & TK_CH_DONE)
+        s->has_done = true;
+    if ((channels & TK_CH_ERROR) && !s->failed) {
+        s->failed = TK_END_API_ERROR;
+        set_detail(s, e->error.n ? e->error : TK_STR("an error object without a message"));
+    }
+    if (TK_UNLIKELY(plan(s)->keeps_text))
+        keep_text(s, e);
+}
+
+static int on_event(void *owner, const struct tk_sse_event *ev)
+{
+    struct tk_stream *s = owner;
+    struct tk_api_event e;
+    int rc = s->w->load->conf.api->decode_event(s->w->json, ev->type, ev->data, &e);
+    if (rc)
+        return rc;
+    if (TK_UNLIKELY(ev->is_cut))
+        rec(s)->flags |= TK_REC_CUT_EVENT;
+    note_event(s, &e, 0);
+    return 0;
+}
+
+static void fail_feed(struct tk_stream *s, int rc)
+{
+    if (rc == TK_E_LIMIT)
+        fail(s, TK_END_LIMIT, rc, "a line or an event is longer than its bound");
+    else if (rc == -ENOMEM)
+        fail(s, TK_END_CLIENT, rc, "no memory");
+    else
+        fail(s, TK_END_PROTOCOL, rc, "an event is not the JSON that it should be");
+}
+
+static void on_data(struct tk_stream *s, const struct tk_http_event *ev)
+{
+    if (s->is_sse) {
+        int rc = tk_sse_feed(&s->sse, ev->data.p, ev->data.n, on_event, s);
+        if (TK_UNLIKELY(rc))
+            fail_feed(s, rc);
+        return;
+    }
+    /* Of an error's body only the beginning is of interest; a reply must be whole. */
+    size_t room = TK_LOAD_MAX_ERROR_BODY > s->body.n ? TK_LOAD_MAX_ERROR_BODY - s->body.n : 0;
+    size_t n = is_success(rec(s)) ? ev->data.n : TK_MIN(ev->data.n, room);
+    int rc = tk_buf_add(&s->body, ev->data.p, n);
+    if (rc)
+        fail(s, rc == TK_E_LIMIT ? TK_END_LIMIT : TK_END_CLIENT, rc, "the reply is too large");
+}
+
+/* The body of a reply that was not a stream. 0 or an error of the feed. */
+static int decode_body(struct tk_stream *s)
+{
+    struct tk_api_event e;
+    int rc = tk_buf_reserve(&s->body, TK_JSON_PADDING);
+    if (rc)
+        return rc;
+    rc = s->w->load->conf.api->decode_body(s->w->json, tk_buf_str(&s->body), &e);
+    if (rc)
+        return rc;
+    if (is_success(rec(s))) {
+        note_event(s, &e, TK_CH_BODY);
+    } else if (e.error.n) {
+        set_detail(s, e.error);
+    }
+    return 0;
+}
+
+/* The reply is whole: how did the request end? */
+static enum tk_end judge(struct tk_stream *s)
+{
+    struct tk_record *r = rec(s);
+    if (s->failed)
+        return (enum tk_end)s->failed;
+    if (!is_success(r))
+        return TK_END_HTTP_STATUS;
+    if (r->n_events == 0)
+        return TK_END_EMPTY;
+    if (!s->is_sse)
+        return TK_END_OK;
+    if (!s->has_done)
+        r->flags |= TK_REC_NO_DONE;
+    if (s->is_complete)
+        return TK_END_OK;
+    set_detail(s, TK_STR("the stream ended without [DONE], finish reason or usage"));
+    return TK_END_TRUNCATED;
+}
+
+static void on_end(struct tk_stream *s, const struct tk_http_event *ev)
+{
+    struct tk_record *r = rec(s);
+    int rc = 0;
+    if (s->is_sse)
+        rc = tk_sse_end(&s->sse, on_event, s);
+    else if (s->body.n)
+        rc = decode_body(s);
+    if (rc && is_success(r)) {
+        fail_feed(s, rc);
+        return;
+    }
+    enum tk_end end = judge(s);
+    struct tk_lconn *c = s->conn;
+    s->conn = NULL;
+    tk__conn_done(c, ev->is_reusable);
+    finish(s, end, 0);
+}
+
+static enum tk_end classify(const struct tk_stream *s, int code)
+{
+    switch (code) {
+    case TK_E_EOF_EARLY:
+        return s->done->rec.first_byte_at ? TK_END_TRUNCATED : TK_END_RESET;
+    case TK_E_PROTO:
+        return TK_END_PROTOCOL;
+    case TK_E_LIMIT:
+        return TK_END_LIMIT;
+    case TK_E_TLS:
+    case TK_E_CERT:
+        return TK_END_TLS;
+    case -ENOMEM:
+        return TK_END_CLIENT;
+    default:
+        return TK_END_RESET;
+    }
+}
+
+void tk__stream_on_http(struct tk_stream *s, const struct tk_http_event *ev)
+{
+    switch (ev->kind) {
+    case TK_HTTP_READ:
+        on_read(s, ev);
+        break;
+    case TK_HTTP_DATA:
+        on_data(s, ev);
+        break;
+    case TK_HTTP_HEAD:
+        on_head(s, ev);
+        break;
+    case TK_HTTP_END:
+        on_end(s, ev);
+        break;
+    case TK_HTTP_SENT:
+        note_sent(s);
+        break;
+    case TK_HTTP_ERROR:
+        if (ev->is_unanswered && !s->was_resent)
+            resend(s);
+        else
+            fail(s, classify(s, ev->code), ev->code,
+                 ev->detail ? ev->detail : tk_err_text(ev->code));
+        break;
+    case TK_HTTP_OPENED: /* conn.c's */
+        break;
+    }
+}

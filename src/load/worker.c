@@ -1,0 +1,452 @@
+/* worker.c - one thread of the load: its loop, its releases, its clock
+ *
+ * A phase in a worker:
+ *
+ *   mail_phase: connections are opened ahead … all workers ready … mail_go: pump
+ *   pump: take tickets while they are due and permits are free; set the pacing timer otherwise
+ *   a stream ends: permit back, pump
+ *   until: no new tickets; until + grace: what is in flight is cancelled
+ *
+ * Releases go in batches, so that a burst of thousands does not keep this worker from reading what
+ * its streams receive.
+ */
+#include "load/internal.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "base/err.h"
+
+/* Releases in one go before the loop gets its turn. */
+#define BATCH 64
+
+/* A wait for the writer to catch up. */
+#define WRITER_WAIT (10 * TK_NS_PER_MS)
+
+/* The pacing role is handed on when the next ticket leaves time for the mail to arrive, or at the
+ * latest after so many releases in a row. */
+#define HAND_ON_GAP (100 * TK_NS_PER_US)
+#define HAND_ON_AFTER 32
+
+/* Without a connect time-out, opening ahead takes no longer than that. */
+#define PREPARE_MAX (10 * TK_NS_PER_S)
+
+/* Offsets further apart than this, and than what the samples can be wrong by, are a step. */
+#define STEP_MIN (50 * TK_NS_PER_US)
+
+static tk_ns thread_cpu(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * TK_NS_PER_S + t.tv_nsec;
+}
+
+/* --- the clock --- */
+
+static bool sample_clock(struct tk_worker *w, bool is_tick)
+{
+    struct tk_wall_offset now = tk_clock_offset(5);
+    tk_ns moved = now.offset - w->offset.offset;
+    tk_ns slack = TK_MAX(STEP_MIN, now.error + w->offset.error);
+    bool is_step = moved > slack || moved < -slack;
+    if (is_tick || is_step)
+        tk_sink_put_clock(w->load->conf.sink, w->index, &now, is_step, w->offset.at);
+    w->health.clock_steps += is_step;
+    w->offset = now;
+    return is_step;
+}
+
+bool tk__worker_check_clock(struct tk_worker *w)
+{
+    /* A client that is late reads thousands of old stamps: one look each millisecond is enough. */
+    if (tk_clock_now() - w->offset.at < TK_NS_PER_MS)
+        return false;
+    return sample_clock(w, false);
+}
+
+static void sample_cpu(struct tk_worker *w)
+{
+    tk_ns now = tk_clock_now(), cpu = thread_cpu();
+    double share = (double)(cpu - w->cpu_prev) / (double)TK_MAX(now - w->cpu_prev_at, 1);
+    if (now - w->cpu_prev_at > TK_NS_PER_S / 2) /* of a shorter stretch the share says little */
+        w->health.max_worker_cpu = TK_MAX(w->health.max_worker_cpu, share);
+    w->health.cpu += cpu - w->cpu_prev;
+    w->cpu_prev = cpu;
+    w->cpu_prev_at = now;
+}
+
+static void on_tick(struct tk_timer *t)
+{
+    struct tk_worker *w = t->owner;
+    sample_clock(w, true);
+    sample_cpu(w);
+    (void)tk_timer_set(w->loop, t,
+                       tk_clock_now() + TK_NS_PER_S); /* it has its place in the heap already */
+}
+
+/* --- releases --- */
+
+static void check_end(struct tk_worker *w)
+{
+    if (!w->is_preparing && tk__gate_ends(&w->load->gate, tk_clock_now()))
+        tk__load_ended(w->load);
+}
+
+static void on_mail_pace(struct tk_mail *m)
+{
+    struct tk_worker *w = m->owner;
+    atomic_store(&w->is_pace_posted, false);
+    tk__worker_pump(w);
+}
+
+static void hand_on(struct tk_worker *w)
+{
+    struct tk_load *l = w->load;
+    struct tk_worker *next = &l->workers[(w->index + 1) % l->n_workers];
+    w->n_paced = 0;
+    atomic_store(&l->gate.pacer, (int32_t)next->index);
+    if (!atomic_exchange(&next->is_pace_posted, true))
+        tk_loop_post(next->loop, &next->mail_pace);
+}
+
+/* The next ticket is due at `at`: one worker waits for it. */
+static void pace(struct tk_worker *w, tk_ns at, tk_ns now)
+{
+    struct tk_gate *g = &w->load->gate;
+    if (!tk__gate_become_pacer(g, w->index))
+        return;
+    bool has_time = at - now > HAND_ON_GAP;
+    if (w->load->n_workers > 1 && w->n_paced && (has_time || w->n_paced >= HAND_ON_AFTER))
+        hand_on(w);
+    else
+        (void)tk_timer_set(w->loop, &w->pace, at); /* it has its place in the heap already */
+}
+
+/* Every permit is in use. True: look again, one came free in between. */
+static bool wait_for_permit(struct tk_worker *w)
+{
+    struct tk_gate *g = &w->load->gate;
+    tk__gate_drop_pacer(g, w->index);
+    return atomic_load(&g->permits) < g->max_permits;
+}
+
+static bool is_writer_behind(const struct tk_worker *w)
+{
+    const struct tk_load *l = w->load;
+    return tk_sink_backlog_bytes(l->conf.sink) > l->conf.plan->max_record_bytes;
+}
+
+/* Release one request if there is one to release. False: nothing more to do now. */
+static bool release_one(struct tk_worker *w)
+{
+    struct tk_gate *g = &w->load->gate;
+    struct tk_stream *s = is_writer_behind(w) ? NULL : tk__stream_take(w);
+    if (!s) {
+        w->health.records_full++;
+        (void)tk_timer_set(w->loop, &w->pace, tk_clock_now() + WRITER_WAIT);
+        return false;
+    }
+    uint64_t index = 0;
+    tk_ns due_at = 0, now = tk_clock_now();
+    enum tk_gate_verdict v = tk__gate_take(g, now, &index, &due_at);
+    if (v == TK_GATE_TAKEN) {
+        if (w->quota != UINT64_MAX)
+            w->quota--;
+        w->n_paced += tk__gate_is_pacer(g, w->index);
+        tk__stream_start(s, index, due_at, now);
+        return true;
+    }
+    tk__stream_put_back(s);
+    if (v == TK_GATE_LATER) {
+        pace(w, due_at, now);
+        return false;
+    }
+    if (v == TK_GATE_FULL)
+        return wait_for_permit(w);
+    tk__gate_drop_pacer(g, w->index);
+    check_end(w);
+    return false;
+}
+
+void tk__worker_pump(struct tk_worker *w)
+{
+    if (w->is_pumping) { /* a stream ended while it was being started */
+        w->pumps_again = true;
+        return;
+    }
+    w->is_pumping = true;
+    unsigned n = 0;
+    do {
+        w->pumps_again = false;
+        while (n < BATCH && w->quota && release_one(w))
+            n++;
+    } while (w->pumps_again && n < BATCH && w->quota);
+    w->is_pumping = false;
+    if (n == BATCH && w->quota)
+        tk_loop_defer(w->loop, &w->pump);
+    else if (!w->quota)
+        check_end(w);
+}
+
+void tk__worker_freed(struct tk_worker *w)
+{
+    w->quota = UINT64_MAX; /* the start is over: now whoever has a permit takes the next ticket */
+    tk__worker_pump(w);
+}
+
+static void on_pump(struct tk_defer *d)
+{
+    tk__worker_pump(d->owner);
+}
+
+static void on_pace(struct tk_timer *t)
+{
+    tk__worker_pump(t->owner);
+}
+
+/* --- the end of the time --- */
+
+static void cancel_all(struct tk_worker *w)
+{
+    struct tk_link *const lists[] = { &w->waiting, &w->active };
+    for (size_t i = 0; i < TK_ARRAY_LEN(lists); i++)
+        while (!tk_list_is_empty(lists[i]))
+            tk__stream_cancel(TK_CONTAINER_OF(lists[i]->next, struct tk_stream, link));
+}
+
+/* Connections that were not there in time are given up; the streams will try for themselves. */
+static void stop_preparing(struct tk_worker *w)
+{
+    w->n_ahead = 0;
+    while (!tk_list_is_empty(&w->opening))
+        tk__conn_free(TK_CONTAINER_OF(w->opening.next, struct tk_lconn, link));
+    tk__conn_open_ahead(w);
+}
+
+static void on_until(struct tk_timer *t)
+{
+    struct tk_worker *w = t->owner;
+    const struct tk_gate *g = &w->load->gate;
+    tk_ns now = tk_clock_now();
+    if (w->is_preparing) {
+        stop_preparing(w);
+        return;
+    }
+    if (!tk__gate_is_closed(g, now)) { /* called early */
+        (void)tk_timer_set(w->loop, t, g->until_at);
+        return;
+    }
+    if (now < w->cancel_at) {
+        check_end(w);
+        if (w->cancel_at != TK_NS_NEVER)
+            (void)tk_timer_set(w->loop, t, w->cancel_at);
+        return;
+    }
+    cancel_all(w);
+    check_end(w);
+}
+
+static void on_mail_stop(struct tk_mail *m)
+{
+    struct tk_worker *w = m->owner;
+    atomic_store(&w->is_stop_posted, false);
+    tk_ns at = tk_clock_now() + atomic_load(&w->load->stop_grace);
+    w->cancel_at = TK_MIN(w->cancel_at, at);
+    if (w->is_preparing)
+        stop_preparing(w);
+    else
+        on_until(&w->until);
+}
+
+/* --- phases --- */
+
+/* This worker's part of `n`: the parts of all add up to n exactly. */
+static uint64_t share_of(const struct tk_worker *w, uint64_t n)
+{
+    unsigned of = w->load->n_workers;
+    return n / of + (w->index < n % of);
+}
+
+/* How many requests go out at once when the phase starts; 0: the schedule says. */
+static uint64_t n_at_start(const struct tk_load *l)
+{
+    const struct tk_gate *g = &l->gate;
+    if (g->due)
+        return 0;
+    return g->max_permits ? TK_MIN(g->max_permits, g->n) : g->n;
+}
+
+/* Connections to open before the phase starts. */
+static uint64_t n_ahead(const struct tk_load *l)
+{
+    const struct tk_plan_phase *p = &l->conf.plan->phase[l->phase];
+    uint64_t n = n_at_start(l);
+    if (!l->conf.plan->opens_ahead || n == UINT64_MAX)
+        return 0;
+    if (n == 0) /* open loop: enough for the first moments */
+        n = TK_MIN(TK_MIN(l->gate.n, 64), p->concurrency ? p->concurrency : 64);
+    return TK_MIN(n, 20000);
+}
+
+static void on_mail_phase(struct tk_mail *m)
+{
+    struct tk_worker *w = m->owner;
+    struct tk_load *l = w->load;
+    uint64_t at_start = n_at_start(l);
+    w->sent = w->succeeded = w->failed = w->cancelled = w->resends = 0;
+    w->last_end_at = 0;
+    w->n_paced = 0;
+    w->cancel_at = TK_NS_NEVER;
+    w->quota = at_start && l->n_workers > 1 ? share_of(w, at_start) : UINT64_MAX;
+    w->is_preparing = true;
+    unsigned idle = tk__conn_n_idle(w);
+    uint64_t ahead = share_of(w, n_ahead(l));
+    w->n_ahead = ahead > idle ? (unsigned)(ahead - idle) : 0;
+    tk_ns max = l->conf.plan->timeouts.connect ? l->conf.plan->timeouts.connect : PREPARE_MAX;
+    (void)tk_timer_set(w->loop, &w->until, tk_clock_now() + max);
+    tk__conn_open_ahead(w);
+}
+
+static void on_mail_go(struct tk_mail *m)
+{
+    struct tk_worker *w = m->owner;
+    const struct tk_load *l = w->load;
+    const struct tk_plan_phase *p = &l->conf.plan->phase[l->phase];
+    tk_timer_stop(&w->until);
+    if (l->gate.until_at != TK_NS_NEVER) {
+        w->cancel_at = TK_MIN(w->cancel_at, l->gate.until_at + p->grace);
+        (void)tk_timer_set(w->loop, &w->until, l->gate.until_at);
+    } else if (w->cancel_at != TK_NS_NEVER) { /* stopped while it was preparing */
+        (void)tk_timer_set(w->loop, &w->until, w->cancel_at);
+    }
+    /* In an open loop the first worker to get here paces. */
+    tk__worker_pump(w);
+}
+
+static void on_mail_quit(struct tk_mail *m)
+{
+    struct tk_worker *w = m->owner;
+    tk_loop_stop(w->loop);
+}
+
+/* --- life --- */
+
+static void *run(void *owner)
+{
+    struct tk_worker *w = owner;
+    w->cpu_prev = thread_cpu();
+    w->cpu_prev_at = tk_clock_now();
+    (void)tk_loop_run(w->loop);
+    sample_cpu(w);
+    return NULL;
+}
+
+static void init_links(struct tk_worker *w)
+{
+    struct tk_link *const lists[] = { &w->idle,   &w->busy,    &w->opening,
+                                      &w->active, &w->waiting, &w->free_streams };
+    for (size_t i = 0; i < TK_ARRAY_LEN(lists); i++)
+        tk_list_init(lists[i]);
+}
+
+static void init_callbacks(struct tk_worker *w)
+{
+    tk_timer_init(&w->pace, on_pace, w);
+    tk_timer_init(&w->until, on_until, w);
+    tk_timer_init(&w->tick, on_tick, w);
+    w->pump = (struct tk_defer){ .cb = on_pump, .owner = w };
+    w->mail_phase = (struct tk_mail){ .cb = on_mail_phase, .owner = w };
+    w->mail_go = (struct tk_mail){ .cb = on_mail_go, .owner = w };
+    w->mail_pace = (struct tk_mail){ .cb = on_mail_pace, .owner = w };
+    w->mail_stop = (struct tk_mail){ .cb = on_mail_stop, .owner = w };
+    w->mail_quit = (struct tk_mail){ .cb = on_mail_quit, .owner = w };
+}
+
+/* Put the worker's timers into the heap once, so that setting them later cannot fail. */
+static int reserve_timers(struct tk_worker *w)
+{
+    tk_ns now = tk_clock_now();
+    int rc = tk_timer_set(w->loop, &w->pace, TK_NS_NEVER);
+    if (rc == 0)
+        rc = tk_timer_set(w->loop, &w->until, TK_NS_NEVER);
+    if (rc == 0)
+        rc = tk_timer_set(w->loop, &w->tick, now + TK_NS_PER_S);
+    tk_timer_stop(&w->pace);
+    tk_timer_stop(&w->until);
+    return rc;
+}
+
+int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, struct tk_err *reterr)
+{
+    const struct tk_plan *p = l->conf.plan;
+    w->load = l;
+    w->index = index;
+    w->live = &l->live[index];
+    w->max_opening = TK_MAX(TK_LOAD_MAX_CONNECTING / l->n_workers, 1);
+    w->quota = UINT64_MAX;
+    init_links(w);
+    init_callbacks(w);
+    w->is_virtual = l->conf.virt;
+    int rc = 0;
+    if (w->is_virtual)
+        w->loop = l->conf.virt->loop;
+    else
+        rc = tk_loop_new(TK_LOOP_REAL, &w->loop);
+    if (rc)
+        return tk_err_set(reterr, rc, "cannot make an event loop: %s", tk_err_text(rc));
+    struct tk_http_env_conf conf = {
+        .loop = w->loop,
+        .xport = &tk_xport_tcp,
+        .tls = l->conf.tls,
+        .host = p->host,
+        .limits = TK_HTTP_LIMITS_DEFAULT,
+    };
+    rc = tk_http_env_new(&conf, &w->env);
+    if (rc == 0)
+        rc = tk_blocks_new(p->max_record_bytes / l->n_workers, &w->pool);
+    if (rc == 0)
+        rc = reserve_timers(w);
+    w->json = tk_json_new(TK_LOAD_MAX_BODY);
+    if (rc == 0 && !w->json)
+        rc = -ENOMEM;
+    if (rc)
+        return tk_err_set(reterr, rc, "cannot set a worker up: %s", tk_err_text(rc));
+    w->offset = tk_clock_offset(20);
+    tk_sink_put_clock(l->conf.sink, index, &w->offset, false, w->offset.at);
+    return 0;
+}
+
+int tk__worker_start(struct tk_worker *w)
+{
+    if (w->is_virtual)
+        return 0;
+    int rc = pthread_create(&w->thread, NULL, run, w);
+    w->has_thread = rc == 0;
+    return -rc;
+}
+
+void tk__worker_join(struct tk_worker *w)
+{
+    if (!w->has_thread)
+        return;
+    tk_loop_post(w->loop, &w->mail_quit);
+    pthread_join(w->thread, NULL);
+    w->has_thread = false;
+}
+
+void tk__worker_release(struct tk_worker *w)
+{
+    if (!w->load)
+        return;
+    tk__worker_join(w);
+    tk__conn_free_all(w);
+    tk__stream_free_all(w);
+    tk_timer_stop(&w->pace);
+    tk_timer_stop(&w->until);
+    tk_timer_stop(&w->tick);
+    w->env = tk_http_env_free(w->env);
+    w->json = tk_json_free(w->json);
+    if (!w->is_virtual)
+        w->loop = tk_loop_free(w->loop);
+    w->pool = tk_blocks_free(w->pool);
+}

@@ -1,0 +1,149 @@
+/* The rule of release: order, permits, the pacing role, and that nothing is lost between threads. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "lib/tap.h"
+#include "load/internal.h"
+
+static void open_gate(struct tk_gate *g, uint64_t n, uint32_t permits, const tk_ns *due)
+{
+    *g = (struct tk_gate){ .n = n, .max_permits = permits, .due = due, .until_at = TK_NS_NEVER };
+    atomic_store(&g->pacer, -1);
+}
+
+static void test_closed_loop(void)
+{
+    struct tk_gate g;
+    uint64_t index = 99;
+    tk_ns due = 0;
+    open_gate(&g, 3, 2, NULL);
+    T_EQ_I(tk__gate_take(&g, 5, &index, &due), TK_GATE_TAKEN, "closed: first ticket");
+    T_EQ_U(index, 0, "closed: tickets count from 0");
+    T_EQ_I(due, 5, "closed: due when it is taken");
+    T_EQ_I(tk__gate_take(&g, 6, &index, &due), TK_GATE_TAKEN, "closed: second ticket");
+    T_EQ_I(tk__gate_take(&g, 7, &index, &due), TK_GATE_FULL, "closed: no permit is left");
+    T_OK(!tk__gate_ends(&g, 7), "closed: does not end while something is in flight");
+    tk__gate_give_permit(&g);
+    T_EQ_I(tk__gate_take(&g, 8, &index, &due), TK_GATE_TAKEN,
+           "closed: a freed permit takes the next");
+    T_EQ_U(index, 2, "closed: in order");
+    T_EQ_I(tk__gate_take(&g, 9, &index, &due), TK_GATE_CLOSED, "closed: no ticket is left");
+    tk__gate_give_permit(&g);
+    T_OK(!tk__gate_ends(&g, 9), "closed: one is still in flight");
+    tk__gate_give_permit(&g);
+    T_OK(tk__gate_ends(&g, 9), "closed: ends");
+    T_OK(!tk__gate_ends(&g, 9), "closed: ends once");
+}
+
+static void test_open_loop(void)
+{
+    static const tk_ns offsets[] = { 10, 20, 30 };
+    struct tk_gate g;
+    uint64_t index = 99;
+    tk_ns due = 0;
+    open_gate(&g, 3, 1, offsets);
+    g.begin_at = 100;
+    g.until_at = 130;
+    T_EQ_I(tk__gate_take(&g, 105, &index, &due), TK_GATE_LATER, "open: not due yet");
+    T_EQ_I(due, 110, "open: says when");
+    T_EQ_I(tk__gate_take(&g, 125, &index, &due), TK_GATE_TAKEN, "open: due");
+    T_EQ_I(due, 110, "open: keeps the intended instant though it is late");
+    T_EQ_I(tk__gate_take(&g, 125, &index, &due), TK_GATE_FULL, "open: due, but no permit");
+    tk__gate_give_permit(&g);
+    T_EQ_I(tk__gate_take(&g, 126, &index, &due), TK_GATE_TAKEN,
+           "open: due in the past goes at once");
+    T_EQ_I(tk__gate_take(&g, 127, &index, &due), TK_GATE_CLOSED,
+           "open: due at the end is too late");
+    tk__gate_give_permit(&g);
+    T_OK(tk__gate_ends(&g, 127), "open: ends although a ticket is left");
+}
+
+static void test_stop_and_roles(void)
+{
+    struct tk_gate g;
+    uint64_t index = 99;
+    tk_ns due = 0;
+    open_gate(&g, UINT64_MAX, 0, NULL);
+    g.is_due_at_begin = true;
+    g.begin_at = 50;
+    T_EQ_I(tk__gate_take(&g, 60, &index, &due), TK_GATE_TAKEN, "no bound on permits");
+    T_EQ_I(due, 50, "infinite rate: due at the start");
+    atomic_store(&g.is_stopped, true);
+    T_EQ_I(tk__gate_take(&g, 61, &index, &due), TK_GATE_CLOSED, "stopped");
+    T_OK(tk__gate_become_pacer(&g, 1), "the vacant role is taken");
+    T_OK(tk__gate_become_pacer(&g, 1), "who has it has it");
+    T_OK(!tk__gate_become_pacer(&g, 0), "nobody else gets it");
+    tk__gate_drop_pacer(&g, 0);
+    T_OK(tk__gate_is_pacer(&g, 1), "only the holder drops it");
+    tk__gate_drop_pacer(&g, 1);
+    T_OK(!tk__gate_is_pacer(&g, 1), "dropped");
+}
+
+/* --- threads --- */
+
+enum { N_THREADS = 4, N_TICKETS = 20000, N_PERMITS = 3 };
+
+static struct tk_gate shared;
+static _Atomic unsigned char taken[N_TICKETS];
+static _Atomic unsigned in_flight, peak, ends, disorder;
+
+static void *take_all(void *owner)
+{
+    unsigned seed = *(unsigned *)owner;
+    uint64_t index, before = 0;
+    tk_ns due;
+    for (;;) {
+        enum tk_gate_verdict v = tk__gate_take(&shared, 1, &index, &due);
+        if (v == TK_GATE_CLOSED)
+            break;
+        if (v != TK_GATE_TAKEN)
+            continue;
+        unsigned now = atomic_fetch_add(&in_flight, 1) + 1;
+        unsigned max = atomic_load(&peak);
+        while (now > max && !atomic_compare_exchange_weak(&peak, &max, now))
+            continue;
+        if (before && index < before)
+            atomic_fetch_add(&disorder, 1);
+        before = index;
+        atomic_fetch_add(&taken[index], 1);
+        for (volatile unsigned spin = (unsigned)rand_r(&seed) % 200; spin; spin = spin - 1)
+            continue;
+        atomic_fetch_sub(&in_flight, 1);
+        tk__gate_give_permit(&shared);
+        if (tk__gate_ends(&shared, 1))
+            atomic_fetch_add(&ends, 1);
+    }
+    if (tk__gate_ends(&shared, 1))
+        atomic_fetch_add(&ends, 1);
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    pthread_t thread[N_THREADS];
+    unsigned seeds[N_THREADS], wrong = 0;
+    open_gate(&shared, N_TICKETS, N_PERMITS, NULL);
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        seeds[i] = i + 1;
+        pthread_create(&thread[i], NULL, take_all, &seeds[i]);
+    }
+    for (unsigned i = 0; i < N_THREADS; i++)
+        pthread_join(thread[i], NULL);
+    for (unsigned i = 0; i < N_TICKETS; i++)
+        wrong += atomic_load(&taken[i]) != 1;
+    T_EQ_U(wrong, 0, "threads: each ticket is taken once");
+    T_EQ_U(atomic_load(&disorder), 0, "threads: a worker's tickets ascend");
+    T_OK(atomic_load(&peak) <= N_PERMITS, "threads: never more in flight than permits (%u)",
+         atomic_load(&peak));
+    T_EQ_U(atomic_load(&ends), 1, "threads: the end is announced once");
+    T_EQ_U(atomic_load(&shared.permits), 0, "threads: every permit came back");
+}
+
+int main(void)
+{
+    test_closed_loop();
+    test_open_loop();
+    test_stop_and_roles();
+    test_threads();
+    return T_DONE();
+}
