@@ -359,13 +359,12 @@ void tk_io_stop(struct tk_io *io)
     struct tk_loop *loop = io->loop;
 
     tk_list_remove(&io->changed);
-    io->raised = io->level = 0;
     if (!loop)
         return;
     io->loop = NULL;
-    io->applied = 0;
     if (io->fd < 0)
-        return;
+        return; /* what was raised stays so, as it does in a descriptor */
+    io->applied = io->raised = 0;
     /* Not left to close(): a duplicate of the descriptor would keep it in the poll. */
     (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
     give_slot(loop, io);

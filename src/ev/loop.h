@@ -33,19 +33,17 @@ struct tk_loop *tk_loop_free(struct tk_loop *loop);
 /* Run until tk_loop_stop() was called, or, in a virtual loop, until nothing is left that could
  * happen. 0 or a negated errno of the poll. */
 int tk_loop_run(struct tk_loop *loop);
-void tk_loop_stop(
-    struct tk_loop *loop); /* the current round is finished; before a run: it returns at
-                                            once */
+/* The current round is finished. Before a run: it returns at once. */
+void tk_loop_stop(struct tk_loop *loop);
 
 /* --- descriptors --- */
 
 enum tk_io_flags {
     TK_IO_IN = 1 << 0,
     TK_IO_OUT = 1 << 1,
-    TK_IO_HUP =
-        1 << 2, /* error or hang-up; reported whether wanted or not, together with IN and OUT
-                           so that the next read or write finds out what it was; in every round
-                           until the io is stopped */
+    /* Error or hang-up; reported whether wanted or not, together with IN and OUT so that the next read
+     * or write finds out what it was; in every round until the io is stopped. */
+    TK_IO_HUP = 1 << 2,
 };
 
 struct tk_io;
@@ -72,11 +70,11 @@ void tk_io_want(struct tk_io *io, unsigned want); /* cheap when nothing changes 
 /* No callback comes after this, not even for an event already fetched. The descriptor may be closed
  * then. A second call does nothing. */
 void tk_io_stop(struct tk_io *io);
-void tk_io_raise(struct tk_io *io, unsigned ready); /* fd -1 only: deliver in the next round what of
-                                                       it is wanted; stays raised until delivered */
-void tk_io_set_level(struct tk_io *io, unsigned ready); /* fd -1 only: what is ready until the next
-                                                           call; delivered in every round where wanted,
-                                                           as a real descriptor would be */
+/* fd -1 only: deliver in the next round what of it is wanted; stays raised until delivered. */
+void tk_io_raise(struct tk_io *io, unsigned ready);
+/* fd -1 only: what is ready until the next call; delivered in every round where wanted, as a real
+ * descriptor would be. */
+void tk_io_set_level(struct tk_io *io, unsigned ready);
 
 /* --- timers --- */
 

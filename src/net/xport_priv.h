@@ -1,0 +1,14 @@
+/* xport_priv.h - what the files of net/ share beyond the public headers */
+#ifndef TK_NET_XPORT_PRIV_H
+#define TK_NET_XPORT_PRIV_H
+
+#include "net/xport.h"
+
+/* A zeroed transport of this kind with its base filled; NULL when memory is out. */
+struct tk_xport *tk__xport_alloc(const struct tk_xport_ops *ops, struct tk_loop *loop);
+
+/* What every TCP socket of ours gets before bytes flow: no delay, receive stamps. A kernel that
+ * refuses the stamps gives none. */
+void tk__tcp_tune(int fd);
+
+#endif
