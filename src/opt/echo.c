@@ -1,0 +1,67 @@
+/* echo.c - the values of a command as JSON: what was really meant, for the run file and for scripts */
+#include <math.h>
+
+#include "base/jsonw.h"
+#include "opt/inside.h"
+
+static const char mask[] = "***";
+
+static void write_text(struct tk_jsonw *w, const struct tk_opt *o, const char *text)
+{
+    tk_jsonw_z(w, text && o->is_secret ? mask : text);
+}
+
+static void write_list(struct tk_jsonw *w, const struct tk_opt *o, const struct tk_opt_list *list)
+{
+    tk_jsonw_arr(w);
+    for (size_t i = 0; i < list->n; i++)
+        write_text(w, o, list->v[i]);
+    tk_jsonw_arr_end(w);
+}
+
+static void write_double(struct tk_jsonw *w, double d)
+{
+    if (isinf(d))
+        tk_jsonw_z(w, d > 0 ? "inf" : "-inf");
+    else
+        tk_jsonw_double(w, d);
+}
+
+static void write_value(struct tk_jsonw *w, const struct tk_opt *o, const void *at)
+{
+    switch (o->type) {
+    case TK_OPT_FLAG:
+        tk_jsonw_bool(w, *(const bool *)at);
+        break;
+    case TK_OPT_STR:
+    case TK_OPT_CHOICE:
+        write_text(w, o, *(const char *const *)at);
+        break;
+    case TK_OPT_INT:
+        tk_jsonw_i64(w, *(const int64_t *)at);
+        break;
+    case TK_OPT_DOUBLE:
+    case TK_OPT_RATE:
+        write_double(w, *(const double *)at);
+        break;
+    case TK_OPT_DUR:
+        tk_jsonw_double(w, (double)*(const tk_ns *)at / 1e9);
+        break;
+    case TK_OPT_LIST:
+        write_list(w, o, at);
+        break;
+    }
+}
+
+int tk_opt_to_json(const struct tk_opt_command *c, const void *values, struct tk_buf *out)
+{
+    struct tk_jsonw w;
+    tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
+    tk_jsonw_obj(&w);
+    for (size_t i = 0; i < c->n_opts; i++) {
+        tk_jsonw_key(&w, c->opts[i].name);
+        write_value(&w, &c->opts[i], tk__opt_at_const(&c->opts[i], values));
+    }
+    tk_jsonw_obj_end(&w);
+    return out->failed;
+}

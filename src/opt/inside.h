@@ -1,0 +1,51 @@
+/* inside.h - what the files of the option engine share */
+#ifndef TK_OPT_INSIDE_H
+#define TK_OPT_INSIDE_H
+
+#include "opt/opt.h"
+
+/* Where a value comes from, for messages. */
+enum tk__opt_source {
+    TK__OPT_ARGV,
+    TK__OPT_ENV,
+    TK__OPT_DEFAULT,
+};
+
+/* Put the value that `text` spells into `values`; a list gets it added. `text` must outlive the
+ * values. Codes and messages as tk_opt_parse(). */
+int tk__opt_set(const struct tk_opt *o, enum tk__opt_source source, const char *text, void *values,
+                struct tk_err *reterr);
+
+/* The list whose words stand in `text` with spaces between, in place of what it held. */
+int tk__opt_set_words(const struct tk_opt *o, const char *text, void *values,
+                      struct tk_err *reterr);
+
+/* Add a word, which must outlive the list. 0 or -ENOMEM. */
+int tk__opt_list_add(struct tk_opt_list *list, const char *word);
+
+bool tk__opt_has_range(const struct tk_opt *o);
+
+/* "from 1 to 100", "at least 1", "at most 5"; numbers in the form of the option's type. */
+int tk__opt_add_range(const struct tk_opt *o, struct tk_buf *out);
+
+/* "a, b, c" for "a b c". */
+int tk__opt_add_choices(const char *choices, struct tk_buf *out);
+
+/* How far two words are from each other: insertions, deletions, replacements, and swaps of two
+ * neighbours; UINT_MAX when one is too long to be a name. */
+unsigned tk__opt_distance(struct tk_str a, struct tk_str b);
+
+/* Whether a word at that distance is close enough to be meant. */
+bool tk__opt_is_close(struct tk_str word, unsigned distance);
+
+static inline TK_UNUSED void *tk__opt_at(const struct tk_opt *o, void *values)
+{
+    return (char *)values + o->at;
+}
+
+static inline TK_UNUSED const void *tk__opt_at_const(const struct tk_opt *o, const void *values)
+{
+    return (const char *)values + o->at;
+}
+
+#endif

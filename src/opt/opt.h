@@ -1,0 +1,91 @@
+/* opt.h - the option table: parsing, ranges, help, errors with a suggestion, all from one table
+ *
+ * A command is a const array of struct tk_opt and a struct that the values go into. Help, the manual
+ * and the echo of the configuration are made from the same table, so an option cannot exist without
+ * its default and its words.
+ */
+#ifndef TK_OPT_OPT_H
+#define TK_OPT_OPT_H
+
+#include "base/buf.h"
+#include "base/def.h"
+#include "base/err.h"
+
+enum tk_opt_type {
+    TK_OPT_FLAG,   /* bool; `--x`, and `--no-x` where `is_negatable` */
+    TK_OPT_STR,    /* const char *; points into argv, the environment, or to the default */
+    TK_OPT_INT,    /* int64_t; suffixes k, M, G unless is_plain */
+    TK_OPT_DOUBLE, /* double; inf allowed when max is INFINITY */
+    TK_OPT_DUR,    /* tk_ns */
+    TK_OPT_RATE,   /* double, per second; inf allowed without a range, or when max is INFINITY */
+    TK_OPT_CHOICE, /* const char *, one of `choices` */
+    TK_OPT_LIST,   /* struct tk_opt_list: may be given several times, which adds; is_many: takes
+                      words until the next option. Its default and its environment variable are
+                      words with spaces between */
+};
+
+struct tk_opt_list {
+    const char **v; /* owned: freed by tk_opt_release() */
+    size_t n;
+};
+
+struct tk_opt {
+    const char *name; /* without dashes: "max-concurrency" */
+    char letter;      /* 'c', or 0 */
+    enum tk_opt_type type;
+    size_t at;           /* offsetof() in the values' struct */
+    const char *value;   /* name of the value in help: "N"; NULL for flags */
+    const char *unit;    /* "requests/s", or NULL */
+    const char *def;     /* default as one would type it; NULL: none (pointer NULL, number 0) */
+    double min, max;     /* numbers and durations (seconds); both 0: no range */
+    const char *choices; /* "a b c" */
+    const char *env;     /* environment variable that gives the default, or NULL */
+    const char *group;   /* heading in help */
+    const char *help;    /* one or two sentences, lower case, no full stop at the end */
+    bool is_negatable, is_many, is_plain, is_hidden, is_secret;
+};
+
+struct tk_opt_command {
+    const char *name;     /* "tokmark run" */
+    const char *synopsis; /* "URL [options]" */
+    const char *about;    /* a paragraph */
+    const char *examples; /* lines, or NULL */
+    const struct tk_opt *opts;
+    size_t n_opts;
+    bool allows_abbreviation; /* an unambiguous prefix of a name is accepted (argparse does) */
+    bool treats_underscore_as_dash;
+};
+
+struct tk_opt_result {
+    struct tk_opt_list args; /* what is no option; points into argv */
+    bool wants_help;         /* --help or -h stood there */
+    bool *is_given;          /* per option of the table: stood in argv; owned */
+};
+
+/* Parse into `values`, which the caller zeroed: argv (without the program's name), else the
+ * environment, else the default. `--x value`, `--x=value`, `-x value`, `-xvalue`, flags together as
+ * in `-ab`; `--` ends the options; a word is a value unless it names an option. At --help or -h it
+ * stops and values are not complete.
+ * 0, or TK_E_FORMAT / TK_E_RANGE / TK_E_NOT_FOUND with a message for people, a suggestion for a
+ * mistyped name included, or -ENOMEM; nothing is to be released then. Secrets are not repeated in
+ * messages. */
+int tk_opt_parse(const struct tk_opt_command *c, int argc, char **argv, void *values,
+                 struct tk_opt_result *ret, struct tk_err *reterr);
+
+/* Free lists and the result; may be called twice. */
+void tk_opt_release(const struct tk_opt_command *c, void *values, struct tk_opt_result *r);
+
+/* Text for `--help`, `width` columns (at least 40). 0 or the buffer's code, here and below. */
+int tk_opt_help(const struct tk_opt_command *c, unsigned width, struct tk_buf *out);
+
+/* One page of the manual, Markdown. */
+int tk_opt_markdown(const struct tk_opt_command *c, struct tk_buf *out);
+
+/* The values as one JSON object by option names, in the table's order, hidden ones too: durations in
+ * seconds, infinity as "inf", what is not set null, secrets that are set "***". */
+int tk_opt_to_json(const struct tk_opt_command *c, const void *values, struct tk_buf *out);
+
+/* The closest of the names, or NULL when none is close: for "did you mean". */
+const char *tk_opt_closest(const char *word, const char *const *names, size_t n);
+
+#endif

@@ -1,0 +1,211 @@
+/* The table as people and programs read it: help, manual, echo. */
+#include "opt/opt.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "failmalloc.h"
+#include "tap.h"
+
+struct values {
+    bool stream;
+    const char *key, *arrival;
+    int64_t concurrency, hidden;
+    double rate;
+    tk_ns timeout;
+    struct tk_opt_list headers;
+};
+
+#define AT(member) .at = offsetof(struct values, member)
+
+static const struct tk_opt table[] = {
+    { "concurrency", 'c', TK_OPT_INT, AT(concurrency), .value = "N", .def = "1", .min = 1,
+      .max = 1e5, .env = "TK_X", .group = "Load",
+      .help = "at most so many requests in flight at the same time" },
+    { "stream", 0, TK_OPT_FLAG, AT(stream), .def = "true", .group = "Requests",
+      .help = "ask for a stream", .is_negatable = true },
+    { "rate", 0, TK_OPT_RATE, AT(rate), .value = "R", .unit = "requests/s", .def = "inf",
+      .group = "Load", .help = "arrivals" },
+    { "hidden", 0, TK_OPT_INT, AT(hidden), .group = "Ghosts", .is_hidden = true },
+    { "the-name-of-this-one-is-long", 0, TK_OPT_DUR, AT(timeout), .value = "DUR", .min = 0.25,
+      .max = INFINITY, .group = "Load", .help = "patience" },
+    { "arrival", 0, TK_OPT_CHOICE, AT(arrival), .value = "HOW", .choices = "closed poisson",
+      .group = "Load", .help = "when requests are due" },
+    { "api-key", 0, TK_OPT_STR, AT(key), .value = "KEY", .def = "sk-default", .is_secret = true,
+      .help = "a secret" },
+    { "header", 'H', TK_OPT_LIST, AT(headers), .value = "H", .group = "Requests", .help = "more" },
+};
+
+static const struct tk_opt_command command = {
+    .name = "tokmark test",
+    .synopsis = "URL [options]",
+    .about = "Measures a server, with words enough here to need a second line of text.",
+    .examples =
+        "tokmark test http://localhost:8000 --concurrency 100 --rate 20 --arrival poisson\n",
+    .opts = table,
+    .n_opts = TK_ARRAY_LEN(table),
+};
+
+static const char want_help[] =
+    "usage: tokmark test URL [options]\n"
+    "\n"
+    "Measures a server, with words enough here to need a second\n"
+    "line of text.\n"
+    "\n"
+    "Load:\n"
+    "  -c, --concurrency N  at most so many requests in flight at\n"
+    "                       the same time (from 1 to 100000;\n"
+    "                       default 1; environment TK_X)\n"
+    "      --rate R         arrivals (requests/s; default inf)\n"
+    "      --the-name-of-this-one-is-long DUR\n"
+    "                       patience (at least 250 ms)\n"
+    "      --arrival HOW    when requests are due (one of closed,\n"
+    "                       poisson)\n"
+    "\n"
+    "Requests:\n"
+    "      --[no-]stream    ask for a stream (default true)\n"
+    "  -H, --header H       more (may be given several times)\n"
+    "\n"
+    "Options:\n"
+    "      --api-key KEY    a secret\n"
+    "\n"
+    "  -h, --help           show this text\n"
+    "\n"
+    "Examples:\n"
+    "  tokmark test http://localhost:8000 --concurrency 100 --rate 20 --arrival poisson\n";
+
+static const char want_manual[] =
+    "# tokmark test\n"
+    "\n"
+    "Measures a server, with words enough here to need a second line of text.\n"
+    "\n"
+    "```\n"
+    "tokmark test URL [options]\n"
+    "```\n"
+    "\n"
+    "## Load\n"
+    "\n"
+    "### `--concurrency N`, `-c`\n"
+    "\n"
+    "At most so many requests in flight at the same time.\n"
+    "\n"
+    "From 1 to 100000; default `1`; environment `TK_X`.\n"
+    "\n"
+    "### `--rate R`\n"
+    "\n"
+    "Arrivals.\n"
+    "\n"
+    "Requests/s; default `inf`.\n"
+    "\n"
+    "### `--the-name-of-this-one-is-long DUR`\n"
+    "\n"
+    "Patience.\n"
+    "\n"
+    "At least 250 ms.\n"
+    "\n"
+    "### `--arrival HOW`\n"
+    "\n"
+    "When requests are due.\n"
+    "\n"
+    "One of closed, poisson.\n"
+    "\n"
+    "## Requests\n"
+    "\n"
+    "### `--[no-]stream`\n"
+    "\n"
+    "Ask for a stream.\n"
+    "\n"
+    "Default `true`.\n"
+    "\n"
+    "### `--header H`, `-H`\n"
+    "\n"
+    "More.\n"
+    "\n"
+    "May be given several times.\n"
+    "\n"
+    "## Options\n"
+    "\n"
+    "### `--api-key KEY`\n"
+    "\n"
+    "A secret.\n"
+    "\n"
+    "## Examples\n"
+    "\n"
+    "```\n"
+    "tokmark test http://localhost:8000 --concurrency 100 --rate 20 --arrival poisson\n"
+    "```\n";
+
+static void texts(void)
+{
+    struct tk_buf out = TK_BUF_INIT(1 << 16);
+    T_EQ_I(tk_opt_help(&command, 60, &out), 0, "help");
+    T_EQ_S(out.p, want_help, "its text");
+    tk_buf_reset(&out);
+    T_EQ_I(tk_opt_help(&command, 0, &out), 0, "help of no width");
+    T_OK(out.n > sizeof(want_help) - 200, "has some");
+    tk_buf_reset(&out);
+    T_EQ_I(tk_opt_markdown(&command, &out), 0, "manual");
+    T_EQ_S(out.p, want_manual, "its text");
+    tk_buf_release(&out);
+    out = (struct tk_buf)TK_BUF_INIT(100);
+    T_EQ_I(tk_opt_help(&command, 80, &out), TK_E_LIMIT, "help without room");
+    tk_buf_release(&out);
+    out = (struct tk_buf)TK_BUF_INIT(100);
+    T_EQ_I(tk_opt_markdown(&command, &out), TK_E_LIMIT, "manual without room");
+    tk_buf_release(&out);
+}
+
+static void echo(const char *want, const struct values *v, const char *name)
+{
+    struct tk_buf out = TK_BUF_INIT(1 << 16);
+    T_EQ_I(tk_opt_to_json(&command, v, &out), 0, "echo: %s", name);
+    T_EQ_S(out.p, want, "echo: %s", name);
+    tk_buf_release(&out);
+}
+
+static void echoes(void)
+{
+    const char *headers[] = { "a: 1", "b: \"2\"" };
+    struct values v = { .rate = INFINITY };
+    echo("{\"concurrency\":0,\"stream\":false,\"rate\":\"inf\",\"hidden\":0,"
+         "\"the-name-of-this-one-is-long\":0.0,\"arrival\":null,\"api-key\":null,\"header\":[]}",
+         &v, "nothing set");
+    v = (struct values){
+        .stream = true,
+        .key = "sk-1",
+        .arrival = "closed",
+        .concurrency = 8,
+        .rate = 0.5,
+        .timeout = 1500 * TK_NS_PER_MS,
+        .headers = { headers, 2 },
+    };
+    echo("{\"concurrency\":8,\"stream\":true,\"rate\":0.5,\"hidden\":0,"
+         "\"the-name-of-this-one-is-long\":1.5,\"arrival\":\"closed\",\"api-key\":\"***\","
+         "\"header\":[\"a: 1\",\"b: \\\"2\\\"\"]}",
+         &v, "everything set");
+}
+
+static void no_memory(void)
+{
+    for (int n = 1;; n++) {
+        struct tk_buf out = TK_BUF_INIT(1 << 16);
+        tk_failmalloc_at(n);
+        int rc = tk_opt_help(&command, 80, &out);
+        bool failed = tk_failmalloc_off();
+        if (!failed)
+            T_EQ_I(rc, 0, "help with enough memory");
+        else if (rc != -ENOMEM && rc != 0)
+            T_EQ_I(rc, -ENOMEM, "help without allocation %d", n);
+        tk_buf_release(&out);
+        if (!failed)
+            break;
+    }
+}
+
+int main(void)
+{
+    texts();
+    echoes();
+    no_memory();
+    return T_DONE();
+}
