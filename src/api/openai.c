@@ -50,6 +50,7 @@ struct choice {
 struct root {
     bool says_error; /* "object":"error" */
     bool has_choices;
+    bool has_first; /* a choice of index 0 */
     bool has_message, has_detail;
     struct tk_json_val message, detail;
 };
@@ -331,12 +332,16 @@ static int decode_choice(struct choice *c, struct tk_json_val *v)
     return rc;
 }
 
-static void merge_choice(struct tk_api_event *ev, const struct choice *c)
+static void merge_choice(struct tk_api_event *ev, struct root *r, const struct choice *c)
 {
-    ev->channels |= c->channels;
+    ev->channels |= c->channels | TK_CH_CHOICES;
     ev->text_bytes += c->text_bytes;
-    if (c->index != 0)
+    if (c->index != 0) {
+        ev->channels |= r->has_first ? 0 : TK_CH_OTHER_CHOICE;
         return;
+    }
+    r->has_first = true;
+    ev->channels &= ~(unsigned)TK_CH_OTHER_CHOICE;
     if (c->text.n > 0)
         ev->text = c->text;
     if (c->reasoning.n > 0)
@@ -345,11 +350,10 @@ static void merge_choice(struct tk_api_event *ev, const struct choice *c)
         ev->finish = c->finish;
 }
 
-static int decode_choices(struct tk_api_event *ev, struct tk_json_val *v)
+static int decode_choices(struct tk_api_event *ev, struct root *r, struct tk_json_val *v)
 {
     struct tk_json_iter it;
     struct tk_json_val val;
-    bool has_first = false;
     int64_t n = 0;
     int rc = open_arr(v, &it);
     if (rc <= 0)
@@ -357,14 +361,10 @@ static int decode_choices(struct tk_api_event *ev, struct tk_json_val *v)
     while ((rc = tk_json_arr_next(&it, &val)) > 0) {
         struct choice c = { .index = n++ }; /* unless it says otherwise */
         rc = decode_choice(&c, &val);
-        ev->channels |= TK_CH_CHOICES;
-        merge_choice(ev, &c);
-        has_first = has_first || c.index == 0;
+        merge_choice(ev, r, &c);
         if (rc < 0)
             return rc;
     }
-    if (n > 0 && !has_first)
-        ev->channels |= TK_CH_OTHER_CHOICE;
     return rc;
 }
 
@@ -503,7 +503,7 @@ static inline int decode_root_member(struct tk_api_event *ev, struct root *r, st
 {
     if (KEY_IS(key, "choices")) {
         r->has_choices = true;
-        return decode_choices(ev, v);
+        return decode_choices(ev, r, v);
     }
     if (KEY_IS(key, "usage"))
         return decode_usage(ev, v);

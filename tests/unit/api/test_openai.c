@@ -86,6 +86,9 @@ static const struct sample events[] = {
     { "only another choice",
       "{\"choices\":[{\"delta\":{\"content\":\"bb\"},\"finish_reason\":\"stop\",\"index\":1}]}", 0,
       "choices content finish other | '' '' 2 - | | " },
+    { "choices twice: the first choice is in the second list",
+      "{\"choices\":[{\"index\":1,\"text\":\"b\"}],\"choices\":[{\"index\":0,\"text\":\"a\"}]}", 0,
+      "choices content | 'a' '' 2 - | | " },
     { "usage at the end, no choices",
       "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"total_tokens\":13,\"completion_tokens\":8,"
       "\"prompt_tokens_details\":null}}",

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "guard.h"
+#include "lib/guard.h"
 
 /* "choices role content | text reasoning bytes finish | prompt output reasoning cached | error" */
 static inline const char *event_words(const struct tk_api_event *ev)
