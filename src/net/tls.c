@@ -78,7 +78,9 @@ static int new_context(const SSL_METHOD *method, struct tk_tls **ret, struct tk_
         return tk_err_set(reterr, -ENOMEM, "no memory for TLS");
     }
     SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    /* An end without close_notify is judged in xport_tls.c. */
+    SSL_CTX_set_options(t->ctx,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(t->ctx, 0);
     SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |

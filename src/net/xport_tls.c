@@ -68,6 +68,14 @@ static struct tls *tls_of(struct tk_xport *x)
 
 /* --- the BIO --- */
 
+/* The first failure counts: OpenSSL may answer one with an alert, which fails too. */
+static int bio_failure(struct tls *t, int64_t rc)
+{
+    if (!t->below_rc)
+        t->below_rc = (int)rc;
+    return -1;
+}
+
 static int bio_read(BIO *b, char *buf, int n)
 {
     struct tls *t = BIO_get_data(b);
@@ -82,13 +90,14 @@ static int bio_read(BIO *b, char *buf, int n)
         t->stamp = stamp;
         return (int)rc;
     }
-    if (rc == TK_E_AGAIN_READ)
-        BIO_set_retry_read(b);
-    else if (rc == 0)
+    if (rc == 0) {
         t->is_eof = true;
-    else
-        t->below_rc = (int)rc;
-    return rc == 0 ? 0 : -1;
+        return 0;
+    }
+    if (rc != TK_E_AGAIN_READ)
+        return bio_failure(t, rc);
+    BIO_set_retry_read(b);
+    return -1;
 }
 
 static int bio_write(BIO *b, const char *buf, int n)
@@ -100,10 +109,9 @@ static int bio_write(BIO *b, const char *buf, int n)
     BIO_clear_retry_flags(b);
     if (rc >= 0)
         return (int)rc;
-    if (rc == TK_E_AGAIN_WRITE)
-        BIO_set_retry_write(b);
-    else
-        t->below_rc = (int)rc;
+    if (rc != TK_E_AGAIN_WRITE)
+        return bio_failure(t, rc);
+    BIO_set_retry_write(b);
     return -1;
 }
 
@@ -163,15 +171,13 @@ static int tls_error(struct tls *t, unsigned long e)
     return TK_E_TLS;
 }
 
-/* Neither retry nor close_notify: OpenSSL objects to what came, or the transport below ended. */
+/* Neither retry nor end: OpenSSL objects to what came, or the transport below failed. */
 static int fatal_failure(struct tls *t, int ssl_error)
 {
-    unsigned long e = ERR_peek_error();
-    int code = t->below_rc ? t->below_rc : TK_E_EOF_EARLY;
+    int code = t->below_rc;
 
-    /* First of all: the alert that OpenSSL then sends may fail below for its own reasons. */
-    if (ssl_error == SSL_ERROR_SSL && ERR_GET_REASON(e) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
-        return tls_error(t, e);
+    if (ssl_error == SSL_ERROR_SSL || !code) /* first: its alert may have failed below as well */
+        return tls_error(t, ERR_peek_error());
     ERR_clear_error();
     set_detail(t, tk_err_text(code));
     return code;
@@ -203,27 +209,32 @@ static bool is_inside_record(const struct tls *t)
 /* No SSL_read() and no SSL_do_handshake() after this. */
 static int end(struct tls *t, int code)
 {
+    if (code == TK_E_EOF_EARLY)
+        set_detail(t, tk_err_text(code));
     t->has_ended = true;
     t->end_rc = code;
     return code;
+}
+
+static bool is_retry(int code)
+{
+    return code == TK_E_AGAIN_READ || code == TK_E_AGAIN_WRITE;
 }
 
 static int read_failure(struct tls *t)
 {
     int code = failure(t, 0);
 
-    if (code == TK_E_AGAIN_READ || code == TK_E_AGAIN_WRITE)
+    if (is_retry(code))
         return code;
-    if (code == TK_E_EOF_EARLY && !is_inside_record(t))
-        code = 0;
-    return end(t, code);
+    return end(t, code == 0 && t->is_eof && is_inside_record(t) ? TK_E_EOF_EARLY : code);
 }
 
 static int handshake_failure(struct tls *t, int r)
 {
     int code = failure(t, r);
 
-    if (code == TK_E_AGAIN_READ || code == TK_E_AGAIN_WRITE)
+    if (is_retry(code))
         return code;
     return end(t, code ? code : TK_E_EOF_EARLY);
 }
