@@ -21,8 +21,8 @@
  *
  * Both line ends are looked for with one memchr() each, and what was found is kept until the scan
  * has passed it: a stream with LF alone pays for the search for CR once a feed, not once a line.
- * memchr() is the C library's vector code; on events of 300 bytes it was twice as fast as a loop of
- * ours over 16 bytes that compares with both at once.
+ * memchr() is the C library's vector code. A loop of ours that compares 16 bytes with both at once
+ * was tried and dropped: 21.6 ns for an event of 300 bytes, against 19.0.
  *
  * Limits: a line and an event are capped (sse.h); past that TK_E_LIMIT, and the parser stays failed.
  *
