@@ -13,12 +13,12 @@
 struct tk_live {
     _Alignas(64) _Atomic uint64_t sent; /* requests sent, of the measured phase */
     _Atomic uint64_t succeeded, failed, cancelled;
-    _Atomic uint64_t in_flight;   /* sent and not ended */
+    _Atomic uint64_t in_flight; /* sent and not ended */
     _Atomic uint64_t open_conns;
-    _Atomic uint64_t events;      /* events with tokens */
+    _Atomic uint64_t events;        /* events with tokens */
     _Atomic uint64_t output_tokens; /* of ended requests, as the server counts */
     _Atomic uint64_t reads, bytes_in;
-    _Atomic uint64_t late_sends;  /* sent more than 1 ms after they were due and had a permit */
+    _Atomic uint64_t late_sends; /* sent more than 1 ms after they were due and had a permit */
 };
 
 /* Add to a counter of which this thread is the only writer: no locked instruction. */

@@ -23,7 +23,7 @@
     X(TIMEOUT_FIRST,  "timeout-first",   "no first token within the first-token time-out")              \
     X(TIMEOUT_IDLE,   "timeout-idle",    "nothing came for the idle time-out in mid-reply")             \
     X(TIMEOUT_TOTAL,  "timeout-total",   "not finished within the time-out for the whole request")      \
-    X(RESET,          "reset",           "the peer reset or closed the connection before the reply")    \
+    X(RESET,          "reset",           "the peer reset the connection, or closed it before the reply")    \
     X(TRUNCATED,      "truncated",       "the reply ended before it was whole")                         \
     X(PROTOCOL,       "protocol",        "the peer broke HTTP, SSE or JSON")                            \
     X(LIMIT,          "limit",           "the reply went past a bound of the client")                   \

@@ -1,0 +1,96 @@
+/* plan.h - what to load, how, how long: resolved and checked once, const from then on
+ *
+ * The command line of each dialect ends in this. Nothing here is looked at twice: a value that made
+ * it into the plan is valid.
+ */
+#ifndef TK_RUN_PLAN_H
+#define TK_RUN_PLAN_H
+
+#include "base/buf.h"
+#include "base/def.h"
+#include "base/err.h"
+
+enum tk_arrival {
+    TK_ARRIVAL_CLOSED,   /* no schedule: a request is due when a permit is free */
+    TK_ARRIVAL_CONSTANT, /* every 1/rate seconds, the first at 0 */
+    TK_ARRIVAL_POISSON,  /* exponential gaps, by the seed */
+    TK_ARRIVAL_GIVEN,    /* the dialect computed due_offset itself */
+};
+const char *tk_arrival_word(enum tk_arrival a); /* "closed" */
+
+struct tk_plan_header {
+    const char *name, *value;
+    bool is_secret; /* never shown: masked in every output */
+};
+
+struct tk_plan_timeouts {
+    tk_ns connect; /* until connected, TLS included; 0: none */
+    tk_ns first;   /* from sent to the first event with tokens; 0: none */
+    tk_ns idle;    /* between reads of one reply; 0: none */
+    tk_ns total;   /* from sent to the end; 0: none */
+};
+
+/* What is kept in the run file. */
+enum tk_record_level {
+    TK_RECORD_REQUESTS, /* one row per request, no trace */
+    TK_RECORD_ALL,      /* with every read and event */
+};
+
+/* One stretch of load: the check, the warm-up, the measured one. */
+struct tk_plan_phase {
+    uint64_t n_requests;   /* 0: no bound by count */
+    tk_ns duration;        /* no new request after that; 0: no bound by time */
+    tk_ns grace;           /* what is in flight then may end within this; then it is cancelled */
+    uint32_t concurrency;  /* permits: at most this many in flight; 0: no bound */
+    enum tk_arrival arrival;
+    double rate;           /* requests per second; INFINITY: all due at 0 */
+    const tk_ns *due_offset; /* n_due instants from the phase's start, ascending; NULL when closed */
+    uint64_t n_due;
+    bool is_first_item_only; /* every request is item 0 (vLLM's check and warm-ups) */
+};
+
+struct tk_plan {
+    const char *tool;    /* "tokmark run", "tokmark vllm": which words made it */
+    const char *url;     /* as it was given, without secrets */
+    const char *host;
+    uint16_t port;
+    bool is_tls;
+    const char *target;  /* path and query of the request line */
+    const char *authority; /* value of the Host header */
+    const char *ca_file; /* NULL: the system's authorities */
+    bool is_insecure;
+    const char *api;     /* name of the wire format */
+    const char *model;
+    bool is_streamed;
+    const struct tk_plan_header *headers; /* the user's own and the key's; Host, Content-Type and
+                                             Content-Length are the engine's unless given here */
+    size_t n_headers;
+    const char *request_id_prefix; /* x-request-id: prefix and index; NULL: none */
+
+    struct tk_plan_phase phase[3]; /* by enum tk_phase; n_requests and duration 0: left out */
+    struct tk_plan_timeouts timeouts;
+    uint64_t seed;
+    uint32_t n_workers; /* 0: by the load */
+    enum tk_record_level level;
+    bool keeps_text;          /* the generated text of every request */
+    uint32_t max_trace_bytes; /* per request; past it the record says truncated */
+    uint64_t max_record_bytes; /* memory of records not written yet; past it nothing new is released */
+    bool opens_ahead;         /* connections are opened before the phase starts */
+
+    const char *data;      /* what the items come from, for people: "sharegpt file.json" */
+    uint64_t n_items;
+};
+
+/* Compute the schedule of n requests into due[n] (ascending offsets from the start, ns). CONSTANT:
+ * i/rate; POISSON: sums of exponential gaps (NumPy's legacy generator, seeded with `seed`), the first
+ * gap included. An infinite rate gives zeros. 0 or TK_E_RANGE. */
+int tk_plan_schedule(enum tk_arrival arrival, double rate, uint64_t seed, tk_ns *due, uint64_t n);
+
+/* How many arrivals fall into `duration` (for a bound by time alone), at most `max`. */
+uint64_t tk_plan_schedule_count(enum tk_arrival arrival, double rate, uint64_t seed, tk_ns duration,
+                                uint64_t max);
+
+/* The plan as JSON, secrets masked as "***"; for the run file and the results. */
+int tk_plan_to_json(const struct tk_plan *p, struct tk_buf *out);
+
+#endif

@@ -1,0 +1,139 @@
+/* runfile.h - the SQLite file of a run: what sink.c writes with and records.c reads with
+ *
+ * Private to the layer. One writer, on one thread; any number of readers, also in other programs and
+ * while the run goes on. docs/internals/run-file.md describes the tables for those who open the file
+ * with tools of their own.
+ */
+#ifndef TK_RUN_RUNFILE_H
+#define TK_RUN_RUNFILE_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/def.h"
+#include "base/err.h"
+#include "run/record.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+struct tk_records;
+
+#define TK__RUNFILE_APPLICATION_ID 0x746B6D72 /* "tkmr", in the file's header: see file(1) */
+#define TK__RUNFILE_VERSION 1 /* user_version: raised when an older program would err */
+
+/* --- rows.c: a record as a row of the table `requests` --- */
+
+/* The statements, in one string that lives as long as the program or is the caller's to free(). */
+const char *tk__rows_schema(void); /* CREATE TABLE …; CREATE VIEW …; */
+char *tk__rows_insert(void);       /* INSERT with one parameter per column; NULL: no memory */
+char *tk__rows_select(void);       /* SELECT … WHERE rowid = ?1 */
+char *tk__rows_create(void);       /* CREATE TABLE requests(…) */
+
+/* Bind the record to the insert; slices must live until the step. An SQLite code. */
+int tk__rows_bind(struct sqlite3_stmt *insert, const struct tk_record_view *v);
+
+/* The row that the select stands on; slices live until its next step or reset. */
+void tk__rows_read(struct sqlite3_stmt *select, struct tk_record_view *ret);
+
+/* --- runfile_write.c --- */
+
+struct tk__writer;
+
+struct tk__clock_row {
+    struct tk_wall_offset o;
+    tk_ns from_at; /* of a step: the sample before */
+    uint32_t worker;
+    bool is_step;
+};
+
+/* Create the file with its tables. -EEXIST when there is one that is not empty; TK_E_DB. */
+int tk__writer_new(const char *path, struct tk_str plan, struct tk_str host,
+                   struct tk__writer **ret, struct tk_err *reterr);
+struct tk__writer *tk__writer_free(struct tk__writer *w); /* NULL is allowed; returns NULL */
+
+/* Between begin and commit: rows. All return 0 or TK_E_DB, with words in reterr. After an error only
+ * rollback and free are of use, or a new begin, to try again. */
+int tk__writer_begin(struct tk__writer *w, struct tk_err *reterr);
+int tk__writer_record(struct tk__writer *w, const struct tk_record_view *v, struct tk_err *reterr);
+int tk__writer_clock(struct tk__writer *w, const struct tk__clock_row *c, struct tk_err *reterr);
+int tk__writer_fact(struct tk__writer *w, const char *name, struct tk_str value,
+                    struct tk_err *reterr);
+int tk__writer_commit(struct tk__writer *w, struct tk_err *reterr);
+void tk__writer_rollback(struct tk__writer *w);
+
+/* Mark the run as finished, move everything into the one file. */
+int tk__writer_finish(struct tk__writer *w, struct tk_err *reterr);
+
+/* --- runfile_read.c --- */
+
+struct tk__reader;
+
+/* Open and hold one state of the file. -ENOENT, TK_E_FORMAT (no run file), TK_E_UNSUPPORTED (newer),
+ * TK_E_DB. */
+int tk__reader_new(const char *path, struct tk__reader **ret, struct tk_err *reterr);
+struct tk__reader *tk__reader_free(struct tk__reader *r); /* NULL is allowed; returns NULL */
+
+/* A fact, copied into the arena; empty when there is none. */
+int tk__reader_fact(struct tk__reader *r, const char *name, struct tk_arena *arena,
+                    struct tk_str *ret, struct tk_err *reterr);
+int tk__reader_steps(struct tk__reader *r, struct tk_clock_steps *ret, struct tk_err *reterr);
+
+/* Call `each` with every row's number, phase and index, in no particular order; it returns 0 or a
+ * negative code that ends the walk. */
+int tk__reader_walk(struct tk__reader *r,
+                    int (*each)(void *owner, int64_t rowid, uint8_t phase, uint64_t index),
+                    void *owner, struct tk_err *reterr);
+
+/* The record of a row; slices live until the next call. */
+int tk__reader_record(struct tk__reader *r, int64_t rowid, struct tk_record_view *ret,
+                      struct tk_err *reterr);
+
+/* --- store.c: records in memory --- */
+
+struct tk__stored; /* one record, packed */
+
+struct tk__store {
+    struct tk_arena arena;
+    struct tk__stored *first, *last;
+    size_t n;
+};
+
+void tk__store_init(struct tk__store *s);
+void tk__store_release(struct tk__store *s); /* may be called twice */
+
+/* Copy a record in; without its slices when `is_bare`. False when memory is out. */
+bool tk__store_add(struct tk__store *s, const struct tk_record_view *v, bool is_bare);
+
+/* Bytes that tk__store_add() would take. */
+size_t tk__store_bytes(const struct tk_record_view *v, bool is_bare);
+
+const struct tk__stored *tk__stored_next(const struct tk__stored *p);
+void tk__stored_read(const struct tk__stored *p, struct tk_record_view *ret);
+
+/* --- records.c --- */
+
+/* A fact of the run's end; in a list, the latest of a name first. */
+struct tk__fact {
+    struct tk__fact *next;
+    const char *name;
+    struct tk_str value;
+    bool is_written; /* in the file; sink.c */
+};
+
+/* What an iterator goes over: rows of a file, records in memory, or both. */
+struct tk__records_from {
+    struct tk__reader *reader;          /* NULL: no file; owned by the iterator from then on */
+    const struct tk__stored *memory[2]; /* heads of lists; not owned */
+    const struct tk__fact *facts;       /* asked before the reader; not owned */
+    struct tk_str plan, host;           /* not owned */
+    const struct tk_clock_steps *steps; /* copied */
+    bool is_finished;
+};
+
+int tk__records_new(const struct tk__records_from *from, struct tk_records **ret,
+                    struct tk_err *reterr);
+
+/* Add a stretch in which the wall clock stepped; those that touch become one. When all places are
+ * taken, the last one grows over the new stretch: more stamps than needed do not count then. */
+void tk__steps_add(struct tk_clock_steps *s, tk_ns from_at, tk_ns to_at);
+
+#endif

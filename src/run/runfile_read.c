@@ -1,0 +1,221 @@
+/* runfile_read.c - read the file of a run: finished, going on, or killed
+ *
+ * One read transaction is held for as long as the reader lives, so that the order that was found at
+ * the start stays true. A killed run leaves its log beside the file: SQLite reads both. A file that was
+ * copied without its log, or that stands where nothing can be written, is opened as unchangeable when
+ * the usual way fails.
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "run/runfile.h"
+
+struct tk__reader {
+    sqlite3 *db;
+    sqlite3_stmt *by_row, *fact;
+};
+
+static int fail(struct tk__reader *r, const char *what, struct tk_err *reterr)
+{
+    return tk_err_set(reterr, TK_E_DB, "%s: %s", what, sqlite3_errmsg(r->db));
+}
+
+/* "file:" and the path with what a URI takes for its own escaped. */
+static int uri_of(const char *path, struct tk_buf *out)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    tk_buf_add_z(out, "file:");
+    for (const char *p = path; *p; p++) {
+        if (*p == '%' || *p == '?' || *p == '#') {
+            tk_buf_add_c(out, '%');
+            tk_buf_add_c(out, hex[(unsigned char)*p >> 4]);
+            tk_buf_add_c(out, hex[*p & 15]);
+        } else {
+            tk_buf_add_c(out, *p);
+        }
+    }
+    return tk_buf_add_z(out, "?immutable=1");
+}
+
+static int open_and_hold(struct tk__reader *r, const char *name, int flags)
+{
+    int rc = sqlite3_open_v2(name, &r->db, flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+                             NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(r->db, 1000);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(r->db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    return rc;
+}
+
+static int open_any(struct tk__reader *r, const char *path)
+{
+    int rc = open_and_hold(r, path, 0);
+    if (rc == SQLITE_OK || rc == SQLITE_NOTADB)
+        return rc;
+
+    struct tk_buf uri = TK_BUF_INIT(65536);
+    sqlite3 *first = r->db;
+    r->db = NULL;
+    if (uri_of(path, &uri) == 0 && open_and_hold(r, uri.p, SQLITE_OPEN_URI) == SQLITE_OK) {
+        sqlite3_close(first);
+        rc = SQLITE_OK;
+    } else { /* the first failure is the one to tell */
+        sqlite3_close(r->db);
+        r->db = first;
+    }
+    tk_buf_release(&uri);
+    return rc;
+}
+
+static int64_t pragma(struct tk__reader *r, const char *text)
+{
+    sqlite3_stmt *st = NULL;
+    int64_t value = -1;
+    if (sqlite3_prepare_v2(r->db, text, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW)
+        value = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return value;
+}
+
+static int check(struct tk__reader *r, const char *path, struct tk_err *reterr)
+{
+    if (pragma(r, "PRAGMA application_id") != TK__RUNFILE_APPLICATION_ID)
+        return tk_err_set(reterr, TK_E_FORMAT, "'%s' is not a run file", path);
+    int64_t version = pragma(r, "PRAGMA user_version");
+    if (version > TK__RUNFILE_VERSION)
+        return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                          "'%s' is from a newer version of tokmark (format %d, this one reads %d)",
+                          path, (int)version, TK__RUNFILE_VERSION);
+    return 0;
+}
+
+static int prepare(struct tk__reader *r, struct tk_err *reterr)
+{
+    char *select = tk__rows_select();
+    int rc = select ? sqlite3_prepare_v2(r->db, select, -1, &r->by_row, NULL) : SQLITE_NOMEM;
+    free(select);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(r->db, "SELECT value FROM run WHERE key = ?", -1, &r->fact, NULL);
+    return rc == SQLITE_OK ? 0 : fail(r, "the run file lacks a table", reterr);
+}
+
+int tk__reader_new(const char *path, struct tk__reader **ret, struct tk_err *reterr)
+{
+    struct tk__reader *r = calloc(1, sizeof(*r));
+    if (!r)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the run file");
+
+    int rc = access(path, R_OK) == 0 ? 0 : -errno;
+    if (rc < 0) {
+        tk_err_set(reterr, rc, "cannot read '%s': %s", path, strerror(-rc));
+        goto fail;
+    }
+    rc = open_any(r, path);
+    if (rc == SQLITE_NOTADB) {
+        rc = tk_err_set(reterr, TK_E_FORMAT, "'%s' is not a run file", path);
+        goto fail;
+    }
+    if (rc != SQLITE_OK) {
+        rc = fail(r, "cannot open the run file", reterr);
+        goto fail;
+    }
+    rc = check(r, path, reterr);
+    if (rc == 0)
+        rc = prepare(r, reterr);
+    if (rc < 0)
+        goto fail;
+    *ret = r;
+    return 0;
+
+fail:
+    tk__reader_free(r);
+    return rc;
+}
+
+struct tk__reader *tk__reader_free(struct tk__reader *r)
+{
+    if (!r)
+        return NULL;
+    sqlite3_finalize(r->by_row);
+    sqlite3_finalize(r->fact);
+    sqlite3_close(r->db);
+    free(r);
+    return NULL;
+}
+
+int tk__reader_fact(struct tk__reader *r, const char *name, struct tk_arena *arena,
+                    struct tk_str *ret, struct tk_err *reterr)
+{
+    int rc = 0;
+
+    *ret = (struct tk_str){ NULL, 0 };
+    sqlite3_bind_text(r->fact, 1, name, -1, SQLITE_STATIC);
+    int step = sqlite3_step(r->fact);
+    if (step == SQLITE_ROW) {
+        const char *p = (const char *)sqlite3_column_text(r->fact, 0);
+        int n = sqlite3_column_bytes(r->fact, 0);
+        *ret = tk_arena_dup_str(arena, (struct tk_str){ p, p ? (size_t)n : 0 });
+        if (!ret->p)
+            rc = tk_err_set(reterr, -ENOMEM, "no memory for '%s' of the run file", name);
+    } else if (step != SQLITE_DONE) {
+        rc = fail(r, "cannot read the run file", reterr);
+    }
+    sqlite3_reset(r->fact);
+    return rc;
+}
+
+int tk__reader_steps(struct tk__reader *r, struct tk_clock_steps *ret, struct tk_err *reterr)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(
+        r->db, "SELECT from_at, at FROM clock WHERE is_step ORDER BY from_at", -1, &st, NULL);
+
+    ret->n = 0;
+    if (rc == SQLITE_OK) {
+        while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+            tk__steps_add(ret, sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1));
+    }
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? 0 : fail(r, "cannot read the run file's clock samples", reterr);
+}
+
+int tk__reader_walk(struct tk__reader *r,
+                    int (*each)(void *owner, int64_t rowid, uint8_t phase, uint64_t index),
+                    void *owner, struct tk_err *reterr)
+{
+    sqlite3_stmt *st = NULL;
+    int rc_each = 0;
+    int rc = sqlite3_prepare_v2(r->db, "SELECT rowid, phase, idx FROM requests", -1, &st, NULL);
+
+    if (rc == SQLITE_OK) {
+        while (rc_each == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
+            rc_each = each(owner, sqlite3_column_int64(st, 0), (uint8_t)sqlite3_column_int(st, 1),
+                           (uint64_t)sqlite3_column_int64(st, 2));
+    }
+    sqlite3_finalize(st);
+    if (rc_each < 0)
+        return tk_err_set(reterr, rc_each, "no memory for the order of the records");
+    return rc == SQLITE_DONE ? 0 : fail(r, "cannot read the run file", reterr);
+}
+
+int tk__reader_record(struct tk__reader *r, int64_t rowid, struct tk_record_view *ret,
+                      struct tk_err *reterr)
+{
+    sqlite3_reset(r->by_row);
+    sqlite3_bind_int64(r->by_row, 1, rowid);
+    int rc = sqlite3_step(r->by_row);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE
+                   ? tk_err_set(reterr, TK_E_FORMAT, "row %lld of the run file is missing",
+                                (long long)rowid)
+                   : fail(r, "cannot read the run file", reterr);
+    tk__rows_read(r->by_row, ret);
+    return 0;
+}

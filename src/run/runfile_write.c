@@ -1,0 +1,362 @@
+/* runfile_write.c - make the file of a run and put rows into it
+ *
+ *   create   rollback journal in memory: tables, words, plan, host    all in the main file from the start,
+ *            then WAL                                                 so that a lone copy of it opens
+ *   run      transactions of a batch each; no sync but at checkpoints: what is committed is with the
+ *            kernel and survives a kill of the program, not a power cut
+ *   finish   state, checkpoint, journal_mode=DELETE                   one file again
+ *
+ * Readers follow through the shared memory beside a WAL. Where a file system has none, or locks do not
+ * work, the file is opened for this program alone, in three attempts, each asking for less; a run is
+ * never lost to its file system's shortcomings. Network file systems are not even asked: shared memory
+ * seems to work on some of them and does not reach the other machine.
+ *
+ * No index is made at the end: building one reads the whole file again, and a reader finds the order of
+ * half a million rows in a fraction of a second (records.c).
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "run/runfile.h"
+
+enum {
+    PAGE_BYTES = 8192,       /* rows of 100 events are 1.3 kB: six to a page */
+    CHECKPOINT_PAGES = 2000, /* 16 MB of WAL between checkpoints, which sync */
+    BUSY_MS = 2000,          /* wait so long for a reader at the end */
+};
+
+struct tk__writer {
+    sqlite3 *db;
+    sqlite3_stmt *insert, *clock, *fact;
+};
+
+/* How to open the file, from the best to the last resort. */
+static const struct attempt {
+    const char *vfs; /* NULL: the default */
+    bool is_exclusive;
+} attempts[] = { { NULL, false }, { NULL, true }, { "unix-none", true } };
+
+static int fail(struct tk__writer *w, struct tk_err *reterr)
+{
+    int os = sqlite3_system_errno(w->db);
+    return tk_err_set(reterr, TK_E_DB, "the run file cannot be written: %s%s%s",
+                      sqlite3_errmsg(w->db), os ? ": " : "", os ? strerror(os) : "");
+}
+
+static int sql(struct tk__writer *w, const char *text)
+{
+    return sqlite3_exec(w->db, text, NULL, NULL, NULL);
+}
+
+static int step_once(sqlite3_stmt *st)
+{
+    int rc = sqlite3_step(st);
+    int rc_reset = sqlite3_reset(st);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc_reset != SQLITE_OK ? rc_reset : SQLITE_ERROR;
+}
+
+/* --- creation --- */
+
+static int put_text(struct tk__writer *w, const char *name, const char *value)
+{
+    return tk__writer_fact(w, name, (struct tk_str){ value, strlen(value) }, NULL);
+}
+
+static int put_number(struct tk__writer *w, const char *name, int64_t value)
+{
+    sqlite3_bind_text(w->fact, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(w->fact, 2, value);
+    return step_once(w->fact);
+}
+
+static int put_word(sqlite3_stmt *st, const char *kind, int number, const char *word,
+                    const char *text)
+{
+    sqlite3_bind_text(st, 1, kind, -1, SQLITE_STATIC);
+    sqlite3_bind_int(st, 2, number);
+    sqlite3_bind_text(st, 3, word, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 4, text, -1, SQLITE_STATIC);
+    return step_once(st);
+}
+
+/* What the numbers in the rows mean, so that the file explains itself. */
+static int put_words(struct tk__writer *w)
+{
+    static const char *const phases[] = { "check", "warmup", "measure" };
+    static const char *const sources[] = { "", "usage", "events" };
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(w->db, "INSERT INTO word VALUES(?, ?, ?, ?)", -1, &st, NULL);
+
+    for (int i = 0; i < TK_END_N_ && rc == SQLITE_OK; i++)
+        rc = put_word(st, "end", i, tk_end_word((enum tk_end)i), tk_end_text((enum tk_end)i));
+    for (int i = 0; i < TK_PHASE_N_ && rc == SQLITE_OK; i++)
+        rc = put_word(st, "phase", i, phases[i], NULL);
+    for (int i = 0; i <= TK_FINISH_OTHER && rc == SQLITE_OK; i++)
+        rc = put_word(st, "finish", i, tk_finish_word((enum tk_finish)i), NULL);
+    for (int i = 0; i <= TK_COUNT_EVENTS && rc == SQLITE_OK; i++)
+        rc = put_word(st, "count_source", i, sources[i], NULL);
+    sqlite3_finalize(st);
+    return rc;
+}
+
+static int put_beginnings(struct tk__writer *w, struct tk_str plan, struct tk_str host)
+{
+    int rc = put_words(w);
+    if (rc == SQLITE_OK)
+        rc = put_number(w, "format_version", TK__RUNFILE_VERSION);
+    if (rc == SQLITE_OK)
+        rc = put_number(w, "started_mono", tk_clock_now());
+    if (rc == SQLITE_OK)
+        rc = put_number(w, "started_wall", tk_clock_wall());
+    if (rc == SQLITE_OK)
+        rc = put_text(w, "state", "running");
+    if (rc == SQLITE_OK)
+        rc = tk__writer_fact(w, "plan", plan, NULL);
+    return rc == SQLITE_OK ? tk__writer_fact(w, "host", host, NULL) : rc;
+}
+
+static int create_tables(struct tk__writer *w)
+{
+    char *create = tk__rows_create();
+    int rc = create ? sql(w, create) : SQLITE_NOMEM;
+    free(create);
+    return rc == SQLITE_OK ? sql(w, tk__rows_schema()) : rc;
+}
+
+static int prepare(struct tk__writer *w)
+{
+    char *insert = tk__rows_insert();
+    int rc = insert ? sqlite3_prepare_v3(w->db, insert, -1, SQLITE_PREPARE_PERSISTENT, &w->insert,
+                                         NULL)
+                    : SQLITE_NOMEM;
+    free(insert);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v3(w->db, "INSERT INTO clock VALUES(?, ?, ?, ?, ?, ?)", -1,
+                                SQLITE_PREPARE_PERSISTENT, &w->clock, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v3(w->db, "INSERT OR REPLACE INTO run VALUES(?, ?)", -1,
+                                SQLITE_PREPARE_PERSISTENT, &w->fact, NULL);
+    return rc;
+}
+
+/* Ask for the journal mode and see whether it came. */
+static bool set_journal(struct tk__writer *w, const char *text, const char *want)
+{
+    sqlite3_stmt *st = NULL;
+    bool came = false;
+    if (sqlite3_prepare_v2(w->db, text, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW) {
+        const char *got = (const char *)sqlite3_column_text(st, 0);
+        came = got && strcmp(got, want) == 0;
+    }
+    return sqlite3_finalize(st) == SQLITE_OK && came;
+}
+
+static int create(struct tk__writer *w, const char *path, const struct attempt *a,
+                  struct tk_str plan, struct tk_str host)
+{
+    char text[256];
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int rc = sqlite3_open_v2(path, &w->db, flags, a->vfs);
+
+    if (rc == SQLITE_OK && a->is_exclusive)
+        rc = sql(w, "PRAGMA locking_mode = EXCLUSIVE");
+    snprintf(text, sizeof(text),
+             "PRAGMA page_size = %d; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
+             "BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d",
+             PAGE_BYTES, TK__RUNFILE_APPLICATION_ID, TK__RUNFILE_VERSION);
+    if (rc == SQLITE_OK)
+        rc = sql(w, text);
+    if (rc == SQLITE_OK)
+        rc = create_tables(w);
+    if (rc == SQLITE_OK)
+        rc = prepare(w);
+    if (rc == SQLITE_OK)
+        rc = put_beginnings(w, plan, host);
+    if (rc == SQLITE_OK)
+        rc = sql(w, "COMMIT");
+    snprintf(text, sizeof(text), "PRAGMA wal_autocheckpoint = %d", CHECKPOINT_PAGES);
+    return rc == SQLITE_OK ? sql(w, text) : rc;
+}
+
+/* The write-ahead log, tried with a real transaction; or, at the last attempt, a rollback journal.
+ * Nothing is synced so far: on a slow disk that alone would cost more than all else before a run. */
+static int turn_on_log(struct tk__writer *w, bool is_last)
+{
+    int rc = SQLITE_ERROR;
+    if (set_journal(w, "PRAGMA journal_mode = WAL", "wal"))
+        rc = sql(w,
+                 "BEGIN IMMEDIATE; INSERT OR REPLACE INTO run VALUES('state', 'running'); COMMIT");
+    if (rc != SQLITE_OK && is_last && set_journal(w, "PRAGMA journal_mode = TRUNCATE", "truncate"))
+        rc = SQLITE_OK;
+    return rc == SQLITE_OK ? sql(w, "PRAGMA synchronous = NORMAL") : rc;
+}
+
+static void unlink_leftovers(const char *path)
+{
+    static const char *const suffixes[] = { "-wal", "-shm", "-journal" };
+    char *name = malloc(strlen(path) + 10);
+
+    for (unsigned i = 0; name && i < TK_ARRAY_LEN(suffixes); i++) {
+        snprintf(name, strlen(path) + 10, "%s%s", path, suffixes[i]);
+        unlink(name);
+    }
+    free(name);
+}
+
+/* Whether the folder of `path` is on a file system that other machines may share. */
+static bool is_network(const char *path)
+{
+    static const uint32_t magic[] = {
+        0x6969,     /* NFS */
+        0x0BD00BD0, /* Lustre */
+        0xFF534D42, /* CIFS */
+        0xFE534D42, /* SMB2 */
+        0x47504653, /* GPFS */
+        0x00C36400, /* Ceph */
+        0x01021997, /* 9P */
+    };
+    struct statfs fs;
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    int n = slash ? (int)(slash - path) + 1 : 0;
+
+    snprintf(folder, sizeof(folder), "%.*s.", n, path);
+    if (statfs(folder, &fs) < 0)
+        return false;
+    for (unsigned i = 0; i < TK_ARRAY_LEN(magic); i++) {
+        if ((uint32_t)fs.f_type == magic[i])
+            return true;
+    }
+    return false;
+}
+
+static void close_db(struct tk__writer *w)
+{
+    sqlite3_finalize(w->insert);
+    sqlite3_finalize(w->clock);
+    sqlite3_finalize(w->fact);
+    sqlite3_close(w->db);
+    *w = (struct tk__writer){ 0 };
+}
+
+int tk__writer_new(const char *path, struct tk_str plan, struct tk_str host,
+                   struct tk__writer **ret, struct tk_err *reterr)
+{
+    struct stat st;
+    int rc = TK_E_DB;
+    struct tk__writer *w = calloc(1, sizeof(*w));
+
+    if (!w)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the run file");
+    if (stat(path, &st) == 0 && (st.st_size > 0 || !S_ISREG(st.st_mode))) {
+        free(w);
+        return tk_err_set(reterr, -EEXIST, "'%s' exists already", path);
+    }
+    unsigned n = TK_ARRAY_LEN(attempts);
+    for (unsigned i = is_network(path) ? 1 : 0; i < n && rc != SQLITE_OK; i++) {
+        unlink_leftovers(path);
+        rc = create(w, path, &attempts[i], plan, host);
+        if (rc == SQLITE_OK)
+            rc = turn_on_log(w, i + 1 == n);
+        if (rc != SQLITE_OK) {
+            int os = sqlite3_system_errno(w->db);
+            tk_err_set(reterr, TK_E_DB, "cannot create the run file '%s': %s%s%s", path,
+                       sqlite3_errmsg(w->db), os ? ": " : "", os ? strerror(os) : "");
+            bool was_opened = w->db && sqlite3_db_readonly(w->db, "main") == 0;
+            close_db(w);
+            if (was_opened && stat(path, &st) == 0)
+                unlink(path); /* it was not there before, or empty */
+        }
+    }
+    if (rc != SQLITE_OK) {
+        unlink_leftovers(path);
+        free(w);
+        return TK_E_DB;
+    }
+    *ret = w;
+    return 0;
+}
+
+struct tk__writer *tk__writer_free(struct tk__writer *w)
+{
+    if (!w)
+        return NULL;
+    close_db(w);
+    free(w);
+    return NULL;
+}
+
+/* --- rows --- */
+
+int tk__writer_begin(struct tk__writer *w, struct tk_err *reterr)
+{
+    return sql(w, "BEGIN IMMEDIATE") == SQLITE_OK ? 0 : fail(w, reterr);
+}
+
+int tk__writer_record(struct tk__writer *w, const struct tk_record_view *v, struct tk_err *reterr)
+{
+    int rc = tk__rows_bind(w->insert, v);
+    if (rc == SQLITE_OK)
+        rc = step_once(w->insert);
+    return rc == SQLITE_OK ? 0 : fail(w, reterr);
+}
+
+int tk__writer_clock(struct tk__writer *w, const struct tk__clock_row *c, struct tk_err *reterr)
+{
+    sqlite3_bind_int64(w->clock, 1, c->worker);
+    sqlite3_bind_int64(w->clock, 2, c->o.at);
+    sqlite3_bind_int64(w->clock, 3, c->o.offset);
+    sqlite3_bind_int64(w->clock, 4, c->o.error);
+    sqlite3_bind_int(w->clock, 5, c->is_step);
+    sqlite3_bind_int64(w->clock, 6, c->from_at);
+    return step_once(w->clock) == SQLITE_OK ? 0 : fail(w, reterr);
+}
+
+int tk__writer_fact(struct tk__writer *w, const char *name, struct tk_str value,
+                    struct tk_err *reterr)
+{
+    sqlite3_bind_text(w->fact, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_text64(w->fact, 2, value.p ? value.p : "", value.n, SQLITE_STATIC, SQLITE_UTF8);
+    return step_once(w->fact) == SQLITE_OK ? 0 : fail(w, reterr);
+}
+
+int tk__writer_commit(struct tk__writer *w, struct tk_err *reterr)
+{
+    return sql(w, "COMMIT") == SQLITE_OK ? 0 : fail(w, reterr);
+}
+
+void tk__writer_rollback(struct tk__writer *w)
+{
+    sqlite3_reset(w->insert);
+    if (!sqlite3_get_autocommit(w->db))
+        sql(w, "ROLLBACK");
+}
+
+int tk__writer_finish(struct tk__writer *w, struct tk_err *reterr)
+{
+    int rc = sql(w, "BEGIN IMMEDIATE");
+    if (rc == SQLITE_OK)
+        rc = put_number(w, "finished_wall", tk_clock_wall());
+    if (rc == SQLITE_OK)
+        rc = put_text(w, "state", "finished");
+    if (rc == SQLITE_OK)
+        rc = sql(w, "COMMIT");
+    if (rc != SQLITE_OK) {
+        rc = fail(w, reterr);
+        tk__writer_rollback(w);
+        return rc;
+    }
+    /* A reader that holds the file keeps it in two parts: the last one to close it makes it one. */
+    sqlite3_busy_timeout(w->db, BUSY_MS);
+    sql(w, "PRAGMA wal_checkpoint(TRUNCATE)");
+    set_journal(w, "PRAGMA journal_mode = DELETE", "delete");
+    return 0;
+}
