@@ -75,7 +75,8 @@ static int new_context(const SSL_METHOD *method, struct tk_tls **ret, struct tk_
     if (!t || !t->bio || !t->ctx) {
         tk_tls_free(t);
         ERR_clear_error();
-        return tk_err_set(reterr, -ENOMEM, "no memory for TLS");
+        tk_err_set(reterr, -ENOMEM, "no memory for TLS");
+        return -ENOMEM;
     }
     SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
     /* An end without close_notify is judged in xport_tls.c. */

@@ -79,7 +79,7 @@ static int bio_failure(struct tls *t, int64_t rc)
 static int bio_read(BIO *b, char *buf, int n)
 {
     struct tls *t = BIO_get_data(b);
-    struct tk_stamp stamp;
+    struct tk_stamp stamp = { 0 };
     int64_t rc = TK_E_AGAIN_READ;
 
     BIO_clear_retry_flags(b);

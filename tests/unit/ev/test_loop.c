@@ -19,7 +19,9 @@ static char trace[256];      /* what was called, in order */
 
 static void note(const char *word)
 {
-    strncat(trace, word, sizeof(trace) - strlen(trace) - 1);
+    size_t n = strlen(trace);
+
+    snprintf(trace + n, sizeof(trace) - n, "%s", word);
 }
 
 static bool begin(enum tk_loop_kind kind)

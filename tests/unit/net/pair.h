@@ -1,6 +1,6 @@
 /* pair.h - two connected transports on one loop, and waiting for them; for the tests of net/ */
-#ifndef TK_TESTS_NET_PAIR_H
-#define TK_TESTS_NET_PAIR_H
+#ifndef TK_TESTS_UNIT_NET_PAIR_H
+#define TK_TESTS_UNIT_NET_PAIR_H
 
 #include <stdlib.h>
 #include <unistd.h>
