@@ -16,6 +16,7 @@
 
 #include "base/jsonw.h"
 #include "base/rand.h"
+#include "base/str.h"
 
 static const char *const arrival_words[] = {
     [TK_ARRIVAL_CLOSED] = "closed",
@@ -27,6 +28,23 @@ static const char *const arrival_words[] = {
 const char *tk_arrival_word(enum tk_arrival a)
 {
     return (size_t)a < TK_ARRAY_LEN(arrival_words) ? arrival_words[a] : "unknown";
+}
+
+bool tk_plan_is_secret(struct tk_str name)
+{
+    static const struct tk_str ends[] = {
+        TK_STR_INIT("authorization"), TK_STR_INIT("key"),    TK_STR_INIT("token"),
+        TK_STR_INIT("cookie"),        TK_STR_INIT("secret"),
+    };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(ends); i++) {
+        if (name.n < ends[i].n)
+            continue;
+        struct tk_str end = { name.p + name.n - ends[i].n, ends[i].n };
+        if (tk_str_eq_nocase(end, ends[i]))
+            return true;
+    }
+    return false;
 }
 
 /* --- schedules --- */

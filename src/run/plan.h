@@ -23,6 +23,9 @@ struct tk_plan_header {
     bool is_secret; /* never shown: masked in every output */
 };
 
+/* Headers whose value is a secret: authorization, cookies, and whatever ends in key, token, secret. */
+bool tk_plan_is_secret(struct tk_str name);
+
 struct tk_plan_timeouts {
     tk_ns connect; /* until connected, TLS included; 0: none */
     tk_ns first;   /* from sent to the first event with tokens; 0: none */

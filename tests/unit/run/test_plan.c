@@ -1,6 +1,8 @@
 /* test_plan.c - schedules and the plan's JSON */
 #include "run/plan.h"
 
+#include "base/str.h"
+
 #include "tap.h"
 
 static void test_constant(void)
@@ -99,8 +101,22 @@ static void test_json(void)
     tk_buf_release(&out);
 }
 
+static void test_secret(void)
+{
+    static const char *const secret[] = { "Authorization",  "PROXY-AUTHORIZATION", "api-key",
+                                          "x-goog-api-key", "X-Auth-Token",        "Cookie",
+                                          "client-secret" };
+    static const char *const open[] = { "", "X-Run", "Content-Type", "keys" };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(secret); i++)
+        T_OK(tk_plan_is_secret(tk_str_of(secret[i])), "'%s' is a secret", secret[i]);
+    for (size_t i = 0; i < TK_ARRAY_LEN(open); i++)
+        T_OK(!tk_plan_is_secret(tk_str_of(open[i])), "'%s' is none", open[i]);
+}
+
 int main(void)
 {
+    test_secret();
     T_EQ_S(tk_arrival_word(TK_ARRIVAL_GIVEN), "given", "word");
     T_EQ_S(tk_arrival_word((enum tk_arrival)99), "unknown", "no such word");
     test_constant();

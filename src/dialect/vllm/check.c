@@ -1,0 +1,340 @@
+/* check.c - the command line, held against the tool's rules in the tool's order
+ *
+ * What its parser refuses ends with status 2 (`usage()`), what it raises later with 1 (`raised()`); the
+ * words are the tool's, so that a script that looks for them finds them. What tokmark cannot do yet says
+ * so and is a usage error: nothing is silently left out.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "dialect/vllm/options.h"
+#include "dialect/vllm/vllm.h"
+#include "http/headers.h"
+
+#define MAX_ID_PREFIX 128
+
+#define usage(v, reterr, ...) ((v)->exit_status = 2, tk_err_set(reterr, TK_E_FORMAT, __VA_ARGS__))
+#define raised(v, reterr, ...) ((v)->exit_status = 1, tk_err_set(reterr, TK_E_FORMAT, __VA_ARGS__))
+
+static const char *const metric_names[] = {
+    [TK_VLLM_TTFT] = "ttft",
+    [TK_VLLM_TPOT] = "tpot",
+    [TK_VLLM_ITL] = "itl",
+    [TK_VLLM_E2EL] = "e2el",
+};
+
+bool tk_vllm_given(const struct tk_vllm *v, const char *option)
+{
+    return v->is_given[tk__vllm_find(option)];
+}
+
+/* A formatted string in the arena; NULL: no memory. */
+static char *make(struct tk_vllm *v, const char *fmt, ...) TK_PRINTF(2, 3);
+static char *make(struct tk_vllm *v, const char *fmt, ...)
+{
+    char text[16 << 10];
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (n < 0 || (size_t)n >= sizeof(text))
+        return NULL;
+    return tk_arena_dup(&v->arena, (struct tk_str){ text, (size_t)n });
+}
+
+/* --- what is not there yet --- */
+
+static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
+{
+    static const char *const not_yet[] = {
+        "profile",          "lora-modules",  "enable-multimodal-chat", "self-timed",
+        "plot-timeline",    "plot-dataset-stats", "chat-template-kwargs",
+    };
+    const struct tk_vllm_opts *o = v->o;
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(not_yet); i++) {
+        if (tk_vllm_given(v, not_yet[i]))
+            return usage(v, reterr, "'--%s' is not supported yet", not_yet[i]);
+    }
+    if (o->probe_request_rate > 0)
+        return usage(v, reterr, "'--probe-request-rate' is not supported yet");
+    if (strcmp(o->backend, "vllm") != 0 && strcmp(o->backend, "openai") != 0 &&
+        strcmp(o->backend, "openai-chat") != 0)
+        return usage(v, reterr, "backend '%s' is not supported yet: vllm, openai, openai-chat are",
+                     o->backend);
+    if (strcmp(o->dataset_name, "custom") != 0 && strcmp(o->dataset_name, "sharegpt") != 0)
+        return usage(v, reterr,
+                     "data set '%s' is not supported yet: custom and sharegpt are, with "
+                     "--dataset-name and --dataset-path",
+                     o->dataset_name);
+    if (!o->dataset_path)
+        return usage(v, reterr, "data set '%s' needs a file: --dataset-path", o->dataset_name);
+    return 0;
+}
+
+/* --- the load --- */
+
+static int check_ramp(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+
+    if (!o->ramp_up_strategy)
+        return 0;
+    if (!isinf(o->request_rate))
+        return raised(v, reterr,
+                      "When using ramp-up, do not specify --request-rate. The request rate will be "
+                      "controlled by ramp-up parameters. Please remove the --request-rate "
+                      "argument.");
+    if (!tk_vllm_given(v, "ramp-up-start-rps") || !tk_vllm_given(v, "ramp-up-end-rps"))
+        return raised(v, reterr,
+                      "When using --ramp-up-strategy, both --ramp-up-start-rps and "
+                      "--ramp-up-end-rps must be specified");
+    if (o->ramp_up_start_rps < 0 || o->ramp_up_end_rps < 0)
+        return raised(v, reterr, "Ramp-up start and end RPS must be non-negative");
+    if (o->ramp_up_start_rps > o->ramp_up_end_rps)
+        return raised(v, reterr, "Ramp-up start RPS must be less than end RPS");
+    if (strcmp(o->ramp_up_strategy, "exponential") == 0 && o->ramp_up_start_rps == 0)
+        return raised(v, reterr, "For exponential ramp-up, the start RPS cannot be 0.");
+    return 0;
+}
+
+static int check_load(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+    char rate[32];
+
+    if (!(o->burstiness > 0)) {
+        rate[tk_num_shortest(o->burstiness, rate)] = '\0';
+        return raised(v, reterr, "A positive burstiness factor is expected, but given %s.", rate);
+    }
+    if (!(o->request_rate > 0)) {
+        rate[tk_num_shortest(o->request_rate, rate)] = '\0';
+        return raised(v, reterr, "Obtained non-positive request rate %s.", rate);
+    }
+    return check_ramp(v, reterr);
+}
+
+/* --- where to --- */
+
+static int check_url(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+    const char *host = o->host;
+    bool is_v6 = strchr(host, ':') && host[0] != '[';
+
+    v->is_chat = strcmp(o->backend, "openai-chat") == 0;
+    if (o->base_url)
+        v->base = o->base_url;
+    else
+        v->base = make(v, is_v6 ? "http://[%s]:%lld" : "http://%s:%lld", host, (long long)o->port);
+    v->url = v->base ? make(v, "%s%s", v->base, o->endpoint) : NULL;
+    if (!v->url)
+        return raised(v, reterr, "the URL is too long");
+    struct tk_str url = tk_str_of(v->url);
+    if (v->is_chat && !tk_str_ends(url, TK_STR("chat/completions")))
+        return raised(v, reterr,
+                      "OpenAI Chat Completions API URL must end with one of: {'chat/completions', "
+                      "'profile'}. Is '--endpoint /v1/chat/completions' missing?");
+    if (!v->is_chat && !tk_str_ends(url, TK_STR("completions")))
+        return raised(v, reterr,
+                      "OpenAI Completions API URL must end with one of: {'completions', "
+                      "'profile'}.");
+    return 0;
+}
+
+/* --- headers --- */
+
+static int put_header(struct tk_vllm *v, struct tk_str name, struct tk_str value, bool is_secret)
+{
+    struct tk_plan_header *h = NULL;
+
+    for (size_t i = 0; !h && i < v->n_headers; i++) {
+        if (tk_str_eq_nocase(tk_str_of(v->headers[i].name), name))
+            h = &v->headers[i];
+    }
+    if (!h)
+        h = &v->headers[v->n_headers++];
+    h->name = tk_arena_dup(&v->arena, name);
+    h->value = tk_arena_dup(&v->arena, value);
+    h->is_secret = is_secret;
+    return h->name && h->value ? 0 : -ENOMEM;
+}
+
+/* `Authorization` is always sent by the tool: "Bearer None" without a key in the environment. */
+static int put_constants(struct tk_vllm *v, const char *api_key)
+{
+    char *bearer = make(v, "Bearer %s", api_key ? api_key : "None");
+    int rc = bearer ? 0 : -ENOMEM;
+
+    if (rc == 0)
+        rc = put_header(v, TK_STR("Content-Type"), TK_STR("application/json"), false);
+    if (rc == 0)
+        rc = put_header(v, TK_STR("Authorization"), tk_str_of(bearer), api_key && *api_key);
+    if (rc == 0)
+        rc = put_header(v, TK_STR("Accept"), TK_STR("*/*"), false);
+    if (rc == 0)
+        rc = put_header(v, TK_STR("Accept-Encoding"), TK_STR("gzip, deflate"), false);
+    return rc;
+}
+
+static int check_headers(struct tk_vllm *v, const char *api_key, struct tk_err *reterr)
+{
+    const struct tk_opt_list *given = &v->o->header;
+
+    v->headers = tk_arena_alloc(&v->arena, (given->n + 8) * sizeof(*v->headers));
+    if (!v->headers || put_constants(v, api_key) != 0)
+        return raised(v, reterr, "no memory for the headers");
+    for (size_t i = 0; i < given->n; i++) {
+        struct tk_str item = tk_str_of(given->v[i]);
+        ptrdiff_t equals = tk_str_find(item, '=');
+        if (equals < 0)
+            return raised(v, reterr, "Invalid header format. Please use KEY=VALUE format.");
+        struct tk_str name = tk_str_trim((struct tk_str){ item.p, (size_t)equals });
+        struct tk_str value = tk_str_trim(
+            (struct tk_str){ item.p + equals + 1, item.n - (size_t)equals - 1 });
+        if (!tk_header_is_valid(name, value))
+            return raised(v, reterr, "header '%.*s' cannot be sent", TK_STR_ARG(name));
+        if (tk_str_eq_nocase(name, TK_STR("x-request-id")) && v->id_prefix)
+            continue; /* the measured requests have one of their own */
+        if (put_header(v, name, value, tk_plan_is_secret(name)) != 0)
+            return raised(v, reterr, "no memory for the headers");
+    }
+    return 0;
+}
+
+/* --- what to report --- */
+
+static int check_metrics(struct tk_vllm *v, struct tk_err *reterr)
+{
+    struct tk_str rest = tk_str_of(v->o->percentile_metrics ? v->o->percentile_metrics
+                                                            : "ttft,tpot,itl");
+    struct tk_str part;
+
+    while (tk_str_split(&rest, ',', &part)) {
+        for (size_t m = 0; m < TK_VLLM_METRIC_N_; m++) /* others are ignored there too */
+            v->has_metric[m] = v->has_metric[m] || tk_str_is(part, metric_names[m]);
+    }
+    rest = tk_str_of(v->o->metric_percentiles);
+    while (tk_str_split(&rest, ',', &part)) {
+        double p;
+        if (v->n_percentiles == TK_VLLM_MAX_PERCENTILES)
+            return raised(v, reterr, "more than %d percentiles", TK_VLLM_MAX_PERCENTILES);
+        if (tk_num_parse_double(tk_str_trim(part), &p) != 0)
+            return raised(v, reterr, "could not convert string to float: '%.*s'",
+                          TK_STR_ARG(part));
+        if (!(p >= 0 && p <= 100)) /* the tool finds out after the run, and loses it */
+            return raised(v, reterr, "Percentiles must be in the range [0, 100]");
+        v->percentiles[v->n_percentiles++] = p;
+    }
+    return 0;
+}
+
+static int check_objective(struct tk_vllm *v, struct tk_str item, struct tk_err *reterr)
+{
+    ptrdiff_t colon = tk_str_find(item, ':');
+    double ms = 0;
+    char text[32];
+    size_t m = 0;
+    struct tk_str name = { item.p, colon < 0 ? item.n : (size_t)colon };
+    struct tk_str number = { item.p + name.n + 1, colon < 0 ? 0 : item.n - name.n - 1 };
+
+    if (colon < 0 || tk_num_parse_double(tk_str_trim(number), &ms) != 0)
+        return raised(v, reterr,
+                      "Invalid format found for service level objectives. Specify service level "
+                      "objectives for goodput as \"KEY:VALUE\" pairs, where the key is a metric "
+                      "name, and the value is a number in milliseconds.");
+    text[tk_num_shortest(ms, text)] = '\0';
+    while (m < TK_VLLM_METRIC_N_ && (m == TK_VLLM_ITL || !tk_str_is(name, metric_names[m])))
+        m++;
+    if (m == TK_VLLM_METRIC_N_)
+        return raised(v, reterr,
+                      "Invalid metric name found, %.*s: %s. The service level objective name should "
+                      "be one of ['ttft', 'tpot', 'e2el']. ",
+                      TK_STR_ARG(name), text);
+    if (ms < 0)
+        return raised(v, reterr,
+                      "Invalid value found, %.*s: %s. The service level objective value should be "
+                      "non-negative.",
+                      TK_STR_ARG(name), text);
+    v->goodput_ms[m] = ms;
+    return 0;
+}
+
+static int check_goodput(struct tk_vllm *v, struct tk_err *reterr)
+{
+    int rc = 0;
+
+    for (size_t m = 0; m < TK_VLLM_METRIC_N_; m++)
+        v->goodput_ms[m] = NAN;
+    v->has_goodput = v->o->goodput.n > 0;
+    for (size_t i = 0; rc == 0 && i < v->o->goodput.n; i++)
+        rc = check_objective(v, tk_str_of(v->o->goodput.v[i]), reterr);
+    return rc;
+}
+
+/* The tool looks at these after the run, when an error costs the result. */
+static int check_metadata(struct tk_vllm *v, struct tk_err *reterr)
+{
+    for (size_t i = 0; i < v->o->metadata.n; i++) {
+        if (!strchr(v->o->metadata.v[i], '='))
+            return raised(v, reterr, "Invalid metadata format. Please use KEY=VALUE format.");
+    }
+    return 0;
+}
+
+static int check_extra(struct tk_vllm *v, struct tk_err *reterr)
+{
+    struct tk_buf text = TK_BUF_INIT((size_t)64 << 20);
+    int rc = 0;
+
+    if (!v->o->extra_body)
+        return 0;
+    if (tk_vllm_redump(tk_str_of(v->o->extra_body), &text) != 0)
+        rc = usage(v, reterr, "argument --extra-body: invalid loads value: '%.200s'",
+                   v->o->extra_body);
+    else if (text.n == 0 || text.p[0] != '{')
+        rc = raised(v, reterr, "the extra body is no JSON object: '%.200s'", v->o->extra_body);
+    tk_buf_release(&text);
+    return rc;
+}
+
+static int check_rest(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+
+    if (v->id_prefix && strlen(v->id_prefix) > MAX_ID_PREFIX)
+        return usage(v, reterr, "the request id's prefix is longer than %d bytes", MAX_ID_PREFIX);
+    if (v->id_prefix &&
+        !tk_header_is_valid(TK_STR("x-request-id"), tk_str_of(v->id_prefix)))
+        return usage(v, reterr, "the request id's prefix cannot be sent");
+    v->served_model = o->served_model_name ? o->served_model_name : o->model;
+    return 0;
+}
+
+int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *is_given,
+                  const char *api_key, struct tk_err *reterr)
+{
+    static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
+        check_extra, check_stage,   check_load,    check_url,
+        check_rest,  check_metrics, check_goodput, check_metadata,
+    };
+
+    memset(v, 0, sizeof(*v));
+    tk_arena_init(&v->arena, 0);
+    v->o = o;
+    v->is_given = is_given;
+    v->id_prefix = o->request_id_prefix;
+    if (!o->model)
+        return usage(v, reterr, "the following arguments are required: --model");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < TK_ARRAY_LEN(checks); i++)
+        rc = checks[i](v, reterr);
+    return rc == 0 ? check_headers(v, api_key, reterr) : rc;
+}

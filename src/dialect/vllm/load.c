@@ -1,0 +1,228 @@
+/* load.c - from the data set to bodies, an order and a plan
+ *
+ *   rows ─ shuffle (random.seed, random.shuffle) ─► samples ─ repeat (seed again, random.choice) ─► requests
+ *
+ * custom: rows of a JSON Lines file; its seed is 0 whatever --seed says, as in 0.13. sharegpt: the
+ * reader shuffles and filters (data/sharegpt.c). Requests that repeat a sample share its body.
+ *
+ * Without a tokenizer the lengths of prompts are not known: custom counts 1 for each, as newer versions
+ * do under --skip-tokenizer-init, until the server's usage says better; sharegpt's are estimated.
+ */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/rand.h"
+#include "dialect/vllm/vllm.h"
+
+#define MAX_BODY_BYTES ((size_t)64 << 30)
+#define SESSION_TIMEOUT (6 * 3600 * TK_NS_PER_S) /* aiohttp's session in the tool */
+
+static bool is_custom(const struct tk_vllm *v)
+{
+    return strcmp(v->o->dataset_name, "custom") == 0;
+}
+
+/* Tokens to ask for, or -1: as the row says. */
+static int64_t output_len(const struct tk_vllm *v)
+{
+    if (tk_vllm_given(v, "output-len"))
+        return v->o->output_len;
+    if (is_custom(v))
+        return v->o->custom_output_len;
+    return tk_vllm_given(v, "sharegpt-output-len") ? v->o->sharegpt_output_len : -1;
+}
+
+static int read_items(struct tk_vllm *v, struct tk_err *reterr)
+{
+    struct tk_data_conf conf = {
+        .path = v->o->dataset_path,
+        .seed = (uint64_t)v->o->seed,
+        .output_tokens = output_len(v),
+    };
+    const struct tk_data_ops *ops = &tk_data_jsonl;
+
+    if (!is_custom(v)) {
+        ops = &tk_data_sharegpt;
+        conf.n_wanted = v->o->num_prompts > 0 ? (size_t)v->o->num_prompts : 0;
+        conf.do_shuffle = !v->o->disable_shuffle;
+        conf.is_filtered = true;
+    }
+    int rc = ops->load(&conf, &v->items, reterr);
+    v->has_items = rc == 0;
+    return rc;
+}
+
+/* The samples, as indices of items: sample[i] is the item of sample i. */
+static uint32_t *sample_order(struct tk_vllm *v)
+{
+    uint32_t *sample = tk_arena_alloc(&v->arena, v->items.n * sizeof(*sample));
+    struct tk_mt mt;
+
+    if (!sample)
+        return NULL;
+    if (is_custom(v) && !v->o->disable_shuffle) {
+        tk_mt_seed_python(&mt, 0);
+        tk_mt_shuffle(&mt, sample, v->items.n);
+        return sample;
+    }
+    for (size_t i = 0; i < v->items.n; i++)
+        sample[i] = (uint32_t)i;
+    return sample;
+}
+
+/* Requests 0 … n_samples-1 are the samples; further ones are drawn from them. */
+static int order_requests(struct tk_vllm *v, uint64_t n_samples)
+{
+    struct tk_mt mt;
+
+    v->order = tk_arena_alloc(&v->arena, v->n_requests * sizeof(*v->order));
+    if (!v->order)
+        return -ENOMEM;
+    for (uint64_t i = 0; i < v->n_requests && i < n_samples; i++)
+        v->order[i] = (uint32_t)i;
+    tk_mt_seed_python(&mt, is_custom(v) ? 0 : (uint64_t)v->o->seed);
+    for (uint64_t i = n_samples; i < v->n_requests; i++)
+        v->order[i] = (uint32_t)tk_mt_below(&mt, n_samples);
+    return 0;
+}
+
+static uint64_t n_samples_of(const struct tk_vllm *v)
+{
+    if (v->o->num_prompts <= 0)
+        return v->items.n;
+    return TK_MIN(v->items.n, (uint64_t)v->o->num_prompts);
+}
+
+static uint64_t n_requests_of(const struct tk_vllm *v, uint64_t n_samples)
+{
+    if (v->o->num_prompts <= 0 || v->o->no_oversample)
+        return n_samples;
+    return (uint64_t)v->o->num_prompts;
+}
+
+/* Bodies of the samples, behind each other in one buffer, which moves while it grows. */
+static int encode(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples,
+                  struct tk_err *reterr)
+{
+    struct tk_vllm_template *t = NULL;
+    int rc = tk_vllm_template_new(v, &t, reterr);
+
+    v->bodies = tk_arena_alloc(&v->arena, n_samples * sizeof(*v->bodies));
+    if (rc == 0 && !v->bodies)
+        rc = tk_err_set(reterr, -ENOMEM, "no memory for %llu requests",
+                        (unsigned long long)n_samples);
+    tk_buf_init(&v->body_text, MAX_BODY_BYTES);
+    for (uint64_t i = 0; rc == 0 && i < n_samples; i++) {
+        const struct tk_item *item = &v->items.v[sample[i]];
+        size_t begin = v->body_text.n;
+        rc = tk_vllm_template_write(t, item, item->output_tokens, &v->body_text);
+        if (rc != 0)
+            (void)tk_err_set(reterr, rc, "no memory for the requests");
+        v->bodies[i].json.n = v->body_text.n - begin;
+        v->bodies[i].asked_prompt_tokens = is_custom(v) ? 1 : item->prompt_tokens;
+        v->bodies[i].asked_output_tokens = item->output_tokens;
+    }
+    const char *at = v->body_text.p;
+    for (uint64_t i = 0; rc == 0 && i < n_samples; at += v->bodies[i++].json.n)
+        v->bodies[i].json.p = at;
+    tk_vllm_template_free(t);
+    return rc;
+}
+
+static int check_items(struct tk_vllm *v, struct tk_err *reterr)
+{
+    for (size_t i = 0; i < v->items.n; i++) {
+        const struct tk_item *item = &v->items.v[i];
+        if (item->messages.n > 0 && !v->is_chat)
+            return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                              "row %u of '%s' has messages, and backend '%s' takes prompts",
+                              item->row + 1, v->o->dataset_path, v->o->backend);
+        if (item->output_tokens < 0)
+            return tk_err_set(reterr, TK_E_FORMAT,
+                              "If no output length is provided the custom dataset must contain an "
+                              "'output_tokens' field.");
+    }
+    return 0;
+}
+
+int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
+{
+    v->exit_status = 1;
+    int rc = read_items(v, reterr);
+    if (rc == 0)
+        rc = check_items(v, reterr);
+    if (rc != 0)
+        return rc;
+    uint64_t n_samples = n_samples_of(v);
+    v->n_requests = n_requests_of(v, n_samples);
+    v->has_prompt_len = false;
+    const uint32_t *sample = sample_order(v);
+    if (!sample || v->n_requests > UINT32_MAX || order_requests(v, n_samples) != 0)
+        return tk_err_set(reterr, -ENOMEM, "no memory for %llu requests",
+                          (unsigned long long)v->n_requests);
+    return encode(v, sample, n_samples, reterr);
+}
+
+static struct tk_plan_phase measured(const struct tk_vllm *v)
+{
+    return (struct tk_plan_phase){
+        .n_requests = v->n_requests,
+        .concurrency = (uint32_t)v->o->max_concurrency,
+        .arrival = v->due ? TK_ARRIVAL_GIVEN : TK_ARRIVAL_CLOSED,
+        .rate = v->o->request_rate,
+        .due_offset = v->due,
+        .n_due = v->due ? v->n_requests : 0,
+    };
+}
+
+/* One after the other the same request: the check, the warm-ups. */
+static struct tk_plan_phase repeated(const struct tk_vllm *v, int64_t n)
+{
+    return (struct tk_plan_phase){
+        .n_requests = (uint64_t)n,
+        .concurrency = (uint32_t)v->o->max_concurrency,
+        .arrival = TK_ARRIVAL_CLOSED,
+        .rate = INFINITY,
+        .is_first_item_only = true,
+    };
+}
+
+void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
+{
+    const struct tk_vllm_opts *o = v->o;
+
+    memset(p, 0, sizeof(*p));
+    p->tool = "tokmark vllm";
+    p->url = v->url;
+    p->is_insecure = o->insecure;
+    p->api = v->is_chat ? "chat" : "completions";
+    p->model = v->served_model;
+    p->is_streamed = true;
+    p->headers = v->headers;
+    p->n_headers = v->n_headers;
+    p->request_id_prefix = v->id_prefix;
+    if (o->ready_check_timeout_sec > 0)
+        p->phase[TK_PHASE_CHECK] = repeated(v, 1);
+    p->phase[TK_PHASE_WARMUP] = repeated(v, o->num_warmups);
+    p->phase[TK_PHASE_MEASURE] = measured(v);
+    p->timeouts.total = SESSION_TIMEOUT;
+    p->seed = (uint64_t)o->seed;
+    p->n_workers = (uint32_t)o->workers;
+    p->level = TK_RECORD_ALL;
+    p->keeps_text = o->save_detailed;
+    p->max_trace_bytes = 16 << 20;
+    p->max_record_bytes = (uint64_t)1 << 30;
+    p->opens_ahead = true;
+    p->data = o->dataset_name;
+    p->n_items = v->items.n;
+}
+
+void tk_vllm_release(struct tk_vllm *v)
+{
+    if (v->has_items)
+        tk_items_release(&v->items);
+    v->has_items = false;
+    tk_buf_release(&v->body_text);
+    tk_arena_release(&v->arena);
+}

@@ -1,0 +1,227 @@
+/* options.c - the option table of `vllm bench serve`
+ *
+ * The first TK_VLLM_N_PAGE entries stand in the order in which the tool defines its options, which is
+ * the order of its first line of output (namespace.c). A range that the tool does not check by argparse
+ * is not checked here either.
+ */
+#include "dialect/vllm/options.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "dialect/vllm/vllm.h"
+
+#define AT(field) offsetof(struct tk_vllm_opts, field)
+#define BIG 9e15 /* counts that a double holds exactly */
+
+/* clang-format off */
+#define FLAG(n, f, g, h) { .name = n, .type = TK_OPT_FLAG, .at = AT(f), .group = g, .help = h }
+#define STR(n, f, v, d, g, h) \
+    { .name = n, .type = TK_OPT_STR, .at = AT(f), .value = v, .def = d, .group = g, .help = h }
+#define INT(n, f, d, lo, hi, g, h) \
+    { .name = n, .type = TK_OPT_INT, .at = AT(f), .value = "N", .def = d, .min = lo, .max = hi, \
+      .group = g, .help = h, .is_plain = true }
+#define REAL(n, f, d, lo, hi, g, h) \
+    { .name = n, .type = TK_OPT_DOUBLE, .at = AT(f), .value = "X", .def = d, .min = lo, .max = hi, \
+      .group = g, .help = h }
+#define CHOICE(n, f, c, d, g, h) \
+    { .name = n, .type = TK_OPT_CHOICE, .at = AT(f), .value = "WORD", .def = d, .choices = c, \
+      .group = g, .help = h }
+#define WORDS(n, f, v, g, h) \
+    { .name = n, .type = TK_OPT_LIST, .at = AT(f), .value = v, .group = g, .help = h, .is_many = true }
+/* clang-format on */
+
+static const struct tk_opt options[] = {
+    INT("seed", seed, "0", 0, BIG, "general",
+        "seeds everything random: order of the prompts, arrivals"),
+    INT("num-prompts", num_prompts, "1000", -BIG, BIG, "general",
+        "requests to send; 0 or less: one per row of a custom data set"),
+    CHOICE("dataset-name", dataset_name,
+           "sharegpt burstgpt sonnet random random-mm random-rerank hf custom "
+           "prefix_repetition spec_bench",
+           "random", "general", "data set; custom and sharegpt work at this stage"),
+    FLAG("no-stream", no_stream, "general",
+         "do not stream data sets of the hub; no effect on files"),
+    STR("dataset-path", dataset_path, "FILE", NULL, "general", "file of the data set"),
+    FLAG("no-oversample", no_oversample, "general",
+         "do not repeat rows when the data set has fewer than --num-prompts"),
+    FLAG("skip-chat-template", skip_chat_template, "general",
+         "send prompts as they are; tokmark has no templates yet and always does"),
+    FLAG("disable-shuffle", disable_shuffle, "general", "keep the file's order"),
+    INT("custom-output-len", custom_output_len, "256", -1, BIG, "custom data set",
+        "tokens to ask for; -1: the output_tokens of each row"),
+    INT("spec-bench-output-len", spec_bench_output_len, "256", -BIG, BIG, "data sets to come",
+        "spec_bench: tokens to ask for"),
+    STR("spec-bench-category", spec_bench_category, "TEXT", NULL, "data sets to come",
+        "spec_bench: category"),
+    INT("sonnet-input-len", sonnet_input_len, "550", -BIG, BIG, "data sets to come",
+        "sonnet: tokens of a prompt"),
+    INT("sonnet-output-len", sonnet_output_len, "150", -BIG, BIG, "data sets to come",
+        "sonnet: tokens to ask for"),
+    INT("sonnet-prefix-len", sonnet_prefix_len, "200", -BIG, BIG, "data sets to come",
+        "sonnet: tokens of the shared prefix"),
+    INT("sharegpt-output-len", sharegpt_output_len, NULL, -BIG, BIG, "sharegpt data set",
+        "tokens to ask for, instead of the length of the answer in the file"),
+    REAL("blazedit-min-distance", blazedit_min_distance, "0.0", 0, 1, "data sets to come",
+         "blazedit: least distance"),
+    REAL("blazedit-max-distance", blazedit_max_distance, "1.0", 0, 1, "data sets to come",
+         "blazedit: largest distance"),
+    INT("random-input-len", random_input_len, "1024", -BIG, BIG, "data sets to come",
+        "random: tokens of a prompt"),
+    INT("random-output-len", random_output_len, "128", -BIG, BIG, "data sets to come",
+        "random: tokens to ask for"),
+    REAL("random-range-ratio", random_range_ratio, "0.0", 0, 1, "data sets to come",
+         "random: spread of both lengths"),
+    INT("random-prefix-len", random_prefix_len, "0", -BIG, BIG, "data sets to come",
+        "random: tokens of the shared prefix"),
+    INT("random-batch-size", random_batch_size, "1", -BIG, BIG, "data sets to come",
+        "random: prompts in a request"),
+    FLAG("no-reranker", no_reranker, "data sets to come",
+         "random-rerank: the model does not rerank by itself"),
+    INT("random-mm-base-items-per-request", mm_base_items, "1", -BIG, BIG, "data sets to come",
+        "random-mm: items in a request"),
+    REAL("random-mm-num-mm-items-range-ratio", mm_items_range_ratio, "0.0", 0, 1,
+         "data sets to come", "random-mm: spread of the number of items"),
+    STR("random-mm-limit-mm-per-prompt", mm_limit, "JSON", "{'image': 255, 'video': 1}",
+        "data sets to come", "random-mm: most items of each kind"),
+    STR("random-mm-bucket-config", mm_buckets, "DICT",
+        "{(256, 256, 1): 0.5, (720, 1280, 1): 0.5, (720, 1280, 16): 0.0}", "data sets to come",
+        "random-mm: sizes and their probabilities"),
+    STR("hf-subset", hf_subset, "TEXT", NULL, "data sets to come", "hf: subset"),
+    STR("hf-split", hf_split, "TEXT", NULL, "data sets to come", "hf: split"),
+    STR("hf-name", hf_name, "TEXT", NULL, "data sets to come", "hf: name of a local copy"),
+    INT("hf-output-len", hf_output_len, NULL, -BIG, BIG, "data sets to come",
+        "hf: tokens to ask for"),
+    INT("prefix-repetition-prefix-len", prefix_len, "256", -BIG, BIG, "data sets to come",
+        "prefix_repetition: tokens of a prefix"),
+    INT("prefix-repetition-suffix-len", suffix_len, "256", -BIG, BIG, "data sets to come",
+        "prefix_repetition: tokens of a suffix"),
+    INT("prefix-repetition-num-prefixes", num_prefixes, "10", -BIG, BIG, "data sets to come",
+        "prefix_repetition: number of prefixes"),
+    INT("prefix-repetition-output-len", prefix_output_len, "128", -BIG, BIG, "data sets to come",
+        "prefix_repetition: tokens to ask for"),
+    STR("label", label, "TEXT", NULL, "results",
+        "prefix of the result file; the backend when not given"),
+    CHOICE("backend", backend,
+           "vllm openai openai-chat openai-audio openai-embeddings openai-embeddings-chat "
+           "openai-embeddings-clip openai-embeddings-vlm2vec infinity-embeddings "
+           "infinity-embeddings-clip vllm-rerank",
+           "openai", "server and model",
+           "how requests look; vllm, openai and openai-chat work at this stage"),
+    STR("base-url", base_url, "URL", NULL, "server and model",
+        "URL of the server, instead of --host and --port"),
+    STR("host", host, "NAME", "127.0.0.1", "server and model", "name or address of the server"),
+    INT("port", port, "8000", 1, 65535, "server and model", "port of the server"),
+    STR("endpoint", endpoint, "PATH", "/v1/completions", "server and model",
+        "path of the requests; openai-chat needs /v1/chat/completions"),
+    WORDS("header", header, "KEY=VALUE", "server and model",
+          "headers of every request; they replace those of the backend and the environment"),
+    INT("max-concurrency", max_concurrency, NULL, 0, 1e6, "load", "most requests at once"),
+    STR("model", model, "NAME", NULL, "server and model", "name of the model; needed"),
+    STR("tokenizer", tokenizer, "NAME", NULL, "server and model",
+        "noted in the result; tokmark counts by what the server says"),
+    STR("tokenizer-mode", tokenizer_mode, "WORD", "auto", "server and model", "no effect"),
+    FLAG("use-beam-search", use_beam_search, "server and model", "no effect, as in the tool"),
+    INT("logprobs", logprobs, NULL, 0, 1e6, "sampling",
+        "log probabilities per token to ask for; completions only"),
+    REAL("request-rate", request_rate, "inf", 0, INFINITY, "load",
+         "requests per second; inf: all at once"),
+    REAL("burstiness", burstiness, "1.0", 0, INFINITY, "load",
+         "shape of the gamma gaps: 1 is Poisson, less is burstier, inf is even"),
+    FLAG("trust-remote-code", trust_remote_code, "server and model",
+         "no effect: tokmark runs no code of a model"),
+    FLAG("disable-tqdm", disable_tqdm, "results", "no progress line"),
+    INT("num-warmups", num_warmups, "0", 0, BIG, "load",
+        "requests before the measured ones, all like the first"),
+    FLAG("profile", profile, "load", "not yet"),
+    FLAG("save-result", save_result, "results", "write the result to a JSON file"),
+    FLAG("save-detailed", save_detailed, "results", "with the figures and texts of every request"),
+    FLAG("append-result", append_result, "results", "append to the file instead of replacing it"),
+    WORDS("metadata", metadata, "KEY=VALUE", "results", "further keys of the result"),
+    STR("result-dir", result_dir, "FOLDER", NULL, "results", "folder of the result file"),
+    STR("result-filename", result_filename, "FILE", NULL, "results", "name of the result file"),
+    FLAG("ignore-eos", ignore_eos, "sampling", "have the server go on past the end mark"),
+    STR("percentile-metrics", percentile_metrics, "LIST", NULL, "results",
+        "which of ttft, tpot, itl, e2el to report; default ttft,tpot,itl"),
+    STR("metric-percentiles", metric_percentiles, "LIST", "99", "results", "percentiles to report"),
+    WORDS("goodput", goodput, "NAME:MS", "results", "objectives in milliseconds: ttft, tpot, e2el"),
+    STR("request-id-prefix", request_id_prefix, "TEXT", NULL, "server and model",
+        "x-request-id is this and the index; default bench-, eight random digits, -"),
+    REAL("top-p", top_p, NULL, 0, INFINITY, "sampling", "passed on to the server"),
+    INT("top-k", top_k, NULL, -BIG, BIG, "sampling", "passed on to the server"),
+    REAL("min-p", min_p, NULL, 0, INFINITY, "sampling", "passed on to the server"),
+    REAL("temperature", temperature, NULL, 0, INFINITY, "sampling", "0 when not given"),
+    REAL("frequency-penalty", frequency_penalty, NULL, -1e9, 1e9, "sampling",
+         "passed on to the server"),
+    REAL("presence-penalty", presence_penalty, NULL, -1e9, 1e9, "sampling",
+         "passed on to the server"),
+    REAL("repetition-penalty", repetition_penalty, NULL, -1e9, 1e9, "sampling",
+         "passed on to the server"),
+    INT("common-prefix-len", common_prefix_len, NULL, -BIG, BIG, "data sets to come",
+        "no effect, as in the tool"),
+    STR("served-model-name", served_model_name, "NAME", NULL, "server and model",
+        "name of the model in requests, when it is another one"),
+    WORDS("lora-modules", lora_modules, "NAME", "server and model", "not yet"),
+    CHOICE("ramp-up-strategy", ramp_up_strategy, "linear exponential", NULL, "load",
+           "have the rate grow from --ramp-up-start-rps to --ramp-up-end-rps"),
+    INT("ramp-up-start-rps", ramp_up_start_rps, NULL, -BIG, BIG, "load",
+        "requests per second at the start of the ramp"),
+    INT("ramp-up-end-rps", ramp_up_end_rps, NULL, -BIG, BIG, "load",
+        "requests per second at its end"),
+    INT("ready-check-timeout-sec", ready_check_timeout_sec, "600", 0, 9e9, "load",
+        "how long to try whether the server is ready; 0: not at all"),
+    STR("extra-body", extra_body, "JSON", NULL, "sampling",
+        "JSON object whose members are put into every body; also --extra-body.KEY VALUE"),
+    /* newer than the page */
+    FLAG("skip-tokenizer-init", skip_tokenizer_init, "newer than the page",
+         "no effect: tokmark has no tokenizers yet"),
+    FLAG("insecure", insecure, "newer than the page", "accept any certificate"),
+    INT("input-len", input_len, NULL, -BIG, BIG, "newer than the page",
+        "no effect on custom and sharegpt"),
+    INT("output-len", output_len, NULL, -BIG, BIG, "newer than the page",
+        "tokens to ask for, whatever the data set"),
+    FLAG("enable-multimodal-chat", enable_multimodal_chat, "newer than the page", "not yet"),
+    REAL("probe-request-rate", probe_request_rate, "0.0", 0, INFINITY, "newer than the page",
+         "not yet"),
+    FLAG("self-timed", self_timed, "newer than the page", "not yet"),
+    FLAG("plot-timeline", plot_timeline, "newer than the page", "not yet"),
+    FLAG("plot-dataset-stats", plot_dataset_stats, "newer than the page", "not yet"),
+    STR("timeline-itl-thresholds", timeline_itl_thresholds, "LIST", "25,50", "newer than the page",
+        "no effect without --plot-timeline"),
+    CHOICE("lora-assignment", lora_assignment, "random round-robin", "random",
+           "newer than the page", "no effect without --lora-modules"),
+    STR("chat-template-kwargs", chat_template_kwargs, "JSON", NULL, "newer than the page",
+        "not yet"),
+    /* tokmark's own */
+    FLAG("plain", plain, "tokmark's own", "only what vLLM prints"),
+    FLAG("dry-run", dry_run, "tokmark's own", "print the requests as JSON lines, send nothing"),
+    INT("workers", workers, NULL, 0, 1024, "tokmark's own",
+        "threads that load; by the load when not given"),
+};
+
+const struct tk_opt_command tk_vllm_command = {
+    .name = "vllm bench serve",
+    .synopsis = "--model NAME [options]",
+    .about =
+        "Benchmark a server as `vllm bench serve` of vLLM 0.13 does: the same options, the same "
+        "requests at the same instants, the same figures and files, measured by tokmark.",
+    .examples =
+        "vllm bench serve --model m --dataset-name custom --dataset-path prompts.jsonl "
+        "--num-prompts 100 --request-rate 10\n"
+        "vllm bench serve --backend openai-chat --endpoint /v1/chat/completions --model m "
+        "--dataset-name sharegpt --dataset-path sharegpt.json --max-concurrency 16 --save-result",
+    .opts = options,
+    .n_opts = TK_ARRAY_LEN(options),
+    .allows_abbreviation = true,
+    .treats_underscore_as_dash = true,
+};
+
+size_t tk__vllm_find(const char *name)
+{
+    for (size_t i = 0; i < TK_ARRAY_LEN(options); i++) {
+        if (strcmp(options[i].name, name) == 0)
+            return i;
+    }
+    return TK_ARRAY_LEN(options);
+}

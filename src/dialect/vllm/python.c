@@ -1,0 +1,232 @@
+/* python.c - values as Python writes them: floats, strings, JSON, the Namespace line */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "base/str.h"
+#include "dialect/vllm/options.h"
+#include "dialect/vllm/vllm.h"
+
+void tk_vllm_float(double d, struct tk_buf *out)
+{
+    char text[32];
+
+    tk_buf_add(out, text, tk_num_shortest(d, text));
+}
+
+/* --- JSON, read and written again --- */
+
+static int redump_value(struct tk_json_val *v, struct tk_jsonw *w);
+
+static int redump_object(struct tk_json_val *v, struct tk_jsonw *w)
+{
+    struct tk_json_iter it;
+    struct tk_json_val member;
+    struct tk_str key;
+    int rc = tk_json_obj(v, &it);
+
+    tk_jsonw_obj(w);
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &member)) > 0) {
+        tk_jsonw_key_str(w, key); /* NOTE: a key with escapes is escaped once more; none is known */
+        rc = redump_value(&member, w);
+    }
+    tk_jsonw_obj_end(w);
+    return rc;
+}
+
+static int redump_array(struct tk_json_val *v, struct tk_jsonw *w)
+{
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    int rc = tk_json_arr(v, &it);
+
+    tk_jsonw_arr(w);
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
+        rc = redump_value(&item, w);
+    tk_jsonw_arr_end(w);
+    return rc;
+}
+
+/* An int of Python has no end, so it stays text; what has a point or an exponent is a float. */
+static int redump_number(struct tk_json_val *v, struct tk_jsonw *w)
+{
+    struct tk_str raw;
+    double d;
+    int rc = tk_json_get_raw(v, &raw);
+
+    if (rc == 0)
+        rc = tk_json_get_double(v, &d); /* checks every byte; the value is for floats */
+    if (rc != 0 && rc != TK_E_RANGE)
+        return rc;
+    if (tk_str_find(raw, '.') < 0 && tk_str_find(raw, 'e') < 0 && tk_str_find(raw, 'E') < 0) {
+        tk_jsonw_raw(w, raw);
+        return 0;
+    }
+    tk_jsonw_double(w, rc == 0 ? d : raw.p[0] == '-' ? -INFINITY : INFINITY);
+    return 0;
+}
+
+static int redump_value(struct tk_json_val *v, struct tk_jsonw *w)
+{
+    struct tk_str s;
+    bool b;
+    int rc = 0;
+
+    switch (tk_json_type(v)) {
+    case TK_JSON_NULL:
+        tk_jsonw_null(w);
+        return 0;
+    case TK_JSON_BOOL:
+        rc = tk_json_get_bool(v, &b);
+        if (rc == 0)
+            tk_jsonw_bool(w, b);
+        return rc;
+    case TK_JSON_NUMBER:
+        return redump_number(v, w);
+    case TK_JSON_STRING:
+        rc = tk_json_get_str(v, &s);
+        if (rc == 0)
+            tk_jsonw_str(w, s);
+        return rc;
+    case TK_JSON_ARRAY:
+        return redump_array(v, w);
+    case TK_JSON_OBJECT:
+        return redump_object(v, w);
+    case TK_JSON_INVALID:
+        break;
+    }
+    return TK_E_FORMAT;
+}
+
+int tk_vllm_redump(struct tk_str json, struct tk_buf *out)
+{
+    struct tk_json_val root;
+    struct tk_jsonw w;
+    char *copy = calloc(1, json.n + TK_JSON_PADDING);
+    struct tk_json *j = copy ? tk_json_new(json.n + 1) : NULL;
+    int rc = -ENOMEM;
+
+    if (j) {
+        memcpy(copy, json.p, json.n);
+        tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
+        rc = tk_json_parse(j, copy, json.n, &root);
+        if (rc == 0)
+            rc = redump_value(&root, &w);
+        if (rc == 0 && !tk_json_at_end(j))
+            rc = TK_E_FORMAT;
+        if (rc == 0)
+            rc = out->failed;
+    }
+    tk_json_free(j);
+    free(copy);
+    return rc;
+}
+
+/* --- Namespace(…) --- */
+
+/* repr() of a string: single quotes unless it has one and no double quote. */
+static void put_repr(struct tk_str s, struct tk_buf *out)
+{
+    char quote = tk_str_find(s, '\'') >= 0 && tk_str_find(s, '"') < 0 ? '"' : '\'';
+
+    tk_buf_add_c(out, quote);
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == quote || c == '\\')
+            tk_buf_addf(out, "\\%c", c);
+        else if (c == '\n')
+            tk_buf_add_z(out, "\\n");
+        else if ((unsigned char)c < ' ')
+            tk_buf_addf(out, "\\x%02x", (unsigned)c);
+        else
+            tk_buf_add_c(out, c);
+    }
+    tk_buf_add_c(out, quote);
+}
+
+/* What is behind the '=' of a header may be a key: never shown. */
+static void put_masked(const char *item, struct tk_buf *out)
+{
+    const char *equals = strchr(item, '=');
+    struct tk_buf text = TK_BUF_INIT(64 << 10);
+
+    tk_buf_add(&text, item, equals ? (size_t)(equals - item) : strlen(item));
+    if (equals)
+        tk_buf_add_z(&text, "=***");
+    put_repr(tk_buf_str(&text), out);
+    tk_buf_release(&text);
+}
+
+static void put_list(const struct tk_opt_list *l, bool is_masked, struct tk_buf *out)
+{
+    tk_buf_add_c(out, '[');
+    for (size_t i = 0; i < l->n; i++) {
+        if (i > 0)
+            tk_buf_add_z(out, ", ");
+        if (is_masked)
+            put_masked(l->v[i], out);
+        else
+            put_repr(tk_str_of(l->v[i]), out);
+    }
+    tk_buf_add_c(out, ']');
+}
+
+/* A dict that is a default stands there as Python would print it. */
+static bool is_dict(const char *name)
+{
+    return strcmp(name, "random-mm-limit-mm-per-prompt") == 0 ||
+           strcmp(name, "random-mm-bucket-config") == 0 || strcmp(name, "extra-body") == 0;
+}
+
+static void put_value(const struct tk_opt *opt, const void *at, bool is_none, struct tk_buf *out)
+{
+    const struct tk_opt_list *list = at;
+
+    if (is_none) {
+        tk_buf_add_z(out, "None");
+        return;
+    }
+    switch (opt->type) {
+    case TK_OPT_FLAG:
+        tk_buf_add_z(out, *(const bool *)at ? "True" : "False");
+        break;
+    case TK_OPT_INT:
+        tk_buf_addf(out, "%lld", (long long)*(const int64_t *)at);
+        break;
+    case TK_OPT_DOUBLE:
+        tk_vllm_float(*(const double *)at, out);
+        break;
+    case TK_OPT_LIST:
+        put_list(list, strcmp(opt->name, "header") == 0, out);
+        break;
+    default:
+        if (is_dict(opt->name))
+            tk_buf_add_z(out, *(const char *const *)at);
+        else
+            put_repr(tk_str_of(*(const char *const *)at), out);
+    }
+}
+
+int tk_vllm_namespace(const struct tk_vllm_opts *o, const bool *is_given, struct tk_buf *out)
+{
+    tk_buf_add_z(out, "Namespace(");
+    for (size_t i = 0; i < TK_VLLM_N_PAGE; i++) {
+        const struct tk_opt *opt = &tk_vllm_command.opts[i];
+        const void *at = (const char *)o + opt->at;
+        bool is_none = opt->type != TK_OPT_FLAG && !opt->def && !is_given[i];
+        if (i > 0)
+            tk_buf_add_z(out, ", ");
+        for (const char *p = opt->name; *p; p++)
+            tk_buf_add_c(out, *p == '-' ? '_' : *p);
+        tk_buf_add_c(out, '=');
+        /* the tool makes a random prefix at each start and has it as the default */
+        if (opt->at == offsetof(struct tk_vllm_opts, request_id_prefix) && o->request_id_prefix)
+            is_none = false;
+        put_value(opt, at, is_none, out);
+    }
+    tk_buf_add_z(out, ")\n");
+    return out->failed;
+}

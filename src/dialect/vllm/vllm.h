@@ -1,0 +1,188 @@
+/* vllm.h - the words, the load and the results of `vllm bench serve`
+ *
+ *   argv ─ join ─► parse ─► tk_vllm_check ─► tk_vllm_load ─► tk_vllm_plan ─► (the engine)
+ *                                                                               │
+ *          block, result file ◄── tk_vllm_report, tk_vllm_result ◄── metric/compat.h
+ *
+ * The page of vLLM 0.13.0 is the contract; docs/dialect-vllm.md lists where tokmark does otherwise. This
+ * layer prints nothing: it makes text, the command (cli/cmd_vllm.c) puts it where it belongs.
+ */
+#ifndef TK_DIALECT_VLLM_VLLM_H
+#define TK_DIALECT_VLLM_VLLM_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/def.h"
+#include "base/err.h"
+#include "data/data.h"
+#include "load/load.h"
+#include "opt/opt.h"
+#include "run/plan.h"
+
+/* The values of the command line, by the option's name. Those without a default (None there) count
+ * only where they were given: tk_vllm_given(). */
+struct tk_vllm_opts {
+    /* general and data sets */
+    int64_t seed, num_prompts;
+    const char *dataset_name, *dataset_path;
+    bool no_stream, no_oversample, skip_chat_template, disable_shuffle;
+    int64_t custom_output_len, spec_bench_output_len;
+    const char *spec_bench_category;
+    int64_t sonnet_input_len, sonnet_output_len, sonnet_prefix_len, sharegpt_output_len;
+    double blazedit_min_distance, blazedit_max_distance;
+    int64_t random_input_len, random_output_len;
+    double random_range_ratio;
+    int64_t random_prefix_len, random_batch_size;
+    bool no_reranker;
+    int64_t mm_base_items;
+    double mm_items_range_ratio;
+    const char *mm_limit, *mm_buckets;
+    const char *hf_subset, *hf_split, *hf_name;
+    int64_t hf_output_len, prefix_len, suffix_len, num_prefixes, prefix_output_len;
+    int64_t input_len, output_len; /* newer than the page */
+    /* server, model, load */
+    const char *label, *backend, *base_url, *host;
+    int64_t port;
+    const char *endpoint;
+    struct tk_opt_list header;
+    int64_t max_concurrency;
+    const char *model, *tokenizer, *tokenizer_mode;
+    bool use_beam_search;
+    int64_t logprobs;
+    double request_rate, burstiness;
+    bool trust_remote_code, disable_tqdm;
+    int64_t num_warmups;
+    bool profile, save_result, save_detailed, append_result;
+    struct tk_opt_list metadata;
+    const char *result_dir, *result_filename;
+    bool ignore_eos;
+    const char *percentile_metrics, *metric_percentiles;
+    struct tk_opt_list goodput;
+    const char *request_id_prefix;
+    double top_p;
+    int64_t top_k;
+    double min_p, temperature, frequency_penalty, presence_penalty, repetition_penalty;
+    int64_t common_prefix_len;
+    const char *served_model_name;
+    struct tk_opt_list lora_modules;
+    const char *ramp_up_strategy;
+    int64_t ramp_up_start_rps, ramp_up_end_rps, ready_check_timeout_sec;
+    const char *extra_body;
+    /* newer than the page */
+    bool skip_tokenizer_init, insecure, enable_multimodal_chat;
+    double probe_request_rate;
+    bool self_timed, plot_timeline, plot_dataset_stats;
+    const char *timeline_itl_thresholds, *lora_assignment, *chat_template_kwargs;
+    /* tokmark's own */
+    bool plain, dry_run;
+    int64_t workers;
+};
+
+extern const struct tk_opt_command tk_vllm_command;
+
+/* The words of the command line as the option table takes them: `--a.b.c v` is put together to
+ * `--a JSON` at the end, and of list options given twice only the last one stays. The words live in
+ * `arena`; argv[0] is kept. 0, TK_E_FORMAT (a dotted option without a value), -ENOMEM. */
+int tk_vllm_join(int argc, char **argv, struct tk_arena *arena, int *ret_argc, char ***ret_argv,
+                 struct tk_err *reterr);
+
+enum tk_vllm_metric {
+    TK_VLLM_TTFT,
+    TK_VLLM_TPOT,
+    TK_VLLM_ITL,
+    TK_VLLM_E2EL,
+    TK_VLLM_METRIC_N_,
+};
+
+#define TK_VLLM_MAX_PERCENTILES 64
+
+/* One entry of rps_change_events: the rate's whole part grew when request `index` went out. */
+struct tk_vllm_rps {
+    int64_t rps;
+    tk_ns due_offset;
+};
+
+/* A command line, understood. */
+struct tk_vllm {
+    const struct tk_vllm_opts *o;
+    const bool *is_given;  /* per option of the table; not owned */
+    struct tk_arena arena; /* owns what follows */
+    int exit_status;       /* what a failed check means: 2 usage, 1 what Python would raise */
+    bool is_chat;
+    const char *url;          /* of the measured requests */
+    const char *base;         /* its server */
+    const char *served_model; /* goes into the bodies */
+    struct tk_plan_header *headers;
+    size_t n_headers;
+    bool has_metric[TK_VLLM_METRIC_N_];
+    double percentiles[TK_VLLM_MAX_PERCENTILES];
+    size_t n_percentiles;
+    bool has_goodput;
+    double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
+    const char *id_prefix;
+    /* the load */
+    struct tk_items items;
+    bool has_items;
+    struct tk_load_body *bodies; /* one per item, in the order of the samples */
+    struct tk_buf body_text;     /* what they point to */
+    uint32_t *order;             /* n_requests entries: index into bodies */
+    uint64_t n_requests;
+    tk_ns *due;              /* NULL: all at once */
+    struct tk_vllm_rps *rps; /* with a ramp */
+    size_t n_rps;
+    bool has_prompt_len; /* the lengths of prompts are known without a tokenizer */
+};
+
+bool tk_vllm_given(const struct tk_vllm *v, const char *option);
+
+/* Check everything that can be checked without the data set, in the order of the tool. 0, or a code
+ * with the tool's own message; exit_status is set. */
+int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *is_given,
+                  const char *api_key, struct tk_err *reterr);
+
+/* Load the data set, order it, encode the bodies. */
+int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr);
+
+/* Compute when requests are due, from the seed (spec 4.1, 4.3). */
+int tk_vllm_schedule(struct tk_vllm *v, struct tk_err *reterr);
+
+/* Fill everything of the plan but what a URL gives. */
+void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p);
+
+void tk_vllm_release(struct tk_vllm *v);
+
+/* --- pieces, for tests --- */
+
+/* The arrival offsets in seconds of n requests; `strategy` NULL, "linear" or "exponential". Seeded as
+ * np.random.seed(seed). 0 or TK_E_RANGE (a rate that is not above 0). */
+struct tk_vllm_arrivals {
+    double rate, burstiness;
+    const char *strategy;
+    int64_t start_rps, end_rps;
+    uint64_t seed;
+};
+int tk_vllm_offsets(const struct tk_vllm_arrivals *a, double *offset_s, uint64_t n);
+
+/* Rate of request i of n in a ramp. */
+double tk_vllm_ramp_rate(const struct tk_vllm_arrivals *a, uint64_t i, uint64_t n);
+
+/* Request bodies: what is the same in all of them, made once. */
+struct tk_vllm_template;
+int tk_vllm_template_new(const struct tk_vllm *v, struct tk_vllm_template **ret,
+                         struct tk_err *reterr);
+struct tk_vllm_template *tk_vllm_template_free(struct tk_vllm_template *t);
+
+/* Append the body for `item`. 0, TK_E_LIMIT, -ENOMEM. */
+int tk_vllm_template_write(const struct tk_vllm_template *t, const struct tk_item *item,
+                           int64_t output_len, struct tk_buf *out);
+
+/* The text of `json` as Python's json.dumps(json.loads()) gives it. 0, TK_E_FORMAT, -ENOMEM. */
+int tk_vllm_redump(struct tk_str json, struct tk_buf *out);
+
+/* "Namespace(seed=0, …)": the parsed words as the tool prints them, header values masked. */
+int tk_vllm_namespace(const struct tk_vllm_opts *o, const bool *is_given, struct tk_buf *out);
+
+/* Python's text of a float: "inf", "10.0". */
+void tk_vllm_float(double d, struct tk_buf *out);
+
+#endif
