@@ -25,47 +25,8 @@
 #include <string.h>
 
 #include "api/openai.h"
+#include "base/jsoncheck.h"
 #include "base/str.h"
-
-static bool is_scalar_whole(struct tk_json_val *v, enum tk_json_type type)
-{
-    struct tk_str s;
-    double d;
-    if (type == TK_JSON_STRING)
-        return tk_json_get_str(v, &s) == 0;
-    if (type == TK_JSON_NUMBER)
-        return tk_json_get_double(v, &d) == 0;
-    return type != TK_JSON_INVALID;
-}
-
-/* Whether the value is whole JSON down to its leaves; depth is bounded by TK_JSON_MAX_DEPTH. */
-static bool is_whole(struct tk_json_val *v)
-{
-    enum tk_json_type type = tk_json_type(v);
-    struct tk_json_iter it;
-    struct tk_json_val item;
-    struct tk_str key;
-    int rc;
-    if (type == TK_JSON_OBJECT) {
-        if (tk_json_obj(v, &it) != 0)
-            return false;
-        while ((rc = tk_json_obj_next(&it, &key, &item)) > 0) {
-            if (!is_whole(&item))
-                return false;
-        }
-        return rc == 0;
-    }
-    if (type == TK_JSON_ARRAY) {
-        if (tk_json_arr(v, &it) != 0)
-            return false;
-        while ((rc = tk_json_arr_next(&it, &item)) > 0) {
-            if (!is_whole(&item))
-                return false;
-        }
-        return rc == 0;
-    }
-    return is_scalar_whole(v, type);
-}
 
 static struct tk__extra *find_extra(struct tk__body *b, struct tk_str key)
 {
@@ -91,7 +52,7 @@ static int cut_members(struct tk__body *b, struct tk_json *j, const char *copy, 
     if (rc == 0)
         rc = tk_json_obj(&root, &it);
     while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &val)) > 0) {
-        if (!is_whole(&val) || tk_json_get_raw(&val, &raw) != 0)
+        if (!tk_json_is_whole(&val) || tk_json_get_raw(&val, &raw) != 0)
             return TK_E_FORMAT;
         key = rebase(key, copy, text.p);
         struct tk__extra *e = find_extra(b, key);
