@@ -1,0 +1,89 @@
+/* items.c - items under construction
+ *
+ * Nobody knows how many rows will be kept, so the items grow in an array of their own and move into
+ * the arena when they are complete; their texts are in the arena from the start.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/inside.h"
+
+void tk__adder_init(struct tk__adder *a, struct tk_items *items)
+{
+    *items = (struct tk_items){ .v = NULL };
+    tk_arena_init(&items->arena, TK_DATA_MAX_BYTES);
+    *a = (struct tk__adder){ .items = items };
+}
+
+static int no_room(const struct tk__adder *a, size_t more, struct tk_err *reterr)
+{
+    if (more > TK_DATA_MAX_BYTES - a->items->arena.used_bytes)
+        return tk_err_set(
+            reterr, TK_E_LIMIT,
+            "the prompts need more than %zu GiB of memory; ask for fewer or shorter ones",
+            TK_DATA_MAX_BYTES >> 30);
+    return tk_err_set(reterr, -ENOMEM, "no memory for the prompts; ask for fewer or shorter ones");
+}
+
+/* Copy `s` into the arena, in place. */
+static int keep(struct tk__adder *a, struct tk_str *s, struct tk_err *reterr)
+{
+    if (s->n == 0)
+        return 0;
+    struct tk_str copy = tk_arena_dup_str(&a->items->arena, *s);
+    if (!copy.p)
+        return no_room(a, s->n, reterr);
+    *s = copy;
+    return 0;
+}
+
+int tk__adder_add(struct tk__adder *a, const struct tk_item *item, struct tk_err *reterr)
+{
+    if (a->n == a->cap) {
+        size_t cap = a->cap ? a->cap * 2 : 256;
+        struct tk_item *v = reallocarray(a->v, cap, sizeof(*v));
+        if (!v)
+            return no_room(a, 0, reterr);
+        a->v = v;
+        a->cap = cap;
+    }
+    struct tk_item kept = *item;
+    int rc = keep(a, &kept.prompt, reterr);
+    if (rc == 0)
+        rc = keep(a, &kept.messages, reterr);
+    if (rc == 0)
+        a->v[a->n++] = kept;
+    return rc;
+}
+
+int tk__adder_finish(struct tk__adder *a, int rc, struct tk_err *reterr)
+{
+    size_t bytes = a->n * sizeof(*a->v);
+    struct tk_item *v = rc == 0 ? tk_arena_alloc(&a->items->arena, bytes) : NULL;
+    if (rc == 0 && !v)
+        rc = no_room(a, bytes, reterr);
+    if (rc == 0) {
+        if (bytes > 0)
+            memcpy(v, a->v, bytes);
+        a->items->v = v;
+        a->items->n = a->n;
+    } else {
+        tk_items_release(a->items);
+    }
+    free(a->v);
+    *a = (struct tk__adder){ .items = NULL };
+    return rc;
+}
+
+void tk_items_release(struct tk_items *items)
+{
+    tk_arena_release(&items->arena);
+    items->v = NULL;
+    items->n = 0;
+}
+
+int64_t tk__estimate_tokens(struct tk_str text)
+{
+    return TK_MAX((int64_t)(text.n / 4), 1);
+}
