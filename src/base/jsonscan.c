@@ -11,9 +11,13 @@
  * window doubles, up to the longest element allowed. Line numbers cost a count of line ends over
  * what is dropped, and nothing else until somebody asks.
  *
- * Speed comes from looking at few bytes one by one: inside a string only a quote or a backslash
- * matters, outside only a quote or a bracket, and both are searched 16 bytes at a time. memchr was
- * not used for it: two searches for two characters each restart after every hit.
+ * Speed comes from never looking at bytes one by one: 64 of them become masks of quotes, backslashes
+ * and brackets, arithmetic on those tells what is inside a string, and only the brackets outside are
+ * visited. On chat texts with an escape every 25 bytes that is 3.0 GB/s of one core, reading
+ * included; searching for the next quote or backslash, 16 bytes at a time, gave 1.7, since each hit
+ * is a mispredicted branch. The last bytes of a window, and all of them without SSE2, take a plain
+ * loop with the same answers: a backslash makes the quote behind it plain, outside of strings too,
+ * where it is an error that the parser finds.
  *
  * What an element holds is not checked beyond its brackets and strings; commas, colons and words are
  * the parser's business.
@@ -34,6 +38,7 @@
 #include "base/json.h"
 
 #define FIRST_WINDOW_BYTES ((size_t)256 << 10)
+#define BEHIND ((size_t)2) /* bytes behind the longest element that its end is told by: CR LF */
 
 enum state {
     STATE_START,      /* nothing was read */
@@ -54,8 +59,7 @@ int tk_jsonscan_init(struct tk_jsonscan *s, tk_jsonscan_read read, void *arg,
     if (max_element == 0)
         max_element = TK_JSONSCAN_MAX_ELEMENT;
     max_element = TK_MIN(max_element, SIZE_MAX / 4);
-    /* One byte more than the longest element, so that its end can be seen; 3 for a byte order mark. */
-    size_t cap = TK_MAX(TK_MIN(FIRST_WINDOW_BYTES, max_element + 1), (size_t)4);
+    size_t cap = TK_MAX(TK_MIN(FIRST_WINDOW_BYTES, max_element + BEHIND), (size_t)4);
     *s = (struct tk_jsonscan){ .read = read, .arg = arg, .kind = kind, .max_element = max_element };
     s->window = malloc(cap + TK_JSON_PADDING);
     if (!s->window)
@@ -172,7 +176,7 @@ static void slide(struct tk_jsonscan *s)
 /* Double the window, which the element under way fills. */
 static int widen(struct tk_jsonscan *s, struct tk_err *e)
 {
-    size_t cap = TK_MIN(s->cap * 2, s->max_element + 1);
+    size_t cap = TK_MIN(s->cap * 2, s->max_element + BEHIND);
     if (cap <= s->cap)
         return fail_limit(s, e);
     char *window = realloc(s->window, cap + TK_JSON_PADDING);
@@ -208,78 +212,97 @@ static int fill(struct tk_jsonscan *s, struct tk_err *e)
 
 /* ---- the search ---- */
 
-/* The first quote or backslash in [p, end), or end. */
-static const char *find_string_stop(const char *p, const char *end)
-{
-#if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i slash = _mm_set1_epi8('\\');
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
-        int mask = _mm_movemask_epi8(hit);
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
-    }
-#endif
-    while (p < end && *p != '"' && *p != '\\')
-        p++;
-    return p;
-}
-
 /* Whether `c` is a bracket or brace: they differ from each other in the bit 0x20 only. */
 static bool is_bracket(char c)
 {
     return (c | 0x20) == '{' || (c | 0x20) == '}';
 }
 
-/* The first quote, bracket or brace in [p, end), or end. */
-static const char *find_token(const char *p, const char *end)
-{
 #if defined(__SSE2__)
+
+#define BLOCK_BYTES 64
+
+/* One bit for each of 64 bytes, the first in the lowest. */
+struct block {
+    uint64_t quotes;   /* quotes that open or close a string: no backslash makes them plain */
+    uint64_t brackets; /* brackets and braces, those inside strings too */
+};
+
+/* The characters that stand behind an odd run of backslashes; a run may come from, and go on into,
+ * the neighbouring block. Runs that begin at an odd place are told from the others by the carry of
+ * an addition (Langdale and Lemire, "Parsing gigabytes of JSON per second", 3.1.1). */
+static uint64_t find_escaped(uint64_t slashes, bool *is_escaped)
+{
+    const uint64_t even = UINT64_C(0x5555555555555555);
+    uint64_t first = *is_escaped;
+    slashes &= ~first;
+    uint64_t behind = slashes << 1 | first;
+    uint64_t odd_starts = slashes & ~even & ~behind;
+    uint64_t sum;
+    *is_escaped = __builtin_add_overflow(odd_starts, slashes, &sum);
+    return (even ^ sum << 1) & behind;
+}
+
+static struct block read_block(const char *p, bool *is_escaped)
+{
     const __m128i quote = _mm_set1_epi8('"');
+    const __m128i slash = _mm_set1_epi8('\\');
     const __m128i bit = _mm_set1_epi8(0x20);
     const __m128i opening = _mm_set1_epi8('{');
     const __m128i closing = _mm_set1_epi8('}');
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    uint64_t slashes = 0;
+    struct block b = { 0 };
+    for (unsigned i = 0; i < BLOCK_BYTES; i += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
         __m128i folded = _mm_or_si128(v, bit);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(folded, opening),
-                                   _mm_cmpeq_epi8(folded, closing));
-        int mask = _mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(v, quote)));
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
+        __m128i bracket = _mm_or_si128(_mm_cmpeq_epi8(folded, opening),
+                                       _mm_cmpeq_epi8(folded, closing));
+        b.quotes |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, quote)) << i;
+        b.brackets |= (uint64_t)(unsigned)_mm_movemask_epi8(bracket) << i;
+        slashes |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, slash)) << i;
     }
-#endif
-    while (p < end && *p != '"' && !is_bracket(*p))
-        p++;
-    return p;
+    if (slashes || *is_escaped)
+        b.quotes &= ~find_escaped(slashes, is_escaped);
+    return b;
 }
+
+/* Each bit becomes the parity of itself and those below: set from an opening quote up to the byte
+ * before the closing one. */
+static uint64_t parity(uint64_t bits)
+{
+    for (unsigned shift = 1; shift < 64; shift *= 2)
+        bits ^= bits << shift;
+    return bits;
+}
+
+#endif
 
 /* ---- elements; each scanner returns 1 when the element ends before s->at, 0 when the window does,
  *      or a code ---- */
 
+/* Take note of the next character of an element: whether it is a quote that opens or closes. */
+static bool is_live_quote(struct tk_jsonscan *s, char c)
+{
+    bool was_escaped = s->is_escaped;
+    s->is_escaped = c == '\\' && !was_escaped;
+    return c == '"' && !was_escaped;
+}
+
 /* Go on to the end of the string that s->at is in. */
 static int scan_string(struct tk_jsonscan *s)
 {
-    const char *p = s->window + s->at;
-    const char *end = s->window + s->n;
-    while (p < end) {
-        if (s->is_escaped) {
-            s->is_escaped = false;
-            p++;
-            continue;
-        }
-        p = find_string_stop(p, end);
-        if (p == end)
-            break;
-        s->is_escaped = *p == '\\';
-        if (*p++ == '"') {
-            s->in_string = false;
-            break;
+#if defined(__SSE2__)
+    for (; s->n - s->at >= BLOCK_BYTES; s->at += BLOCK_BYTES) {
+        struct block b = read_block(s->window + s->at, &s->is_escaped);
+        if (b.quotes) {
+            s->at += (size_t)__builtin_ctzll(b.quotes) + 1;
+            s->in_string = s->is_escaped = false;
+            return 1;
         }
     }
-    s->at = (size_t)(p - s->window);
+#endif
+    while (s->at < s->n && s->in_string)
+        s->in_string = !is_live_quote(s, s->window[s->at++]);
     return !s->in_string;
 }
 
@@ -288,7 +311,7 @@ static bool is_brace_open(const struct tk_jsonscan *s)
     return s->is_object[(s->depth - 1) / 64] >> ((s->depth - 1) % 64) & 1;
 }
 
-/* A bracket at s->at, which it is moved past: 1 when it was the element's last. */
+/* The bracket at s->at: 1 when it was the element's last, which s->at is moved past, 0, or a code. */
 static int scan_bracket(struct tk_jsonscan *s, struct tk_err *e)
 {
     char c = s->window[s->at];
@@ -301,38 +324,53 @@ static int scan_bracket(struct tk_jsonscan *s, struct tk_err *e)
         uint64_t *word = &s->is_object[s->depth / 64];
         *word = c == '{' ? *word | bit : *word & ~bit;
         s->depth++;
-        s->at++;
         return 0;
     }
     if (c != (is_brace_open(s) ? '}' : ']'))
         return fail_here(s, e, is_brace_open(s) ? "'}'" : "']'");
     s->depth--;
+    if (s->depth > 0)
+        return 0;
     s->at++;
-    return s->depth == 0;
+    return 1;
 }
 
-static int scan_container(struct tk_jsonscan *s, struct tk_err *e)
+#if defined(__SSE2__)
+/* The same for all brackets of the 64 bytes from s->at that are outside of strings; s->at is moved
+ * past the block when the element does not end in it. */
+static int scan_block(struct tk_jsonscan *s, struct tk_err *e)
 {
-    while (s->at < s->n) {
-        if (s->in_string) {
-            scan_string(s);
-            continue;
-        }
-        const char *end = s->window + s->n;
-        const char *p = find_token(s->window + s->at, end);
-        s->at = (size_t)(p - s->window);
-        if (p == end)
-            break;
-        if (*p == '"') {
-            s->in_string = true;
-            s->at++;
-            continue;
-        }
+    size_t start = s->at;
+    struct block b = read_block(s->window + start, &s->is_escaped);
+    uint64_t inside = parity(b.quotes) ^ (s->in_string ? UINT64_MAX : 0);
+    s->in_string = inside >> 63;
+    for (uint64_t left = b.brackets & ~inside; left; left &= left - 1) {
+        s->at = start + (size_t)__builtin_ctzll(left);
         int rc = scan_bracket(s, e);
         if (rc)
             return rc;
     }
+    s->at = start + BLOCK_BYTES;
     return 0;
+}
+#endif
+
+static int scan_container(struct tk_jsonscan *s, struct tk_err *e)
+{
+    int rc = 0;
+#if defined(__SSE2__)
+    while (rc == 0 && s->n - s->at >= BLOCK_BYTES)
+        rc = scan_block(s, e);
+#endif
+    while (rc == 0 && s->at < s->n) {
+        char c = s->window[s->at];
+        if (is_live_quote(s, c))
+            s->in_string = !s->in_string;
+        else if (is_bracket(c) && !s->in_string)
+            rc = scan_bracket(s, e);
+        s->at += rc == 0;
+    }
+    return rc;
 }
 
 static bool is_blank(char c)

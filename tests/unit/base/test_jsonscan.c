@@ -140,6 +140,7 @@ static void lines(void)
     good(LINES, "\n \r\n", "");
     good(LINES, "{\"a\":1}\n{\"b\":2}\n", "{\"a\":1}|{\"b\":2}|");
     good(LINES, "{\"a\":1}\r\n\r\n  {\"b\":2} \t", "{\"a\":1}|{\"b\":2}|");
+    good(LINES, "{\"a\":1}\r\n{\"b\":2}\r\n", "{\"a\":1}|{\"b\":2}|");
     good(LINES, "[1]\n[2]", "[1]|[2]|");
     good(LINES, "anything [ at all\n\"x", "anything [ at all|\"x|");
     good(AUTO, "{\"a\":1}\n[2]", "{\"a\":1}|[2]|");
@@ -180,7 +181,7 @@ static void limits(void)
         tk_buf_reset(&in);
         tk_buf_add_z(&in, kind == ARRAY ? "[" : "");
         for (int i = 1; i < 100; i++)
-            tk_buf_addf(&in, "\"%0*d\"%s", i, i, kind == LINES ? "\n" : i < 99 ? ", " : "]");
+            tk_buf_addf(&in, "\"%0*d\"%s", i, i, kind == LINES ? "\r\n" : i < 99 ? ", " : "]");
         for (size_t i = 0; i < TK_ARRAY_LEN(pieces); i++) {
             struct source src = { tk_buf_str(&in), pieces[i], 0 };
             T_EQ_I(scan(src, (enum tk_jsonscan_kind)kind, 101, &out, &e), 0,
