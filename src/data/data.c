@@ -78,7 +78,7 @@ static bool contains(struct tk_str head, const char *word)
 const struct tk_data_ops *tk_data_guess(const char *path, struct tk_err *reterr)
 {
     char bytes[4096];
-    struct tk_str head;
+    struct tk_str head = { NULL, 0 };
     int rc = read_head(path, bytes, sizeof(bytes), &head);
     if (rc) {
         (void)tk_err_set(reterr, rc, "'%s' cannot be read: %s", path, tk_err_text(rc));

@@ -64,7 +64,7 @@ int tk__adder_finish(struct tk__adder *a, int rc, struct tk_err *reterr)
     if (rc == 0 && !v)
         rc = no_room(a, bytes, reterr);
     if (rc == 0) {
-        if (bytes > 0)
+        if (v && bytes > 0)
             memcpy(v, a->v, bytes);
         a->items->v = v;
         a->items->n = a->n;

@@ -72,7 +72,7 @@ static int sharegpt_check(void *owner, const struct tk__row *row, struct tk_json
                           struct tk_err *reterr)
 {
     struct sharegpt *d = owner;
-    struct tk_str prompt, answer;
+    struct tk_str prompt = { NULL, 0 }, answer = { NULL, 0 };
     int rc = read_turns(row, root, &prompt, &answer, reterr);
     if (rc > 0)
         d->n_fit++;
@@ -83,7 +83,7 @@ static int sharegpt_take(void *owner, const struct tk__row *row, struct tk_json_
                          struct tk_err *reterr)
 {
     struct sharegpt *d = owner;
-    struct tk_str prompt, answer;
+    struct tk_str prompt = { NULL, 0 }, answer = { NULL, 0 };
     int rc = read_turns(row, root, &prompt, &answer, reterr);
     if (rc <= 0)
         return rc;
