@@ -178,7 +178,6 @@ static void consume(struct tk_http_conn *c, size_t n)
 /* Write until all is taken (0), or the socket takes no more (TK_E_AGAIN_WRITE), or an error. */
 static int write_pieces(struct tk_http_conn *c)
 {
-    consume(c, 0); /* pieces that are empty */
     while (c->n_pieces > 0) {
         int64_t n = tk_xport_write(c->x, &c->pieces[TK_HTTP_MAX_PIECES - c->n_pieces], c->n_pieces);
         if (n < 0)
@@ -198,9 +197,11 @@ int tk_http_send(struct tk_http_conn *c, const struct iovec *pieces, int n_piece
 {
     if (c->state != IDLE || n_pieces < 1 || n_pieces > TK_HTTP_MAX_PIECES)
         return -EINVAL;
-    for (int i = 0; i < n_pieces; i++)
-        c->pieces[TK_HTTP_MAX_PIECES - n_pieces + i] = pieces[i];
-    c->n_pieces = n_pieces;
+    c->n_pieces = 0;
+    for (int i = n_pieces - 1; i >= 0; i--) {
+        if (pieces[i].iov_len > 0) /* transports are spared the empty ones */
+            c->pieces[TK_HTTP_MAX_PIECES - ++c->n_pieces] = pieces[i];
+    }
     c->state = BUSY;
     c->n_requests++;
     c->bytes_in = 0;
@@ -348,7 +349,9 @@ static void open_on(struct tk_http_conn *c)
     struct tk_http_event ev = { .kind = TK_HTTP_OPENED };
     int rc = tk_xport_handshake(c->x);
 
-    c->times.connected_at = tk_xport_connected_at(c->x);
+    tk_ns connected_at = tk_xport_connected_at(c->x);
+    if (connected_at > 0) /* a transport that was given may be older than this connection */
+        c->times.connected_at = TK_MAX(connected_at, c->times.connect_begin_at);
     if (rc == TK_E_AGAIN_READ || rc == TK_E_AGAIN_WRITE) {
         tk_io_want(tk_xport_io(c->x), rc == TK_E_AGAIN_READ ? TK_IO_IN : TK_IO_OUT);
         return;
