@@ -152,6 +152,18 @@ void tk_blocks_give(struct tk_blocks *pool, struct tk_block *b)
     give_back(pool, b, b, 1);
 }
 
+/* Copy `n` bytes into the blocks of the list `b`, which are just enough. */
+static void fill_list(struct tk_block *b, const char *from, size_t n, uint32_t *ret_last_used)
+{
+    for (; b; b = b->next) {
+        size_t part = TK_MIN(n, TK_BLOCK_DATA_BYTES);
+        memcpy(b->data, from, part);
+        from += part;
+        n -= part;
+        *ret_last_used = (uint32_t)part;
+    }
+}
+
 bool tk_chain_add(struct tk_chain *c, struct tk_blocks *pool, const void *p, size_t n)
 {
     const char *from = p;
@@ -180,11 +192,7 @@ bool tk_chain_add(struct tk_chain *c, struct tk_blocks *pool, const void *p, siz
             c->first = more;
         c->last = more_last;
     }
-    for (size_t done = part; done < n; done += part, more = more->next) {
-        part = TK_MIN(n - done, TK_BLOCK_DATA_BYTES);
-        memcpy(more->data, from + done, part);
-        c->last_used = (uint32_t)part;
-    }
+    fill_list(more, from + part, n - part, &c->last_used);
     c->n_bytes += (uint32_t)n;
     return true;
 }

@@ -73,9 +73,9 @@ int tk_heap_reserve(struct tk_heap *h, size_t n)
 {
     if (n <= h->cap)
         return 0;
-    if (n > SIZE_MAX / 2 / sizeof(h->nodes[0]))
+    if (n > SIZE_MAX / 2 / sizeof(void *))
         return -ENOMEM;
-    struct tk_heap_node **nodes = realloc(h->nodes, n * sizeof(h->nodes[0]));
+    struct tk_heap_node **nodes = realloc(h->nodes, n * sizeof(void *));
     if (!nodes)
         return -ENOMEM;
     h->nodes = nodes;

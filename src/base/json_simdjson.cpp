@@ -350,7 +350,7 @@ bool unescape(tk_json *j, struct tk_str raw, const char *slash, struct tk_str *r
         if (p == end)
             return false;
         char kind = *p++;
-        uint32_t c = static_cast<uint32_t>(short_escape(kind));
+        uint32_t c = static_cast<unsigned char>(short_escape(kind));
         if (kind == 'u' ? !unescape_u(&p, end, &c) : c == 0)
             return false;
         out = put_utf8(out, c);

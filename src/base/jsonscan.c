@@ -25,7 +25,7 @@
 #include "base/jsonscan.h"
 
 #include <errno.h>
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,8 +154,8 @@ static int fail_here(struct tk_jsonscan *s, struct tk_err *e, const char *wanted
 
 static int fail_limit(struct tk_jsonscan *s, struct tk_err *e)
 {
-    tk_err_set(e, TK_E_LIMIT, "the element at byte %llu is longer than %zu bytes",
-               (unsigned long long)tk_jsonscan_offset(s), s->max_element);
+    tk_err_set(e, TK_E_LIMIT, "the element at byte %" PRIu64 " is longer than %zu bytes",
+               tk_jsonscan_offset(s), s->max_element);
     return fail_at(s, s->element, e);
 }
 
@@ -201,8 +201,8 @@ static int fill(struct tk_jsonscan *s, struct tk_err *e)
     }
     int64_t got = s->read(s->arg, s->window + s->n, s->cap - s->n);
     if (got < 0) {
-        tk_err_set(e, (int)got, "reading failed after %llu bytes: %s",
-                   (unsigned long long)(s->base + s->n), tk_err_text((int)got));
+        tk_err_set(e, (int)got, "reading failed after %" PRIu64 " bytes: %s", (s->base + s->n),
+                   tk_err_text((int)got));
         return fail_at(s, s->n, e);
     }
     s->n += (size_t)got;
@@ -524,8 +524,9 @@ static int finish(struct tk_jsonscan *s, struct tk_str *ret, struct tk_err *e)
     }
     if (s->in_element)
         tk_err_set(e, TK_E_FORMAT,
-                   "the text ends inside the element that begins in line %llu: %s is missing",
-                   (unsigned long long)tk_jsonscan_line(s), missing);
+                   "the text ends inside the element that begins in line %" PRIu64
+                   ": %s is missing",
+                   tk_jsonscan_line(s), missing);
     else
         tk_err_set(e, TK_E_FORMAT, "the text ends early: %s is missing", missing);
     return fail_at(s, s->n, e);
@@ -554,7 +555,7 @@ static void skip_blanks(struct tk_jsonscan *s)
 int tk_jsonscan_next(struct tk_jsonscan *s, struct tk_str *ret_element, struct tk_err *reterr)
 {
     struct tk_err unwanted;
-    struct tk_err *e = reterr ? reterr : &unwanted;
+    struct tk_err *e = reterr ? reterr : &unwanted; /* cppcheck-suppress uninitvar; it is filled */
     int rc = 0;
     if (s->failed)
         return tk_err_set(e, s->failed, "the text was found damaged before");

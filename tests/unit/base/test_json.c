@@ -450,7 +450,7 @@ static void memory(void)
     struct tk_json *own = tk_json_new(sizeof(text) - 2);
     T_EQ_I(tk_json_parse(own, padded, sizeof(text) - 1, &root), TK_E_LIMIT, "longer than allowed");
     T_EQ_I(tk_json_at_end(own), 0, "no document");
-    own = tk_json_free(own);
+    tk_json_free(own);
     own = tk_json_new(0);
     T_EQ_I(tk_json_parse(own, padded, 1, &root), TK_E_LIMIT, "nothing is allowed");
     tk_json_free(own);
