@@ -724,8 +724,10 @@ struct tk_http_server *tk_http_server_free(struct tk_http_server *s)
 {
     if (!s)
         return NULL;
-    while (!tk_list_is_empty(&s->peers))
-        finish(TK_CONTAINER_OF(s->peers.next, struct tk_http_peer, link));
+    for (struct tk_link *l = s->peers.next, *next; l != &s->peers; l = next) {
+        next = l->next; /* outlives on_closed: other peers are freed here and from the loop only */
+        finish(TK_CONTAINER_OF(l, struct tk_http_peer, link));
+    }
     tk_timer_stop(&s->accept_pause);
     tk_io_stop(&s->listener);
     if (s->listener.fd >= 0)

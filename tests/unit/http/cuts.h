@@ -3,8 +3,8 @@
  * "However the bytes are cut, the answer is the same" is the contract of every parser here. A caller
  * walks the pieces of one way to cut; the seed of the random ones is printed, and TK_SEED sets it.
  */
-#ifndef TK_TESTS_CUTS_H
-#define TK_TESTS_CUTS_H
+#ifndef TK_TESTS_UNIT_HTTP_CUTS_H
+#define TK_TESTS_UNIT_HTTP_CUTS_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -35,7 +35,10 @@ static TK_UNUSED void cuts_init(struct cuts *c, unsigned way)
 {
     if (cuts_seed == 0) {
         const char *given = getenv("TK_SEED");
-        cuts_seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+        for (; given && *given >= '0' && *given <= '9'; given++)
+            cuts_seed = cuts_seed * 10 + (uint64_t)(*given - '0');
+        if (cuts_seed == 0)
+            cuts_seed = (uint64_t)time(NULL);
         printf("# TK_SEED=%llu\n", (unsigned long long)cuts_seed);
     }
     *c = (struct cuts){ .random = cuts_seed * 2654435761u + way + 1, .way = way };

@@ -53,10 +53,10 @@ static void note_kind(struct rig *r, const struct tk_http_event *ev)
 
     switch (ev->kind) {
     case TK_HTTP_OPENED:
-        strcpy(text, "O ");
+        snprintf(text, sizeof(text), "O ");
         break;
     case TK_HTTP_SENT:
-        strcpy(text, "S ");
+        snprintf(text, sizeof(text), "S ");
         break;
     case TK_HTTP_READ:
         r->n_reads++;
@@ -68,7 +68,7 @@ static void note_kind(struct rig *r, const struct tk_http_event *ev)
     case TK_HTTP_DATA:
         break;
     case TK_HTTP_END:
-        strcpy(text, ev->is_reusable ? " E+ " : " E- ");
+        snprintf(text, sizeof(text), " E%c ", ev->is_reusable ? '+' : '-');
         break;
     case TK_HTTP_ERROR:
         snprintf(text, sizeof(text), " X%s%s%s ", tk_err_name(ev->code), ev->is_idle ? "i" : "",

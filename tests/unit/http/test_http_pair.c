@@ -350,7 +350,8 @@ static void test_breaks(enum kind kind)
     r.code = 0;
     connect_client(&r);
     (void)tk_loop_run(r.loop);
-    send_request(&r, "POST", "/echo", TK_STR("x")); /* so that the server has read all of a handshake */
+    send_request(&r, "POST", "/echo",
+                 TK_STR("x")); /* so that the server has read all of a handshake */
     (void)tk_loop_run(r.loop);
     r.server = tk_http_server_free(r.server);
     (void)tk_loop_run(r.loop);

@@ -286,9 +286,10 @@ static void test_pipelining(void)
     rig_init(&r, &defaults, 1 << 20);
     static char many[300000];
     size_t n = 0;
-    n += (size_t)sprintf(many + n, "GET /wait HTTP/1.1\r\n\r\n");
+    n += (size_t)snprintf(many, sizeof(many), "GET /wait HTTP/1.1\r\n\r\n");
     while (n < sizeof(many) - 100)
-        n += (size_t)sprintf(many + n, "GET /none HTTP/1.1\r\nX: %050d\r\n\r\n", 0);
+        n += (size_t)snprintf(many + n, sizeof(many) - n, "GET /none HTTP/1.1\r\nX: %050d\r\n\r\n",
+                              0);
     say(&r, (struct tk_str){ many, n }, NULL);
     T_EQ_S(r.log, "[1 GET /wait ]", "many wait");
     T_EQ_I(tk_http_reply(r.peer, 204, NULL, NULL, TK_STR("")), 0, "reply");
