@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -220,10 +219,7 @@ static void reset_stream(struct tk_stream *s, tk_ns now)
 static void init_record(struct tk_stream *s, uint64_t index, uint32_t item, tk_ns due_at, tk_ns now)
 {
     const struct tk_load_body *body = &s->w->load->conf.bodies[item];
-    struct tk_done *d = s->done;
-    memset(d, 0, sizeof(*d));
-    d->pool = s->w->pool;
-    d->rec = (struct tk_record){
+    s->done->rec = (struct tk_record){
         .index = index,
         .item = item,
         .worker = (uint16_t)s->w->index,
@@ -243,20 +239,18 @@ static void init_record(struct tk_stream *s, uint64_t index, uint32_t item, tk_n
 struct tk_stream *tk__stream_take(struct tk_worker *w)
 {
     struct tk_stream *s = take_stream(w);
-    struct tk_block *b = s ? tk_blocks_take(w->pool) : NULL;
-    if (!b) {
-        if (s)
-            tk_list_push(&w->free_streams, &s->link);
+    if (!s)
         return NULL;
-    }
-    s->done = (struct tk_done *)(void *)b;
-    return s;
+    s->done = tk_done_new(w->pool);
+    if (s->done)
+        return s;
+    tk_list_push(&w->free_streams, &s->link);
+    return NULL;
 }
 
 void tk__stream_put_back(struct tk_stream *s)
 {
-    tk_blocks_give(s->w->pool, (struct tk_block *)(void *)s->done);
-    s->done = NULL;
+    s->done = tk_done_free(s->done);
     tk_list_push(&s->w->free_streams, &s->link);
 }
 
@@ -498,15 +492,15 @@ static int decode_body(struct tk_stream *s)
     int rc = tk_buf_reserve(&s->body, TK_JSON_PADDING);
     if (rc)
         return rc;
+    e.error.n = 0;
     rc = s->w->load->conf.api->decode_body(s->w->json, tk_buf_str(&s->body), &e);
-    if (rc)
-        return rc;
-    if (is_success(rec(s))) {
-        note_event(s, &e, TK_CH_BODY);
-    } else if (e.error.n) {
+    if (!is_success(rec(s))) { /* its words, also where they are plain text */
         set_detail(s, e.error);
+        return 0;
     }
-    return 0;
+    if (rc == 0)
+        note_event(s, &e, TK_CH_BODY);
+    return rc;
 }
 
 /* The reply is whole: how did the request end? */

@@ -16,6 +16,7 @@ static _Atomic int64_t fail_first =
     INT64_MAX; /* number of the first call to fail, as n_calls counts */
 static _Atomic int64_t fail_last = INT64_MAX; /* and of the last */
 static _Atomic bool has_failed;
+static _Thread_local int64_t n_calls_here;
 
 static void arm(int64_t n, bool once)
 {
@@ -47,9 +48,16 @@ int64_t tk_failmalloc_count(void)
     return atomic_load(&n_calls);
 }
 
+int64_t tk_failmalloc_count_here(void)
+{
+    return n_calls_here;
+}
+
 static bool must_fail(void)
 {
     int64_t call = atomic_fetch_add(&n_calls, 1) + 1;
+
+    n_calls_here++;
 
     if (call < atomic_load(&fail_first) || call > atomic_load(&fail_last))
         return false;

@@ -32,4 +32,7 @@ bool tk_failmalloc_off(void);
 /* Allocations asked for since the program began, failed ones included. */
 int64_t tk_failmalloc_count(void);
 
+/* Those of the calling thread. */
+int64_t tk_failmalloc_count_here(void);
+
 #endif

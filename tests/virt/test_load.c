@@ -1,0 +1,438 @@
+/* The whole engine against the simulator, in one thread and in virtual time: transports in memory,
+ * a clock that jumps from deadline to deadline. What takes no time takes none, so figures are exact
+ * to the nanosecond, and hours pass in milliseconds. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "ev/loop.h"
+#include "lib/failmalloc.h"
+#include "lib/tap.h"
+#include "load/load.h"
+#include "net/xport.h"
+#include "sim/sim.h"
+
+#define MS TK_NS_PER_MS
+
+enum { MAX_ITEMS = 8 };
+
+struct world {
+    struct tk_loop *loop;
+    struct tk_sim *sim;
+    struct tk_sink *sink;
+    struct tk_load *load;
+    struct tk_plan plan;
+    struct tk_load_virtual virt;
+    struct tk_load_body bodies[MAX_ITEMS];
+    struct tk_load_totals totals;
+    unsigned refuse; /* connections to refuse before one is accepted */
+    bool has_ended;
+    struct tk_timer timer; /* a test's own */
+    tk_ns stop_grace;
+};
+
+static int connect_mem(void *owner, struct tk_xport **ret)
+{
+    struct world *w = owner;
+    struct tk_xport *client, *server;
+    if (w->refuse) {
+        w->refuse--;
+        return -ECONNREFUSED;
+    }
+    int rc = tk_mem_pair(w->loop, 1 << 20, &client, &server);
+    if (rc == 0)
+        rc = tk_sim_adopt(w->sim, server);
+    if (rc == 0)
+        *ret = client;
+    return rc;
+}
+
+static void on_end(void *owner)
+{
+    struct world *w = owner;
+    w->has_ended = true;
+    tk_loop_stop(w->loop);
+}
+
+/* A world with a simulator that answers as `knobs` say, and a closed loop of one request. */
+static void open_world(struct world *w, struct tk_sim_knobs knobs)
+{
+    *w = (struct world){ 0 };
+    if (tk_loop_new(TK_LOOP_VIRTUAL, &w->loop))
+        abort();
+    struct tk_sim_conf sim = { .loop = w->loop, .knobs = knobs };
+    if (tk_sim_new(&sim, &w->sim, NULL))
+        abort();
+    w->virt = (struct tk_load_virtual){ .loop = w->loop, .connect = connect_mem, .owner = w };
+    w->plan = (struct tk_plan){
+        .tool = "test",
+        .url = "http://sim",
+        .host = "sim",
+        .target = "/v1/chat/completions",
+        .authority = "sim",
+        .api = "chat",
+        .is_streamed = true,
+        .level = TK_RECORD_ALL,
+        .max_trace_bytes = 1 << 20,
+        .max_record_bytes = 64 << 20,
+        .request_id_prefix = "r",
+    };
+    w->plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){ .n_requests = 1,
+                                                              .concurrency = 1,
+                                                              .rate = 0 };
+    static const struct tk_str body = TK_STR_INIT(
+        "{\"model\":\"sim\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"stream\":true,"
+        "\"stream_options\":{\"include_usage\":true}}");
+    for (size_t i = 0; i < MAX_ITEMS; i++)
+        w->bodies[i] = (struct tk_load_body){ body, -1, -1 };
+}
+
+static void run_phase(struct world *w, enum tk_phase phase)
+{
+    w->has_ended = false;
+    if (tk_load_start(w->load, phase, on_end, w, NULL))
+        abort();
+    (void)tk_loop_run(w->loop);
+    tk_load_totals(w->load, &w->totals);
+    T_OK(w->has_ended, "the phase ends");
+    T_EQ_U(w->totals.planned, w->totals.sent + w->totals.not_sent, "planned = sent + not sent");
+    T_EQ_U(w->totals.sent, w->totals.succeeded + w->totals.failed + w->totals.cancelled,
+           "sent = succeeded + failed + cancelled");
+}
+
+static void start_world(struct world *w)
+{
+    struct tk_sink_conf sink = { .max_memory_bytes = 64 << 20, .keeps_in_memory = true };
+    struct tk_load_conf conf = {
+        .plan = &w->plan,
+        .api = &tk_api_chat,
+        .bodies = w->bodies,
+        .n_bodies = MAX_ITEMS,
+        .virt = &w->virt,
+    };
+    if (tk_sink_new(&sink, &w->sink, NULL))
+        abort();
+    conf.sink = w->sink;
+    if (tk_load_new(&conf, &w->load, NULL))
+        abort();
+}
+
+static void run_world(struct world *w)
+{
+    start_world(w);
+    run_phase(w, TK_PHASE_MEASURE);
+    T_EQ_I(tk_sink_finish(w->sink, NULL), 0, "the sink finishes");
+}
+
+static void close_world(struct world *w)
+{
+    tk_timer_stop(&w->timer);
+    w->load = tk_load_free(w->load);
+    w->sink = tk_sink_free(w->sink);
+    w->sim = tk_sim_free(w->sim);
+    w->loop = tk_loop_free(w->loop);
+}
+
+/* The record of request `index`; the first one that there is must be asked for first. */
+static struct tk_record record_of(struct world *w, uint64_t index)
+{
+    struct tk_records *rs;
+    struct tk_record_view v;
+    struct tk_record found = { .index = UINT64_MAX };
+    if (tk_sink_records(w->sink, &rs, NULL))
+        abort();
+    while (tk_records_next(rs, &v, NULL) == 1)
+        if (v.rec.index == index && v.rec.phase == TK_PHASE_MEASURE)
+            found = v.rec;
+    tk_records_free(rs);
+    return found;
+}
+
+/* Instants of the events with tokens of request 0. */
+static unsigned token_instants(struct world *w, tk_ns *out, unsigned cap)
+{
+    struct tk_records *rs;
+    struct tk_record_view v;
+    struct tk_trace_reader r;
+    struct tk_trace_entry e;
+    unsigned n = 0;
+    if (tk_sink_records(w->sink, &rs, NULL) || tk_records_next(rs, &v, NULL) != 1)
+        abort();
+    tk_trace_open(&r, v.trace, v.rec.trace_base_at, NULL);
+    while (tk_trace_next(&r, &e) == 1)
+        if (e.kind == TK_TRACE_EVENT && (e.channels & TK_CH_TOKENS) && n < cap)
+            out[n++] = e.arrived_at;
+    tk_records_free(rs);
+    return n;
+}
+
+static struct tk_sim_knobs knobs_of(tk_ns ttft, tk_ns itl, int64_t tokens)
+{
+    struct tk_sim_knobs k = TK_SIM_KNOBS_DEFAULT;
+    k.ttft_dur = ttft;
+    k.itl_dur = itl;
+    k.n_tokens = tokens;
+    return k;
+}
+
+static void test_one_request(void)
+{
+    struct world w;
+    tk_ns at[16];
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 5));
+    run_world(&w);
+    struct tk_record r = record_of(&w, 0);
+    T_EQ_I(r.end, TK_END_OK, "one: succeeds");
+    T_EQ_I(r.output_tokens, 5, "one: tokens by usage");
+    T_EQ_I(r.count_source, TK_COUNT_USAGE, "one: says where the count is from");
+    T_EQ_I(r.finish, TK_FINISH_STOP, "one: finish reason");
+    T_EQ_U(token_instants(&w, at, 16), 5, "one: five events with tokens");
+    T_EQ_I(at[0] - r.sent_first_at, 50 * MS, "one: TTFT to the nanosecond");
+    for (unsigned i = 1; i < 5; i++)
+        T_EQ_I(at[i] - at[i - 1], 10 * MS, "one: gap %u to the nanosecond", i);
+    T_EQ_I(r.last_byte_at - r.sent_first_at, 90 * MS, "one: to the last byte");
+    T_EQ_I(r.due_at, r.released_at, "closed loop: due when released");
+    close_world(&w);
+}
+
+static void test_closed_loop(void)
+{
+    struct world w;
+    struct tk_sim_counts c;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6)); /* 100 ms a request */
+    w.plan.phase[TK_PHASE_MEASURE].n_requests = 100;
+    w.plan.phase[TK_PHASE_MEASURE].concurrency = 8;
+    w.plan.opens_ahead = true;
+    run_world(&w);
+    tk_sim_counts(w.sim, &c);
+    T_EQ_U(w.totals.succeeded, 100, "closed: all succeed");
+    T_EQ_U(c.n_finished, 100, "closed: by the server's own count too");
+    T_EQ_U(c.peak_open, 8, "closed: eight at once, by the server's count");
+    T_EQ_I(w.totals.end_at - w.totals.begin_at, 1300 * MS, "closed: 13 rounds of 100 ms");
+    struct tk_record r = record_of(&w, 99);
+    T_OK(r.flags & TK_REC_REUSED, "closed: connections are kept");
+    T_EQ_I(r.due_at - w.totals.begin_at, 1200 * MS, "closed: the last round's due instant");
+    struct tk_load_health h;
+    tk_load_health(w.load, &h);
+    T_EQ_U(h.conns_opened, 8, "closed: eight connections in all");
+    close_world(&w);
+}
+
+static void test_open_loop(void)
+{
+    struct world w;
+    enum { N = 1000 };
+    static tk_ns due[N];
+    open_world(&w, knobs_of(30 * MS, 0, 1));
+    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_POISSON, 200, 42, due, N), 0, "open: schedule");
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){
+        .n_requests = N,
+        .arrival = TK_ARRIVAL_POISSON,
+        .rate = 200,
+        .due_offset = due,
+        .n_due = N,
+    };
+    run_world(&w);
+    T_EQ_U(w.totals.succeeded, N, "open: all succeed");
+    unsigned late = 0, wrong = 0;
+    for (unsigned i = 0; i < N; i += 37) {
+        struct tk_record r = record_of(&w, i);
+        wrong += r.due_at != w.totals.begin_at + due[i];
+        late += r.sent_first_at != r.due_at;
+    }
+    T_EQ_U(wrong, 0, "open: due instants are the plan's");
+    T_EQ_U(late, 0, "open: sent at the very instant");
+    close_world(&w);
+}
+
+/* Both: what has to wait for a permit keeps its due instant. */
+static void test_no_omission(void)
+{
+    struct world w;
+    static tk_ns due[10];
+    open_world(&w, knobs_of(500 * MS, 0, 1));
+    tk_plan_schedule(TK_ARRIVAL_CONSTANT, 10, 0, due, 10);
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){
+        .n_requests = 10,
+        .concurrency = 1,
+        .arrival = TK_ARRIVAL_CONSTANT,
+        .rate = 10,
+        .due_offset = due,
+        .n_due = 10,
+    };
+    run_world(&w);
+    for (unsigned i = 0; i < 10; i++) {
+        struct tk_record r = record_of(&w, i);
+        tk_ns queued = i * 400 * MS; /* each takes 500 ms, one arrives each 100 ms */
+        T_EQ_I(r.due_at - w.totals.begin_at, due[i], "both: request %u is due on schedule", i);
+        T_EQ_I(r.released_at - r.due_at, queued, "both: request %u waits for its permit", i);
+        T_EQ_I(r.last_byte_at - r.due_at, queued + 500 * MS, "both: its latency from due is whole");
+    }
+    close_world(&w);
+}
+
+static void test_duration(void)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){ .duration = 1050 * MS,
+                                                             .grace = 20 * MS,
+                                                             .concurrency = 4 };
+    run_world(&w);
+    T_EQ_U(w.totals.sent, 44, "time: 11 rounds of 4");
+    T_EQ_U(w.totals.succeeded, 40, "time: ten rounds end");
+    T_EQ_U(w.totals.cancelled, 4, "time: what outlasts the grace is cancelled");
+    struct tk_record r = record_of(&w, 43);
+    T_EQ_I(r.end_at - w.totals.begin_at, 1070 * MS, "time: at the end of the grace");
+    T_EQ_I(r.end, TK_END_CANCELLED, "time: and says so");
+    close_world(&w);
+}
+
+static void on_stop(struct tk_timer *t)
+{
+    struct world *w = t->owner;
+    tk_load_stop(w->load, w->stop_grace);
+}
+
+static void test_stop(void)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){ .n_requests = 1000,
+                                                             .concurrency = 4,
+                                                             .grace = 0 };
+    w.stop_grace = 60 * MS;
+    tk_timer_init(&w.timer, on_stop, &w);
+    tk_timer_set(w.loop, &w.timer, tk_clock_now() + 250 * MS);
+    run_world(&w);
+    T_EQ_U(w.totals.sent, 12, "stop: no new request");
+    T_EQ_U(w.totals.succeeded, 12, "stop: what ends within the grace counts");
+    T_EQ_U(w.totals.not_sent, 988, "stop: the rest is accounted for");
+    close_world(&w);
+}
+
+/* --- failures: each has its class --- */
+
+static enum tk_end end_with(struct tk_sim_knobs k, struct tk_plan_timeouts timeouts,
+                            struct tk_record *ret)
+{
+    struct world w;
+    open_world(&w, k);
+    w.plan.timeouts = timeouts;
+    run_world(&w);
+    *ret = record_of(&w, 0);
+    T_EQ_U(w.totals.failed + w.totals.succeeded, 1, "one request, one end");
+    close_world(&w);
+    return (enum tk_end)ret->end;
+}
+
+static void test_failures(void)
+{
+    const struct tk_plan_timeouts none = { 0 };
+    struct tk_record r;
+    struct tk_sim_knobs k = knobs_of(50 * MS, 10 * MS, 6);
+    k.status = 503;
+    T_EQ_I(end_with(k, none, &r), TK_END_HTTP_STATUS, "status");
+    T_EQ_I(r.status, 503, "status is kept");
+    T_OK(r.detail[0], "the server's words are kept: '%s'", r.detail);
+
+    k = knobs_of(50 * MS, 10 * MS, 6);
+    k.error_at = 3;
+    T_EQ_I(end_with(k, none, &r), TK_END_API_ERROR, "an error object in a 200 stream is a failure");
+    T_OK(r.detail[0], "with its words: '%s'", r.detail);
+
+    k = knobs_of(50 * MS, 10 * MS, 6);
+    k.close_at = 3;
+    T_EQ_I(end_with(k, none, &r), TK_END_TRUNCATED, "closed in mid-stream");
+
+    k = knobs_of(50 * MS, 10 * MS, 6);
+    k.malformed = TK_SIM_MALFORMED_JSON;
+    T_EQ_I(end_with(k, none, &r), TK_END_PROTOCOL, "broken JSON");
+
+    k = knobs_of(50 * MS, 10 * MS, 6);
+    k.has_no_done = true;
+    T_EQ_I(end_with(k, none, &r), TK_END_OK, "no [DONE], but all else");
+    T_OK(r.flags & TK_REC_NO_DONE, "is noted");
+
+    k = knobs_of(50 * MS, 10 * MS, 6);
+    k.stall_at = 3;
+    T_EQ_I(end_with(k, (struct tk_plan_timeouts){ .idle = 200 * MS }, &r), TK_END_TIMEOUT_IDLE,
+           "a stall");
+    T_EQ_I(r.end_at - r.last_byte_at, 200 * MS, "a stall ends after the time-out");
+
+    k = knobs_of(500 * MS, 10 * MS, 6);
+    T_EQ_I(end_with(k, (struct tk_plan_timeouts){ .first = 200 * MS }, &r), TK_END_TIMEOUT_FIRST,
+           "no first token");
+    T_EQ_I(r.end_at - r.sent_first_at, 200 * MS, "no first token: after the time-out");
+    T_EQ_I(end_with(k, (struct tk_plan_timeouts){ .total = 520 * MS }, &r), TK_END_TIMEOUT_TOTAL,
+           "too long in all");
+    T_EQ_I(r.end_at - r.sent_first_at, 520 * MS, "too long: after the time-out");
+}
+
+static void test_cut_anywhere(void)
+{
+    for (int64_t n = 1; n < 40; n++) {
+        struct tk_record r;
+        struct tk_sim_knobs k = knobs_of(50 * MS, 10 * MS, 20);
+        k.cut_every = n;
+        enum tk_end end = end_with(k, (struct tk_plan_timeouts){ 0 }, &r);
+        T_OK(end == TK_END_OK && r.output_tokens == 20, "cut every %d bytes", (int)n);
+    }
+}
+
+static void test_no_connection(void)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_MEASURE].n_requests = 3;
+    w.refuse = 2;
+    run_world(&w);
+    T_EQ_U(w.totals.failed, 2, "refused: two fail");
+    T_EQ_U(w.totals.succeeded, 1, "refused: the third succeeds");
+    struct tk_record r = record_of(&w, 0);
+    T_EQ_I(r.end, TK_END_CONNECT, "refused: class");
+    T_EQ_I(r.code, -ECONNREFUSED, "refused: code");
+    close_world(&w);
+}
+
+/* Allocations of the worker (the writer thread has its own) in a measured phase whose requests have so
+ * many events, after a warm-up that made what is kept: the peak of streams, connections, the simulator's own arrays. */
+static int64_t count_allocations(int64_t n_tokens)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, n_tokens));
+    w.plan.phase[TK_PHASE_WARMUP] = (struct tk_plan_phase){ .n_requests = 40, .concurrency = 4 };
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){ .n_requests = 40, .concurrency = 4 };
+    start_world(&w);
+    run_phase(&w, TK_PHASE_WARMUP);
+    int64_t before = tk_failmalloc_count_here();
+    run_phase(&w, TK_PHASE_MEASURE);
+    int64_t n = tk_failmalloc_count_here() - before;
+    T_EQ_U(w.totals.succeeded, 40, "allocations: all succeed");
+    T_EQ_I(tk_sink_finish(w.sink, NULL), 0, "allocations: the sink finishes");
+    close_world(&w);
+    return n;
+}
+
+static void test_no_allocation_per_event(void)
+{
+    int64_t few = count_allocations(10), many = count_allocations(1000);
+    T_EQ_I(many, few, "1,000 events a request allocate as much as 10");
+    T_OK(few <= 40, "and no more than once a request (%d for 40)", (int)few);
+}
+
+int main(void)
+{
+    test_one_request();
+    test_closed_loop();
+    test_open_loop();
+    test_no_omission();
+    test_duration();
+    test_stop();
+    test_failures();
+    test_cut_anywhere();
+    test_no_connection();
+    test_no_allocation_per_event();
+    return T_DONE();
+}
