@@ -267,6 +267,7 @@ static const struct reply replies[] = {
     REPLY("chunks past the bound",
           CHUNKED "20\r\n01234567890123456789012345678901\r\n9\r\n234567890\r\n0\r\n\r\n",
           "H200 D0123456789012345678901234567890123456789 XLIMIT "),
+    REPLY("framing past the bound", CHUNKED "1;" D50 D50 D50 D50 D50, "H200  XLIMIT "),
     REPLY("closed ends it", OK "\r\nhello", "H200 Dhello"),
     REPLY_CLOSED("closed ended it", OK "\r\nhello", "H200 Dhello E- "),
     REPLY_CLOSED("closed ended nothing", OK "\r\n", "H200  E- "),
@@ -447,6 +448,8 @@ static void test_open_and_times(void)
     T_EQ_I(r.n_read_bytes, 40, "of all bytes");
     T_EQ_I(tk_http_conn_bytes_in(r.c), 40, "counted for the request");
     T_EQ_I(tk_http_conn_n_requests(r.c), 1, "one request");
+    tk_http_conn_set_owner(r.c, NULL);
+    T_OK(!tk_http_conn_owner(r.c), "another owner");
     T_EQ_I(r.stamp.seen_at, tk_clock_now(), "its stamp");
     rig_release(&r);
 }
@@ -670,6 +673,16 @@ static void test_long_body(void)
     }
     T_EQ_I(r.n_read_bytes, 300000, "all bytes came");
     T_EQ_I(r.n_reads, 6, "in full reads");
+    T_EQ_I(r.n_ends, 1, "and ended");
+    rig_release(&r);
+
+    /* more than others are kept waiting for */
+    static char much[3000000];
+    rig_init(&r, TK_HTTP_LIMITS_DEFAULT, sizeof(much));
+    open_and_ask(&r);
+    peer_say(&r, TK_STR(OK "Content-Length: 3000000\r\n\r\n"), NULL);
+    peer_say(&r, (struct tk_str){ much, sizeof(much) }, NULL);
+    T_EQ_I(tk_http_conn_bytes_in(r.c), 3000000 + 44, "much at once");
     T_EQ_I(r.n_ends, 1, "and ended");
     rig_release(&r);
 }

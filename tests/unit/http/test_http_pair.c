@@ -1,6 +1,7 @@
 /* test_http_pair.c - our client against our server: in memory, over loopback TCP, over TLS */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -395,6 +396,44 @@ static void test_not_opened(void)
     rig_release(&r);
 }
 
+static void on_stop(struct tk_timer *t)
+{
+    struct rig *r = t->owner;
+
+    tk_loop_stop(r->loop);
+}
+
+/* No descriptor is left for accept(): the loop must not spin, and it goes on when there is one. */
+static void test_no_descriptors(void)
+{
+    static struct rig r;
+    struct rlimit limit, tight;
+    struct tk_loop_stats stats;
+    struct tk_timer stop;
+
+    rig_init(&r, TCP, NULL);
+    r.stops_at_end = true;
+    connect_client(&r);
+    int next = dup(0);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    tight = limit;
+    tight.rlim_cur = (rlim_t)next;
+    T_EQ_I(setrlimit(RLIMIT_NOFILE, &tight), 0, "a limit");
+    tk_timer_init(&stop, on_stop, &r);
+    (void)tk_loop_run(r.loop); /* until the client is open: the kernel has done the handshake */
+    (void)tk_timer_set(r.loop, &stop, tk_clock_now() + 120 * TK_NS_PER_MS);
+    (void)tk_loop_run(r.loop);
+    tk_loop_stats(r.loop, &stats);
+    T_OK(stats.rounds < 30, "%u rounds in 120 ms", (unsigned)stats.rounds);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    send_request(&r, "POST", "/echo", TK_STR("x"));
+    (void)tk_loop_run(r.loop);
+    T_EQ_I(r.status, 200, "served when there is one");
+    tk_timer_stop(&stop);
+    rig_release(&r);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < BIG_BYTES; i++)
@@ -404,5 +443,6 @@ int main(void)
         test_breaks(kind);
     }
     test_not_opened();
+    test_no_descriptors();
     return T_DONE();
 }

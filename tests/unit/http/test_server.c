@@ -408,6 +408,41 @@ static void test_slow_client(void)
     rig_release(&r);
 }
 
+/* More is kept while some of it goes out. */
+static void test_kept_in_order(void)
+{
+    static struct rig r;
+    struct tk_stamp stamp;
+    char text[8];
+    int rc = 0;
+
+    rig_init(&r, &defaults, 64);
+    say(&r, TK_STR("GET /wait HTTP/1.0\r\n\r\n"), NULL);
+    rc |= tk_http_reply_begin(r.peer, 200, NULL, NULL);
+    run(&r);
+    r.n_got = 0;
+    for (int i = 0; i < 300; i++) {
+        int n = snprintf(text, sizeof(text), "%06d,", i);
+        rc |= tk_http_reply_piece(r.peer, (struct tk_str){ text, (size_t)n }, NULL);
+        if (i % 10 == 9) { /* the client takes 64 bytes for 70 */
+            int64_t got = tk_xport_read(r.client, r.got + r.n_got, 64, &stamp);
+            r.n_got += got > 0 ? (size_t)got : 0;
+            if (tk_loop_run(r.loop))
+                abort();
+        }
+    }
+    run(&r);
+    T_EQ_I(rc, 0, "all pieces were taken");
+    T_EQ_I(r.n_got, 300 * 7, "all came");
+    size_t n_wrong = 0;
+    for (size_t i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text), "%06u,", (unsigned)i);
+        n_wrong += memcmp(r.got + i * 7, text, 7) != 0;
+    }
+    T_EQ_I(n_wrong, 0, "in order");
+    rig_release(&r);
+}
+
 static void test_close(void)
 {
     static struct rig r;
@@ -464,6 +499,14 @@ static void test_linger(void)
     T_EQ_S(r.log, "{c}", "gone");
     T_EQ_I(tk_clock_now(), begin, "at once when the client closes");
     rig_release(&r);
+
+    static char nonsense[2000000];
+    rig_init(&r, &small, sizeof(nonsense));
+    begin = tk_clock_now();
+    say(&r, (struct tk_str){ nonsense, sizeof(nonsense) }, NULL);
+    T_EQ_S(r.log, "{c}", "gone");
+    T_EQ_I(tk_clock_now(), begin, "at once when the client goes on and on");
+    rig_release(&r);
 }
 
 /* One failed allocation after another, from a connection to its reply. */
@@ -512,6 +555,7 @@ int main(void)
     test_what_a_request_says();
     test_gone();
     test_slow_client();
+    test_kept_in_order();
     test_close();
     test_linger();
     test_memory();
