@@ -78,6 +78,8 @@ struct tk_load_health {
 /* 0, or an error: threads, memory, files (raises the limit of open files by itself; asks for more
  * streams than the hard limit allows: -EMFILE with both numbers). */
 int tk_load_new(const struct tk_load_conf *conf, struct tk_load **ret, struct tk_err *reterr);
+
+/* After tk_sink_finish(): the records that still wait for the writer live in the load's memory. */
 struct tk_load *tk_load_free(struct tk_load *l);
 
 /* Start a phase; it runs in the workers. `on_end` is called once on a worker's thread when the last
