@@ -112,6 +112,7 @@ static int encode(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples,
     if (rc == 0 && !v->bodies)
         rc = tk_err_set(reterr, -ENOMEM, "no memory for %llu requests",
                         (unsigned long long)n_samples);
+    v->n_bodies = n_samples;
     tk_buf_init(&v->body_text, MAX_BODY_BYTES);
     for (uint64_t i = 0; rc == 0 && i < n_samples; i++) {
         const struct tk_item *item = &v->items.v[sample[i]];
@@ -166,10 +167,12 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
 
 static struct tk_plan_phase measured(const struct tk_vllm *v)
 {
+    bool is_closed = !v->due && v->o->max_concurrency > 0;
+
     return (struct tk_plan_phase){
         .n_requests = v->n_requests,
         .concurrency = (uint32_t)v->o->max_concurrency,
-        .arrival = v->due ? TK_ARRIVAL_GIVEN : TK_ARRIVAL_CLOSED,
+        .arrival = is_closed ? TK_ARRIVAL_CLOSED : TK_ARRIVAL_GIVEN, /* without due: all at once */
         .rate = v->o->request_rate,
         .due_offset = v->due,
         .n_due = v->due ? v->n_requests : 0,

@@ -86,6 +86,7 @@ extern const struct tk_opt_command tk_vllm_command;
 int tk_vllm_join(int argc, char **argv, struct tk_arena *arena, int *ret_argc, char ***ret_argv,
                  struct tk_err *reterr);
 
+/* The four kinds of figures that it knows. */
 enum tk_vllm_metric {
     TK_VLLM_TTFT,
     TK_VLLM_TPOT,
@@ -123,9 +124,10 @@ struct tk_vllm {
     /* the load */
     struct tk_items items;
     bool has_items;
-    struct tk_load_body *bodies; /* one per item, in the order of the samples */
-    struct tk_buf body_text;     /* what they point to */
-    uint32_t *order;             /* n_requests entries: index into bodies */
+    struct tk_load_body *bodies; /* one per sample, in their order */
+    uint64_t n_bodies;
+    struct tk_buf body_text; /* what they point to */
+    uint32_t *order;         /* n_requests entries: index into bodies */
     uint64_t n_requests;
     tk_ns *due;              /* NULL: all at once */
     struct tk_vllm_rps *rps; /* with a ramp */
@@ -150,6 +152,90 @@ int tk_vllm_schedule(struct tk_vllm *v, struct tk_err *reterr);
 void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p);
 
 void tk_vllm_release(struct tk_vllm *v);
+
+/* --- results --- */
+
+struct tk_records;
+struct tk_report_plan;
+
+/* What the result says about the run beside its figures, and which figures. */
+struct tk_vllm_form {
+    const char *backend, *label, *model, *tokenizer; /* label, tokenizer: NULL is null */
+    int64_t num_prompts;
+    double request_rate, burstiness;
+    int64_t max_concurrency;      /* 0: none */
+    const char *ramp_up_strategy; /* NULL: none */
+    int64_t ramp_up_start_rps, ramp_up_end_rps;
+    const struct tk_vllm_rps *rps;
+    size_t n_rps;
+    const struct tk_opt_list *metadata; /* NULL: none */
+    bool has_metric[TK_VLLM_METRIC_N_];
+    const double *percentiles;
+    size_t n_percentiles;
+    bool has_goodput;
+    double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
+    bool is_chat, is_detailed;
+    double duration_s; /* of the measured load: from its start to the end of its last request */
+    tk_ns wall_begin;  /* its start */
+    tk_ns wall_end;    /* for date and file name */
+};
+
+/* Of a command line; duration and wall times are the caller's to fill. */
+void tk_vllm_form(const struct tk_vllm *v, struct tk_vllm_form *ret);
+
+/* Of any run's plan, with the tool's defaults: `tokmark report --format vllm`. */
+void tk_vllm_form_of_plan(const struct tk_report_plan *p, struct tk_vllm_form *ret);
+
+struct tk_vllm_stats {
+    double mean, median, std; /* ms */
+    double percentiles[TK_VLLM_MAX_PERCENTILES];
+};
+
+/* One request, in the order of their indices. */
+struct tk_vllm_request {
+    bool is_success;
+    int64_t input_len, output_len;
+    double start;         /* s from the first one's */
+    double ttft, latency; /* s */
+    double tpot;          /* s; NaN: none */
+    size_t itl_at, n_itl; /* slice of itls */
+    size_t text_at, n_text;
+    size_t error_at, n_error; /* slices of texts */
+};
+
+struct tk_vllm_figures {
+    uint64_t completed, failed;
+    int64_t total_input, total_output;
+    double request_throughput, request_goodput, output_throughput, total_throughput;
+    double max_output_tokens_per_s;
+    int64_t max_concurrent_requests;
+    struct tk_vllm_stats stats[TK_VLLM_METRIC_N_];
+    uint64_t n_uncounted; /* successes whose tokens the server did not count */
+    uint64_t
+        n_cancelled; /* given up by the client, part of `failed`, as the tool has no such thing */
+    struct tk_vllm_request *requests; /* owned, all of them */
+    size_t n_requests;
+    double *itls; /* owned */
+    size_t n_itls;
+    struct tk_buf texts; /* answers (where kept) and errors */
+};
+
+/* All figures, as vLLM 0.13 defines them, from the records of the measured phase. 0, -ENOMEM, or what
+ * reading the records returns. */
+int tk_vllm_figures(struct tk_records *r, const struct tk_vllm_form *form,
+                    struct tk_vllm_figures *ret, struct tk_err *reterr);
+void tk_vllm_figures_release(struct tk_vllm_figures *f);
+
+/* The result block, ended by its line of '='. */
+int tk_vllm_block(const struct tk_vllm_form *form, const struct tk_vllm_figures *f,
+                  struct tk_buf *out);
+
+/* The result file's object, without a line end. */
+int tk_vllm_result(const struct tk_vllm_form *form, const struct tk_vllm_figures *f,
+                   struct tk_buf *out);
+
+/* The name that the tool gives the file when it is not told one, without folder. */
+int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out);
 
 /* --- pieces, for tests --- */
 

@@ -1,0 +1,54 @@
+/* cli.h - the commands, and what all of them use to talk to people
+ *
+ * One file per command, each with one const entry; main.c holds the table. Standard output carries
+ * the result alone, standard error the rest. Only this layer prints.
+ */
+#ifndef TK_CLI_CLI_H
+#define TK_CLI_CLI_H
+
+#include "base/buf.h"
+#include "base/def.h"
+#include "base/err.h"
+#include "opt/opt.h"
+
+#ifndef TK_VERSION
+#define TK_VERSION "0.1.0" /* as in meson.build */
+#endif
+
+struct tk_command {
+    const char *name;                  /* "run" */
+    const char *about;                 /* one line for `tokmark --help` */
+    int (*run)(int argc, char **argv); /* argv[0] is the command's word; returns enum tk_exit */
+};
+
+extern const struct tk_command tk_cmd_run;
+extern const struct tk_command tk_cmd_vllm;
+extern const struct tk_command tk_cmd_report;
+extern const struct tk_command tk_cmd_sim;
+
+/* `program: message` on standard error, one line. `program` is "tokmark run". */
+void tk_say(const char *program, const char *fmt, ...) TK_PRINTF(2, 3);
+
+/* The same for an error; returns `status`, so that a failure is one line. */
+int tk_fail(int status, const char *program, const struct tk_err *e);
+
+/* Write to standard output and flush. False when it cannot be written (said on standard error). */
+bool tk_put(const char *program, struct tk_str text);
+
+/* Write a file as a whole, replacing it; "-" is standard output. */
+int tk_put_file(const char *program, const char *path, struct tk_str text, struct tk_err *reterr);
+
+struct tk_load_conf;
+
+/* Requests 0 … n-1 of the plan as JSON lines on standard output. Returns enum tk_exit. */
+int tk_put_dry_run(const char *program, const struct tk_load_conf *conf, uint64_t n);
+
+/* Parse the words of a command. -1: go on; otherwise the command's exit status: help was printed, or
+ * an error. `values` and `res` are released by the caller in any case. */
+int tk_parse(const struct tk_opt_command *c, int argc, char **argv, void *values,
+             struct tk_opt_result *res);
+
+/* Columns of the terminal on standard output; 80 where it is none. */
+unsigned tk_columns(void);
+
+#endif

@@ -1,0 +1,183 @@
+/* cmd_report.c - `tokmark report RUN`: any report from a run file
+ *
+ * What is printed is what the run itself printed, or another form of it. A run that was killed has a
+ * file too; its report says that it did not come to its end.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "cli/cli.h"
+#include "cli/exit.h"
+#include "cli/result.h"
+#include "dialect/vllm/vllm.h"
+
+#define PROGRAM "tokmark report"
+#define MAX_TEXT ((size_t)64 << 30)
+
+struct values {
+    const char *format, *percentiles, *output;
+    struct tk_opt_list slo;
+    bool detailed, plain;
+};
+
+#define AT(member) offsetof(struct values, member)
+
+static const struct tk_opt opts[] = {
+    { .name = "format",
+      .type = TK_OPT_CHOICE,
+      .at = AT(format),
+      .value = "WORD",
+      .def = "text",
+      .choices = "text json vllm vllm-json",
+      .help =
+          "text and json are tokmark's own; vllm is the block of `vllm bench serve`, vllm-json its "
+          "result file" },
+    { .name = "percentiles",
+      .type = TK_OPT_STR,
+      .at = AT(percentiles),
+      .value = "LIST",
+      .def = "50,90,99",
+      .help = "percentiles to report" },
+    { .name = "slo",
+      .type = TK_OPT_LIST,
+      .at = AT(slo),
+      .value = "LIST",
+      .help = "objectives for goodput, such as ttft=500ms,tpot=50ms" },
+    { .name = "detailed",
+      .type = TK_OPT_FLAG,
+      .at = AT(detailed),
+      .help = "vllm-json: with the figures of every request" },
+    { .name = "output",
+      .letter = 'o',
+      .type = TK_OPT_STR,
+      .at = AT(output),
+      .value = "FILE",
+      .help = "write to a file instead of standard output" },
+    { .name = "plain", .type = TK_OPT_FLAG, .at = AT(plain), .help = "no bold on a terminal" },
+};
+
+static const struct tk_opt_command command = {
+    .name = PROGRAM,
+    .synopsis = "RUN.tokmark [options]",
+    .about = "Report a run from its file, in tokmark's form or another tool's.",
+    .examples = "tokmark report run.tokmark\n"
+                "tokmark report run.tokmark --format json | jq .metrics.ttft\n"
+                "tokmark report run.tokmark --format vllm",
+    .opts = opts,
+    .n_opts = TK_ARRAY_LEN(opts),
+};
+
+/* A report under way. */
+struct making {
+    const struct values *v;
+    struct tk_result result;
+    struct tk_records *records;
+    struct tk_arena arena;
+    struct tk_buf out;
+};
+
+static int make_own(struct making *m, struct tk_err *reterr)
+{
+    struct tk_summary *summary = NULL;
+    struct tk_report report;
+    int rc = tk_result_summary(&m->result, m->records, &summary, reterr);
+
+    if (rc == 0)
+        rc = tk_result_view(&m->result, m->records, summary, &m->arena, &report, reterr);
+    report.is_bold = report.is_bold && !m->v->output;
+    if (rc == 0)
+        rc = strcmp(m->v->format, "json") == 0 ? tk_report_json(&report, &m->out)
+                                               : tk_report_text(&report, &m->out);
+    tk_summary_free(summary);
+    return rc;
+}
+
+static int make_vllm(struct making *m, struct tk_err *reterr)
+{
+    const struct tk_load_totals *t = &m->result.facts->totals[TK_PHASE_MEASURE];
+    struct tk_report_plan plan;
+    struct tk_vllm_form form;
+    struct tk_vllm_figures figures;
+    int rc = tk_report_plan_read(tk_records_plan(m->records), &m->arena, &plan);
+
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "the plan of the run cannot be read");
+    if (!m->result.facts->has_totals)
+        return tk_err_set(reterr, TK_E_NOT_FOUND,
+                          "the run did not come to its end, so the tool's durations are not known");
+    tk_vllm_form_of_plan(&plan, &form);
+    form.is_detailed = m->v->detailed;
+    form.duration_s = (double)(t->end_at - t->begin_at) / 1e9;
+    form.wall_begin = m->result.facts->wall_begin;
+    form.wall_end = form.wall_begin + (t->end_at - t->begin_at);
+    rc = tk_vllm_figures(m->records, &form, &figures, reterr);
+    if (rc != 0)
+        return rc;
+    rc = strcmp(m->v->format, "vllm") == 0 ? tk_vllm_block(&form, &figures, &m->out)
+                                           : tk_vllm_result(&form, &figures, &m->out);
+    tk_vllm_figures_release(&figures);
+    return rc;
+}
+
+static int make(struct making *m, const char *path)
+{
+    struct tk_err err = { 0 };
+    struct tk_facts facts;
+    bool is_vllm = strncmp(m->v->format, "vllm", 4) == 0;
+
+    if (tk_runfile_open(path, &m->records, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    tk_facts_get(m->records, &facts);
+    m->result.facts = &facts;
+    int rc = is_vllm ? make_vllm(m, &err) : make_own(m, &err);
+    if (rc != 0 && err.code == 0)
+        (void)tk_err_set(&err, rc, "the report could not be made: %s", tk_err_text(rc));
+    if (rc == 0)
+        rc = tk_put_file(PROGRAM, m->v->output ? m->v->output : "-", tk_buf_str(&m->out), &err);
+    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+}
+
+static int report(const struct values *v, const struct tk_opt_result *res)
+{
+    struct tk_result_opts which;
+    struct tk_err err = { 0 };
+    struct making m = { .v = v, .out = TK_BUF_INIT(MAX_TEXT) };
+
+    if (res->args.n != 1) {
+        tk_say(PROGRAM, "which run? tokmark report RUN.tokmark");
+        return TK_EXIT_USAGE;
+    }
+    if (tk_result_opts_parse(&v->slo, v->percentiles, &which, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    m.result = (struct tk_result){
+        .program = PROGRAM,
+        .opts = &which,
+        .run_path = res->args.v[0],
+        .is_plain = v->plain,
+    };
+    tk_arena_init(&m.arena, 0);
+    int status = make(&m, res->args.v[0]);
+    m.records = tk_records_free(m.records);
+    tk_arena_release(&m.arena);
+    tk_buf_release(&m.out);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct values v = { 0 };
+    struct tk_opt_result res = { 0 };
+    int status = tk_parse(&command, argc, argv, &v, &res);
+
+    if (status < 0)
+        status = report(&v, &res);
+    tk_opt_release(&command, &v, &res);
+    return status;
+}
+
+const struct tk_command tk_cmd_report = {
+    .name = "report",
+    .about = "report a run from its file",
+    .run = run,
+};

@@ -1,0 +1,245 @@
+/* cmd_run.c - `tokmark run`: a load, and how fast the server answered
+ *
+ *   words ─► plan, data ─► (sim) ─► server: name, TLS, model ─► bodies ─► session ─► result
+ *
+ * Whatever can be wrong before the first request ends with 2 when the command line or a file that it
+ * names is at fault, with 1 otherwise. Once the measured load has begun there is a result in any case.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/exit.h"
+#include "cli/probe.h"
+#include "cli/result.h"
+#include "cli/run_opts.h"
+#include "cli/run_plan.h"
+#include "cli/runfile_name.h"
+#include "cli/session.h"
+#include "cli/simchild.h"
+
+#define PROGRAM "tokmark run"
+#define MODELS_TIMEOUT (30 * TK_NS_PER_S)
+
+struct command {
+    struct tk_run_opts o;
+    struct tk_opt_result res;
+    struct tk_result_opts result; /* what to report */
+    struct tk_simchild sim;
+    struct tk_run run;
+    struct tk_session session;
+    struct tk_buf run_path; /* empty: no run file */
+    bool has_run, has_session;
+};
+
+/* --- before the server --- */
+
+static int find_url(struct command *c, const char **ret)
+{
+    struct tk_err err = { 0 };
+    size_t n = c->res.args.n;
+
+    if (n > 1 || (n == 1 && c->o.sim)) {
+        tk_say(PROGRAM, "what is '%s' for? %s", c->res.args.v[n - 1],
+               c->o.sim ? "--sim has a server of its own" : "one URL is enough");
+        return TK_EXIT_USAGE;
+    }
+    if (n == 0 && !c->o.sim) {
+        tk_say(PROGRAM, "which server? tokmark run http://host:port, or --sim for a simulated one");
+        return TK_EXIT_USAGE;
+    }
+    if (n == 1) {
+        *ret = c->res.args.v[0];
+        return TK_EXIT_OK;
+    }
+    if (tk_simchild_start(&c->sim, c->o.sim_args, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    *ret = c->sim.url;
+    return TK_EXIT_OK;
+}
+
+static int prepare(struct command *c)
+{
+    struct tk_err err = { 0 };
+    const char *url = NULL;
+
+    if (tk_result_opts_parse(&c->o.slo, c->o.percentiles, &c->result, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    int status = find_url(c, &url);
+    if (status != TK_EXIT_OK)
+        return status;
+    c->has_run = true;
+    if (tk_run_prepare(&c->run, &c->o, c->res.is_given, url, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    return TK_EXIT_OK;
+}
+
+/* --- the server --- */
+
+static int find_model(struct command *c, const char **ret)
+{
+    struct tk_err err = { 0 };
+    int n = 0;
+
+    *ret = c->o.model;
+    if (*ret)
+        return TK_EXIT_OK;
+    if (tk_probe_models(&c->run.plan, c->run.target.models, &c->session.addrs, c->session.tls,
+                        MODELS_TIMEOUT, &c->run.model, NULL, &n, &err) != 0) {
+        tk_say(PROGRAM, "the server was asked which models it has: %s; --model NAME names one",
+               err.msg);
+        return TK_EXIT_FAILED;
+    }
+    if (n > 1)
+        tk_say(PROGRAM, "the server has %d models, '%s' is taken; --model NAME takes another", n,
+               c->run.model);
+    *ret = c->run.model;
+    return TK_EXIT_OK;
+}
+
+static int reach_server(struct command *c)
+{
+    struct tk_err err = { 0 };
+    const char *model = NULL;
+
+    c->has_session = true;
+    if (tk_session_init(&c->session, &c->run.plan, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    int status = find_model(c, &model);
+    if (status != TK_EXIT_OK)
+        return status;
+    if (tk_run_encode(&c->run, model, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    return TK_EXIT_OK;
+}
+
+/* --- the run --- */
+
+static int choose_run_path(struct command *c)
+{
+    struct tk_err err = { 0 };
+    int rc = 0;
+
+    tk_buf_init(&c->run_path, 64 << 10);
+    if (!c->o.file)
+        return TK_EXIT_OK;
+    if (c->o.output) {
+        tk_buf_add_z(&c->run_path, c->o.output);
+        rc = tk_runfile_make_room(c->o.output, c->o.overwrite, &err);
+    } else {
+        rc = tk_runfile_name_now(&c->run_path, &err);
+    }
+    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+}
+
+static struct tk_session_conf session_conf(const struct command *c)
+{
+    bool is_given = c->res.is_given[tk_run_opt("progress")];
+    enum tk_progress_mode shown = c->o.progress ? TK_PROGRESS_ON : TK_PROGRESS_OFF;
+
+    return (struct tk_session_conf){
+        .program = PROGRAM,
+        .plan = &c->run.plan,
+        .api = c->run.api,
+        .bodies = c->run.bodies,
+        .n_bodies = (uint32_t)c->run.items.n,
+        .run_path = c->run_path.p,
+        .progress = is_given ? shown : TK_PROGRESS_AUTO,
+        .stop_grace = c->o.grace,
+    };
+}
+
+/* One line per request; no bound by count means what one pass over the data sends. */
+static int dry_run(struct command *c)
+{
+    struct tk_load_conf conf = {
+        .plan = &c->run.plan,
+        .api = c->run.api,
+        .bodies = c->run.bodies,
+        .n_bodies = (uint32_t)c->run.items.n,
+    };
+    uint64_t n = c->run.plan.phase[TK_PHASE_MEASURE].n_requests;
+
+    return tk_put_dry_run(PROGRAM, &conf, n > 0 ? n : c->run.items.n);
+}
+
+static struct tk_result result_of(struct command *c)
+{
+    return (struct tk_result){
+        .program = PROGRAM,
+        .opts = &c->result,
+        .facts = &c->session.facts,
+        .run_path = c->session.is_file_damaged ? NULL : c->run_path.p,
+        .json_path = c->o.json,
+        .is_plain = c->o.plain,
+    };
+}
+
+static int report(struct command *c)
+{
+    struct tk_err err = { 0 };
+    struct tk_records *records = NULL;
+    struct tk_result result = result_of(c);
+    int status = TK_EXIT_FAILED;
+
+    if (tk_sink_records(c->session.sink, &records, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    status = tk_result_put(&result, records);
+    tk_records_free(records);
+    if (c->session.facts.is_interrupted)
+        return TK_EXIT_INTERRUPTED;
+    return status;
+}
+
+static int load(struct command *c)
+{
+    struct tk_err err = { 0 };
+    int status = choose_run_path(c);
+
+    if (status != TK_EXIT_OK)
+        return status;
+    struct tk_session_conf conf = session_conf(c);
+    int rc = tk_session_run(&c->session, &conf, &err);
+    if (c->session.facts.wall_begin != 0 && c->session.sink)
+        status = report(c);
+    else if (c->session.facts.is_interrupted)
+        status = TK_EXIT_INTERRUPTED;
+    if (rc == 0 || rc == TK_E_CANCELLED)
+        return status;
+    return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+}
+
+static int run_command(struct command *c)
+{
+    int status = prepare(c);
+
+    if (status == TK_EXIT_OK)
+        status = reach_server(c);
+    if (status == TK_EXIT_OK)
+        status = c->o.dry_run ? dry_run(c) : load(c);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct command c = { 0 };
+    int status = tk_parse(&tk_run_command, argc, argv, &c.o, &c.res);
+
+    if (status < 0)
+        status = run_command(&c);
+    if (c.has_session)
+        tk_session_release(&c.session);
+    tk_simchild_stop(&c.sim);
+    if (c.has_run)
+        tk_run_release(&c.run);
+    tk_buf_release(&c.run_path);
+    tk_opt_release(&tk_run_command, &c.o, &c.res);
+    return status;
+}
+
+const struct tk_command tk_cmd_run = {
+    .name = "run",
+    .about = "load a server and report how fast it answers",
+    .run = run,
+};

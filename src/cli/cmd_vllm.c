@@ -1,0 +1,580 @@
+/* cmd_vllm.c - `tokmark vllm`, and the program under the name `vllm`
+ *
+ *   vllm bench serve …        tokmark vllm …        tokmark vllm bench serve …
+ *
+ * The words, the load and the forms are the dialect's (dialect/vllm); here is what is done with them, in
+ * the order in which the tool prints it. Exit status as there: 2 for the command line, 1 for what it
+ * raises, 0 also when every request failed; 130 after Ctrl-C.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/exit.h"
+#include "cli/result.h"
+#include "cli/runfile_name.h"
+#include "cli/session.h"
+#include "cli/target.h"
+#include "dialect/vllm/vllm.h"
+
+#define PROGRAM "vllm bench serve"
+#define STOP_GRACE (30 * TK_NS_PER_S)
+#define MAX_TEXT ((size_t)64 << 30)
+
+struct command {
+    struct tk_arena arena; /* of the words */
+    struct tk_vllm_opts o;
+    struct tk_opt_result res;
+    struct tk_vllm v;
+    struct tk_plan plan;
+    struct tk_target target;
+    struct tk_session session;
+    struct tk_buf run_path;    /* empty: none */
+    struct tk_buf result_path; /* empty: none, or named after the run */
+    bool has_v, has_target, has_session;
+    bool has_output; /* standard output still takes something */
+};
+
+/* --- words --- */
+
+/* How many words in front name the command: 0 … 3; -1: another command of the tool. */
+static int skip_name(int argc, char **argv)
+{
+    int n = 1;
+
+    if (argc > n && strcmp(argv[n], "bench") == 0)
+        n++;
+    else if (argc > n && argv[n][0] != '-')
+        return -1;
+    if (n == 2 && (argc == n || strcmp(argv[n], "serve") != 0))
+        return -1;
+    return n == 2 ? 2 : 0;
+}
+
+static int other_command(int argc, char **argv)
+{
+    const char *second = argc > 2 ? argv[2] : "";
+    bool is_bench = argc > 1 && strcmp(argv[1], "bench") == 0;
+
+    if (is_bench)
+        tk_say("tokmark vllm", "of 'vllm bench' tokmark does 'serve', not '%s'", second);
+    else
+        tk_say("tokmark vllm",
+               "'vllm %s' is vLLM's own; tokmark stands in for 'vllm bench serve' alone. If vLLM "
+               "itself was meant, a link named 'vllm' that points to tokmark is in its way",
+               argc > 1 ? argv[1] : "");
+    return TK_EXIT_USAGE;
+}
+
+static int parse_words(struct command *c, int argc, char **argv)
+{
+    struct tk_err err = { 0 };
+    char **joined;
+    int n = skip_name(argc, argv);
+
+    if (n < 0)
+        return other_command(argc, argv);
+    if (tk_vllm_join(argc - n, argv + n, &c->arena, &argc, &joined, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    return tk_parse(&tk_vllm_command, argc, joined, &c->o, &c->res);
+}
+
+/* "bench-" and eight random digits, anew at each start. */
+static int make_id_prefix(struct command *c)
+{
+    uint32_t number;
+    char text[32];
+
+    if (c->o.request_id_prefix)
+        return TK_EXIT_OK;
+    if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+        number = (uint32_t)tk_clock_wall();
+    (void)snprintf(text, sizeof(text), "bench-%08x-", number);
+    c->o.request_id_prefix = tk_arena_dup(&c->arena, tk_str_of(text));
+    return c->o.request_id_prefix ? TK_EXIT_OK : TK_EXIT_FAILED;
+}
+
+/* --- before the run --- */
+
+static void put(struct command *c, struct tk_str text)
+{
+    if (c->has_output)
+        c->has_output = tk_put(PROGRAM, text);
+}
+
+static void put_line(struct command *c, const char *fmt, ...) TK_PRINTF(2, 3);
+static void put_line(struct command *c, const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    size_t len = TK_MIN((size_t)n, sizeof(line) - 2);
+    line[len++] = '\n';
+    put(c, (struct tk_str){ line, len });
+}
+
+static void put_namespace(struct command *c)
+{
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+
+    if (tk_vllm_namespace(&c->o, c->res.is_given, &out) == 0)
+        put(c, tk_buf_str(&out));
+    tk_buf_release(&out);
+}
+
+static void put_notes(const struct command *c)
+{
+    if (!c->o.skip_tokenizer_init)
+        tk_say(PROGRAM,
+               "tokmark has no tokenizers yet: prompts are sent as they are, input tokens are "
+               "the server's count where it gives one");
+    if (c->o.trust_remote_code)
+        tk_say(PROGRAM, "--trust-remote-code has no effect: tokmark runs no code of a model");
+}
+
+static int prepare(struct command *c)
+{
+    struct tk_err err = { 0 };
+
+    c->has_v = true;
+    if (tk_vllm_check(&c->v, &c->o, c->res.is_given, getenv("OPENAI_API_KEY"), &err) != 0)
+        return tk_fail(c->v.exit_status, PROGRAM ": error", &err);
+    if (tk_target_exact(c->v.url, c->v.base, &c->target, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    c->has_target = true;
+    if (tk_vllm_load(&c->v, &err) != 0 || tk_vllm_schedule(&c->v, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    tk_vllm_plan(&c->v, &c->plan);
+    tk_target_to_plan(&c->target, &c->plan);
+    return TK_EXIT_OK;
+}
+
+/* --- where the result goes --- */
+
+static bool saves(const struct command *c)
+{
+    return c->o.save_result || c->o.append_result;
+}
+
+static int make_folder(const char *path, struct tk_err *reterr)
+{
+    struct tk_buf at = TK_BUF_INIT(64 << 10);
+    struct tk_str rest = tk_str_of(path);
+    struct tk_str part;
+    int rc = 0;
+
+    while (rc == 0 && tk_str_split(&rest, '/', &part)) {
+        tk_buf_add_str(&at, part);
+        if (at.p && at.n > 0 && mkdir(at.p, 0777) != 0 && errno != EEXIST)
+            rc = -errno;
+        tk_buf_add_c(&at, '/');
+    }
+    tk_buf_release(&at);
+    return rc == 0 ? 0
+                   : tk_err_set(reterr, rc, "folder '%s' cannot be made: %s", path, strerror(-rc));
+}
+
+static void join_path(const struct command *c, const char *name, struct tk_buf *out)
+{
+    tk_buf_reset(out);
+    if (c->o.result_dir && name[0] != '/')
+        tk_buf_addf(out, "%s/", c->o.result_dir);
+    tk_buf_add_z(out, name);
+}
+
+/* A place that cannot be written is found before the run, not after it. */
+static int check_place(const char *path, struct tk_err *reterr)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+    if (fd < 0 && errno != ENOENT)
+        return tk_err_set(reterr, -errno, "'%s' cannot be written: %s", path, strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return 0;
+}
+
+static int choose_places(struct command *c)
+{
+    struct tk_err err = { 0 };
+    struct tk_buf name = TK_BUF_INIT(64 << 10);
+    int rc = 0;
+
+    if (!saves(c))
+        return TK_EXIT_OK;
+    if (c->o.result_dir)
+        rc = make_folder(c->o.result_dir, &err);
+    if (rc == 0 && c->o.result_filename) {
+        join_path(c, c->o.result_filename, &c->result_path);
+        rc = check_place(c->result_path.p, &err);
+        if (rc == 0)
+            rc = tk_runfile_name_beside(c->result_path.p, c->o.append_result, &c->run_path, &err);
+    } else if (rc == 0) {
+        rc = tk_runfile_name_now(&name,
+                                 &err); /* renamed when the run's end gives the other's name */
+        if (rc == 0)
+            join_path(c, name.p, &c->run_path);
+    }
+    tk_buf_release(&name);
+    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+}
+
+/* --- the run, as the tool tells it --- */
+
+static void begin_check(struct command *c)
+{
+    put_line(c, "Starting initial single prompt test run...");
+    if (c->o.ready_check_timeout_sec == 0)
+        put_line(c, "Skipping endpoint ready check.");
+    else
+        put_line(c, "Waiting for endpoint to become up in %lld seconds",
+                 (long long)c->o.ready_check_timeout_sec);
+}
+
+static void begin_measure(struct command *c)
+{
+    struct tk_buf rate = TK_BUF_INIT(64), burstiness = TK_BUF_INIT(64);
+
+    tk_vllm_float(c->o.request_rate, &rate);
+    tk_vllm_float(c->o.burstiness, &burstiness);
+    put_line(c, "Starting main benchmark run...");
+    if (c->o.ramp_up_strategy) {
+        put_line(c, "Traffic ramp-up strategy: %s.", c->o.ramp_up_strategy);
+        put_line(c, "Will increase RPS from %lld to %lld RPS over the duration of the benchmark.",
+                 (long long)c->o.ramp_up_start_rps, (long long)c->o.ramp_up_end_rps);
+    } else {
+        put_line(c, "Traffic request rate: %s", rate.p);
+    }
+    put_line(c, "Burstiness factor: %s (%s)", burstiness.p,
+             c->o.burstiness == 1.0 ? "Poisson process" : "Gamma distribution");
+    if (c->o.max_concurrency > 0)
+        put_line(c, "Maximum request concurrency: %lld", (long long)c->o.max_concurrency);
+    else
+        put_line(c, "Maximum request concurrency: None");
+    tk_buf_release(&rate);
+    tk_buf_release(&burstiness);
+}
+
+static void on_phase(void *owner, enum tk_phase phase, bool is_begin)
+{
+    struct command *c = owner;
+
+    if (phase == TK_PHASE_CHECK && is_begin)
+        begin_check(c);
+    else if (phase == TK_PHASE_CHECK)
+        put_line(c, "Initial test run completed.");
+    else if (phase == TK_PHASE_MEASURE && is_begin)
+        begin_measure(c);
+    else if (phase == TK_PHASE_WARMUP && c->o.num_warmups > 0 && is_begin)
+        put_line(c, "Warming up with %lld requests...", (long long)c->o.num_warmups);
+    else if (phase == TK_PHASE_WARMUP && c->o.num_warmups > 0)
+        put_line(c, "Warmup run completed.");
+}
+
+static struct tk_session_conf session_conf(struct command *c)
+{
+    return (struct tk_session_conf){
+        .program = PROGRAM,
+        .plan = &c->plan,
+        .api = tk_api_find(c->plan.api),
+        .bodies = c->v.bodies,
+        .n_bodies = (uint32_t)c->v.n_bodies,
+        .order = c->v.order,
+        .n_order = (uint32_t)c->v.n_requests,
+        .run_path = c->run_path.p,
+        .progress = c->o.disable_tqdm ? TK_PROGRESS_OFF : TK_PROGRESS_AUTO,
+        .check_timeout = c->o.ready_check_timeout_sec * TK_NS_PER_S,
+        .stop_grace = STOP_GRACE,
+        .on_phase = on_phase,
+        .owner = c,
+    };
+}
+
+/* --- the result --- */
+
+/* One object a line when appended: a line end goes before, none behind. */
+static int append(const char *path, struct tk_buf *json, struct tk_err *reterr)
+{
+    struct stat st;
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    int rc = fd < 0 ? -errno : 0;
+
+    if (rc == 0 && fstat(fd, &st) == 0 && st.st_size > 0 && write(fd, "\n", 1) != 1)
+        rc = -errno;
+    struct tk_str left = tk_buf_str(json);
+    while (rc == 0 && left.n > 0) {
+        ssize_t n = write(fd, left.p, left.n);
+        if (n < 0 && errno != EINTR)
+            rc = -errno;
+        left.p += TK_MAX(n, 0);
+        left.n -= (size_t)TK_MAX(n, 0);
+    }
+    if (fd >= 0 && close(fd) != 0 && rc == 0)
+        rc = -errno;
+    return rc == 0 ? 0
+                   : tk_err_set(reterr, rc, "'%s' could not be written: %s", path, strerror(-rc));
+}
+
+/* The run's own file gets the name of the result that it lies beside. */
+static void rename_run_file(struct command *c)
+{
+    struct tk_buf path = TK_BUF_INIT(64 << 10);
+
+    if (tk_runfile_name_beside(c->result_path.p, true, &path, NULL) == 0 &&
+        rename(c->run_path.p, path.p) == 0) {
+        tk_buf_reset(&c->run_path);
+        tk_buf_add_str(&c->run_path, tk_buf_str(&path));
+    }
+    tk_buf_release(&path);
+}
+
+static int name_result(struct command *c, const struct tk_vllm_form *form, struct tk_err *reterr)
+{
+    struct tk_buf name = TK_BUF_INIT(64 << 10);
+    int rc = 0;
+
+    if (c->result_path.n > 0)
+        return 0;
+    rc = tk_vllm_file_name(form, &name);
+    if (rc == 0)
+        join_path(c, name.p, &c->result_path);
+    tk_buf_release(&name);
+    if (rc != 0 || c->result_path.failed)
+        return tk_err_set(reterr, TK_E_LIMIT, "the result file's name is too long");
+    if (c->run_path.n > 0)
+        rename_run_file(c);
+    return 0;
+}
+
+static int save(struct command *c, const struct tk_vllm_form *form,
+                const struct tk_vllm_figures *figures)
+{
+    struct tk_buf json = TK_BUF_INIT(MAX_TEXT);
+    struct tk_err err = { 0 };
+    int rc = name_result(c, form, &err);
+
+    if (rc == 0) {
+        rc = tk_vllm_result(form, figures, &json);
+        if (rc != 0)
+            (void)tk_err_set(&err, rc, "the result could not be made: %s", tk_err_text(rc));
+    }
+    if (rc == 0 && c->o.append_result)
+        rc = append(c->result_path.p, &json, &err);
+    else if (rc == 0)
+        rc = tk_put_file(PROGRAM, c->result_path.p, tk_buf_str(&json), &err);
+    tk_buf_release(&json);
+    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+}
+
+/* What tokmark has to add; --plain leaves it out. */
+static int put_own(struct command *c, struct tk_records *records)
+{
+    static const struct tk_result_opts opts = { .percentiles = { 50, 90, 99 }, .n_percentiles = 3 };
+    struct tk_result result = {
+        .program = PROGRAM,
+        .opts = &opts,
+        .facts = &c->session.facts,
+        .run_path = c->run_path.n > 0 ? c->run_path.p : NULL,
+        .json_path = c->result_path.n > 0 ? c->result_path.p : NULL,
+    };
+    struct tk_err err = { 0 };
+    struct tk_summary *summary = NULL;
+    struct tk_report report;
+    struct tk_arena arena;
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+
+    tk_arena_init(&arena, 0);
+    int rc = tk_result_summary(&result, records, &summary, &err);
+    if (rc == 0)
+        rc = tk_result_view(&result, records, summary, &arena, &report, &err);
+    if (rc == 0) {
+        tk_buf_add_z(&out, "tokmark adds (--plain leaves this out)\n");
+        rc = tk_report_client(&report, &out);
+        put(c, tk_buf_str(&out));
+    }
+    tk_summary_free(summary);
+    tk_arena_release(&arena);
+    tk_buf_release(&out);
+    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+}
+
+static void warn(const struct tk_vllm_figures *f)
+{
+    if (f->completed == 0)
+        tk_say(PROGRAM,
+               "UserWarning: All requests failed. This is likely due to a misconfiguration on "
+               "the benchmark arguments.");
+    if (f->n_cancelled > 0)
+        tk_say(PROGRAM, "%llu of the failed requests were given up by tokmark itself",
+               (unsigned long long)f->n_cancelled);
+    if (f->n_uncounted > 0)
+        tk_say(PROGRAM, "the server did not count the tokens of %llu replies: chunks are counted",
+               (unsigned long long)f->n_uncounted);
+}
+
+static struct tk_vllm_form form_of(const struct command *c)
+{
+    const struct tk_load_totals *t = &c->session.facts.totals[TK_PHASE_MEASURE];
+    struct tk_vllm_form form;
+
+    tk_vllm_form(&c->v, &form);
+    form.duration_s = (double)(t->end_at - t->begin_at) / 1e9;
+    form.wall_begin = c->session.facts.wall_begin;
+    form.wall_end = tk_clock_wall();
+    return form;
+}
+
+static int report(struct command *c)
+{
+    struct tk_err err = { 0 };
+    struct tk_records *records = NULL;
+    struct tk_vllm_figures figures;
+    struct tk_vllm_form form = form_of(c);
+    struct tk_buf block = TK_BUF_INIT(1 << 20);
+    int status = TK_EXIT_OK;
+
+    int rc = tk_sink_records(c->session.sink, &records, &err);
+    if (rc == 0)
+        rc = tk_vllm_figures(records, &form, &figures, &err);
+    if (rc != 0) {
+        tk_records_free(records);
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    }
+    warn(&figures);
+    if (tk_vllm_block(&form, &figures, &block) == 0)
+        put(c, tk_buf_str(&block));
+    if (saves(c))
+        status = save(c, &form, &figures);
+    if (!c->o.plain && put_own(c, records) != TK_EXIT_OK)
+        status = TK_EXIT_FAILED;
+    tk_buf_release(&block);
+    tk_vllm_figures_release(&figures);
+    tk_records_free(records);
+    return status;
+}
+
+/* --- all together --- */
+
+/* Why the check failed, from the records. */
+static void say_check(struct command *c)
+{
+    struct tk_records *records = NULL;
+    struct tk_record_view view;
+    char detail[TK_DETAIL_BYTES] = "";
+    int end = TK_END_OK;
+
+    if (!c->session.sink || tk_sink_records(c->session.sink, &records, NULL) != 0)
+        return;
+    while (tk_records_next(records, &view, NULL) > 0) {
+        end = view.rec.end;
+        memcpy(detail, view.rec.detail, sizeof(detail));
+    }
+    tk_records_free(records);
+    tk_say(
+        PROGRAM,
+        "ValueError: Initial test run failed - Please make sure benchmark arguments are correctly "
+        "specified. Error: %s: %s",
+        tk_end_word((enum tk_end)end), detail[0] ? detail : tk_end_text((enum tk_end)end));
+}
+
+static int load(struct command *c)
+{
+    struct tk_err err = { 0 };
+    int status = choose_places(c);
+
+    if (status != TK_EXIT_OK)
+        return status;
+    c->has_session = true;
+    int rc = tk_session_init(&c->session, &c->plan, &err);
+    if (rc != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    struct tk_session_conf conf = session_conf(c);
+    rc = tk_session_run(&c->session, &conf, &err);
+    if (c->session.facts.wall_begin != 0 && c->session.sink)
+        status = report(c);
+    else if (c->run_path.n > 0)
+        (void)unlink(c->run_path.p); /* nothing was measured */
+    if (c->session.facts.is_interrupted)
+        return TK_EXIT_INTERRUPTED;
+    if (rc == 0)
+        return c->has_output ? status : TK_EXIT_FAILED;
+    if (c->session.facts.wall_begin == 0 && rc == TK_E_NOT_FOUND)
+        say_check(c);
+    else
+        (void)tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    return TK_EXIT_FAILED;
+}
+
+static int dry_run(struct command *c)
+{
+    struct tk_load_conf conf = {
+        .plan = &c->plan,
+        .api = tk_api_find(c->plan.api),
+        .bodies = c->v.bodies,
+        .n_bodies = (uint32_t)c->v.n_bodies,
+        .order = c->v.order,
+        .n_order = (uint32_t)c->v.n_requests,
+    };
+    return tk_put_dry_run(PROGRAM, &conf, c->v.n_requests);
+}
+
+static int run_command(struct command *c)
+{
+    int status = make_id_prefix(c);
+
+    if (status == TK_EXIT_OK)
+        status = prepare(c);
+    if (status != TK_EXIT_OK || c->o.dry_run)
+        return status == TK_EXIT_OK ? dry_run(c) : status;
+    put_namespace(c);
+    put_notes(c);
+    return load(c);
+}
+
+static void release(struct command *c)
+{
+    if (c->has_session)
+        tk_session_release(&c->session);
+    if (c->has_target)
+        tk_target_release(&c->target);
+    if (c->has_v)
+        tk_vllm_release(&c->v);
+    tk_buf_release(&c->run_path);
+    tk_buf_release(&c->result_path);
+    tk_opt_release(&tk_vllm_command, &c->o, &c->res);
+    tk_arena_release(&c->arena);
+}
+
+static int run(int argc, char **argv)
+{
+    struct command c = { .has_output = true };
+
+    tk_arena_init(&c.arena, 0);
+    tk_buf_init(&c.run_path, 64 << 10);
+    tk_buf_init(&c.result_path, 64 << 10);
+    int status = parse_words(&c, argc, argv);
+    if (status < 0)
+        status = run_command(&c);
+    release(&c);
+    return status;
+}
+
+const struct tk_command tk_cmd_vllm = {
+    .name = "vllm",
+    .about = "the words of `vllm bench serve`",
+    .run = run,
+};

@@ -1,0 +1,128 @@
+/* out.c - what every command uses to talk to people: results, errors, help */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/exit.h"
+#include "load/load.h"
+
+#define FLUSH_BYTES ((size_t)1 << 20)
+
+void tk_say(const char *program, const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    (void)fprintf(stderr, "%s: %s\n", program, line); /* one call: lines of threads do not mix */
+}
+
+int tk_fail(int status, const char *program, const struct tk_err *e)
+{
+    if (e->line > 0)
+        tk_say(program, "%s (line %u)", e->msg, e->line);
+    else
+        tk_say(program, "%s", e->msg);
+    return status;
+}
+
+static int write_all(int fd, struct tk_str text)
+{
+    while (text.n > 0) {
+        ssize_t n = write(fd, text.p, text.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        text.p += n;
+        text.n -= (size_t)n;
+    }
+    return 0;
+}
+
+bool tk_put(const char *program, struct tk_str text)
+{
+    int rc = fflush(stdout) == 0 ? write_all(STDOUT_FILENO, text) : -errno;
+
+    if (rc != 0)
+        tk_say(program, "the result could not be written to standard output: %s", strerror(-rc));
+    return rc == 0;
+}
+
+int tk_put_file(const char *program, const char *path, struct tk_str text, struct tk_err *reterr)
+{
+    if (strcmp(path, "-") == 0)
+        return tk_put(program, text) ? 0 : tk_err_set(reterr, -EIO, "standard output is gone");
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return tk_err_set(reterr, -errno, "'%s' cannot be written: %s", path, strerror(errno));
+    int rc = write_all(fd, text);
+    if (close(fd) != 0 && rc == 0)
+        rc = -errno;
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "'%s' could not be written: %s", path, strerror(-rc));
+    return 0;
+}
+
+int tk_put_dry_run(const char *program, const struct tk_load_conf *conf, uint64_t n)
+{
+    struct tk_buf out = TK_BUF_INIT((size_t)1 << 32);
+    bool is_put = true;
+    int rc = 0;
+
+    for (uint64_t i = 0; rc == 0 && is_put && i < n; i++) {
+        rc = tk_load_describe(conf, i, &out);
+        if (rc == 0)
+            rc = tk_buf_add_c(&out, '\n');
+        if (rc == 0 && (out.n > FLUSH_BYTES || i + 1 == n)) {
+            is_put = tk_put(program, tk_buf_str(&out));
+            tk_buf_reset(&out);
+        }
+    }
+    if (rc != 0)
+        tk_say(program, "the requests could not be described: %s", tk_err_text(rc));
+    tk_buf_release(&out);
+    return rc == 0 && is_put ? TK_EXIT_OK : TK_EXIT_FAILED;
+}
+
+unsigned tk_columns(void)
+{
+    struct winsize w;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < 40)
+        return 80;
+    return TK_MIN(w.ws_col, 120U);
+}
+
+static int print_help(const struct tk_opt_command *c)
+{
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+    int rc = tk_opt_help(c, tk_columns(), &out);
+    bool is_put = rc == 0 && tk_put(c->name, tk_buf_str(&out));
+
+    tk_buf_release(&out);
+    return is_put ? TK_EXIT_OK : TK_EXIT_FAILED;
+}
+
+int tk_parse(const struct tk_opt_command *c, int argc, char **argv, void *values,
+             struct tk_opt_result *res)
+{
+    struct tk_err err = { 0 };
+    int rc = tk_opt_parse(c, argc - 1, argv + 1, values, res, &err);
+
+    if (rc == 0 && res->wants_help)
+        return print_help(c);
+    if (rc == 0)
+        return -1;
+    (void)tk_fail(TK_EXIT_USAGE, c->name, &err);
+    (void)fprintf(stderr, "%s --help lists the options\n", c->name);
+    return TK_EXIT_USAGE;
+}

@@ -1,0 +1,223 @@
+/* probe.c - one GET on a loop of its own, before the load
+ *
+ * The request goes over the same client as the load, so that TLS options, name look-up and headers
+ * mean the same. The loop ends when the reply is whole, when it failed, or when the time is up.
+ */
+#include "cli/probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "ev/loop.h"
+#include "http/client.h"
+#include "net/addr.h"
+#include "net/xport.h"
+#include "run/plan.h"
+
+#define MAX_MODELS 64
+
+struct probe {
+    struct tk_loop *loop;
+    struct tk_http_env *env;
+    struct tk_http_conn *conn;
+    struct tk_timer timer;
+    struct tk_buf head;  /* the request */
+    struct iovec piece;  /* of head; must stay until it is sent */
+    struct tk_buf *body; /* of the reply; the caller's */
+    const char *where;   /* for messages: authority */
+    int status;
+    bool is_done;
+    int rc;
+    struct tk_err *reterr;
+};
+
+static void finish(struct probe *p, int rc)
+{
+    p->is_done = true;
+    p->rc = rc;
+    tk_loop_stop(p->loop);
+}
+
+static void on_timer(struct tk_timer *t)
+{
+    struct probe *p = t->owner;
+
+    finish(p, tk_err_set(p->reterr, TK_E_TIMEOUT, "'%s' did not answer in time", p->where));
+}
+
+static void on_end(struct probe *p)
+{
+    if (p->status == 200)
+        finish(p, 0);
+    else
+        finish(p, tk_err_set(p->reterr, TK_E_NOT_FOUND, "'%s' answered with status %d", p->where,
+                             p->status));
+}
+
+static void on_error(struct probe *p, const struct tk_http_event *ev)
+{
+    finish(p, tk_err_set(p->reterr, ev->code, "'%s' could not be asked: %s", p->where,
+                         ev->detail ? ev->detail : tk_err_text(ev->code)));
+}
+
+static void on_http(struct tk_http_conn *c, const struct tk_http_event *ev)
+{
+    struct probe *p = tk_http_conn_owner(c);
+    int rc;
+
+    if (p->is_done)
+        return;
+    switch (ev->kind) {
+    case TK_HTTP_OPENED:
+        rc = tk_http_send(c, &p->piece, 1);
+        if (rc != 0)
+            finish(p, tk_err_set(p->reterr, rc, "'%s' could not be asked: %s", p->where,
+                                 tk_err_text(rc)));
+        break;
+    case TK_HTTP_HEAD:
+        p->status = ev->status;
+        break;
+    case TK_HTTP_DATA:
+        if (tk_buf_add_str(p->body, ev->data) != 0)
+            finish(p, tk_err_set(p->reterr, TK_E_LIMIT, "the reply of '%s' is too long", p->where));
+        break;
+    case TK_HTTP_END:
+        on_end(p);
+        break;
+    case TK_HTTP_ERROR:
+        on_error(p, ev);
+        break;
+    case TK_HTTP_SENT:
+    case TK_HTTP_READ:
+        break;
+    }
+}
+
+/* Content-Type and x-request-id are for requests with a body; a GET takes the rest. */
+static void make_head(const struct tk_plan *plan, const char *path, struct tk_buf *out)
+{
+    bool has_host = false;
+
+    tk_buf_addf(out, "GET %s HTTP/1.1\r\n", path);
+    for (size_t i = 0; i < plan->n_headers; i++) {
+        const struct tk_plan_header *h = &plan->headers[i];
+        struct tk_str name = tk_str_of(h->name);
+        has_host = has_host || tk_str_eq_nocase(name, TK_STR("Host"));
+        if (!tk_str_eq_nocase(name, TK_STR("Content-Type")))
+            tk_buf_addf(out, "%s: %s\r\n", h->name, h->value);
+    }
+    if (!has_host)
+        tk_buf_addf(out, "Host: %s\r\n", plan->authority);
+    tk_buf_add_z(out, "Accept: application/json\r\nConnection: close\r\n\r\n");
+}
+
+static int start(struct probe *p, const struct tk_plan *plan, const char *path,
+                 const struct tk_addr *peer, struct tk_tls *tls)
+{
+    struct tk_http_env_conf env = {
+        .loop = p->loop,
+        .xport = &tk_xport_tcp,
+        .tls = tls,
+        .host = plan->host,
+        .limits = TK_HTTP_LIMITS_DEFAULT,
+    };
+    struct tk_http_conn_conf conn = { .peer = peer, .cb = on_http, .owner = p };
+
+    make_head(plan, path, &p->head);
+    if (p->head.failed)
+        return tk_err_set(p->reterr, p->head.failed, "the request is too long");
+    p->piece = (struct iovec){ p->head.p, p->head.n };
+    int rc = tk_http_env_new(&env, &p->env);
+    if (rc != 0)
+        return tk_err_set(p->reterr, rc, "no client could be made: %s", tk_err_text(rc));
+    return tk_http_conn_new(p->env, &conn, &p->conn, p->reterr);
+}
+
+static int one_address(struct probe *p, const struct tk_plan *plan, const char *path,
+                       const struct tk_addr *peer, struct tk_tls *tls, tk_ns until)
+{
+    int rc = tk_loop_new(TK_LOOP_REAL, &p->loop);
+
+    if (rc != 0)
+        return tk_err_set(p->reterr, rc, "no event loop: %s", tk_err_text(rc));
+    tk_timer_init(&p->timer, on_timer, p);
+    rc = start(p, plan, path, peer, tls);
+    if (rc == 0)
+        rc = tk_timer_set(p->loop, &p->timer, until);
+    if (rc == 0)
+        rc = tk_loop_run(p->loop);
+    if (rc == 0)
+        rc = p->rc;
+    tk_timer_stop(&p->timer);
+    tk_http_conn_free(p->conn);
+    tk_http_env_free(p->env);
+    tk_loop_free(p->loop);
+    tk_buf_release(&p->head);
+    return rc;
+}
+
+int tk_probe_get(const struct tk_plan *plan, const char *path, const struct tk_addrs *addrs,
+                 struct tk_tls *tls, tk_ns timeout, struct tk_buf *body, struct tk_err *reterr)
+{
+    tk_ns until = tk_clock_now() + timeout;
+    int rc = TK_E_RESOLVE;
+
+    for (unsigned i = 0; i < addrs->n; i++) {
+        struct probe p = { .body = body, .where = plan->authority, .reterr = reterr };
+        tk_buf_init(&p.head, 256 << 10);
+        tk_buf_reset(body);
+        rc = one_address(&p, plan, path, &addrs->v[i], tls, until);
+        if (rc == 0 || p.status != 0 || tk_clock_now() >= until)
+            break; /* it answered, or there is no time to ask at the next address */
+    }
+    if (rc == 0 && tk_buf_reserve(body, TK_JSON_PADDING) != 0)
+        rc = tk_err_set(reterr, -ENOMEM, "no memory for the reply");
+    return rc;
+}
+
+static int read_models(struct tk_str body, char **ret_id, char **ret_root, int *ret_n)
+{
+    char *ids[MAX_MODELS], *roots[MAX_MODELS];
+    struct tk_json *j = tk_json_new(TK_PROBE_MAX_BODY);
+    int n = j ? tk_api_models(j, body, ids, roots, MAX_MODELS) : -ENOMEM;
+
+    for (int i = 1; i < n; i++) {
+        free(ids[i]);
+        free(roots[i]);
+    }
+    tk_json_free(j);
+    *ret_n = n;
+    if (n <= 0)
+        return n;
+    *ret_id = ids[0];
+    if (ret_root)
+        *ret_root = roots[0];
+    else
+        free(roots[0]);
+    return 0;
+}
+
+int tk_probe_models(const struct tk_plan *plan, const char *path, const struct tk_addrs *addrs,
+                    struct tk_tls *tls, tk_ns timeout, char **ret_id, char **ret_root, int *ret_n,
+                    struct tk_err *reterr)
+{
+    struct tk_buf body = TK_BUF_INIT(TK_PROBE_MAX_BODY + TK_JSON_PADDING);
+
+    *ret_id = NULL;
+    int rc = tk_probe_get(plan, path, addrs, tls, timeout, &body, reterr);
+    if (rc == 0) {
+        rc = read_models(tk_buf_str(&body), ret_id, ret_root, ret_n);
+        if (rc < 0)
+            rc = tk_err_set(reterr, rc, "the reply of '%s%s' is no list of models", plan->authority,
+                            path);
+        else if (!*ret_id)
+            rc = tk_err_set(reterr, TK_E_NOT_FOUND, "'%s' has no model loaded", plan->authority);
+    }
+    tk_buf_release(&body);
+    return rc;
+}

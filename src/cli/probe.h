@@ -1,0 +1,29 @@
+/* probe.h - one GET on a loop of its own, before the load: the list of models */
+#ifndef TK_CLI_PROBE_H
+#define TK_CLI_PROBE_H
+
+#include "base/buf.h"
+#include "base/def.h"
+#include "base/err.h"
+#include "cli/target.h"
+
+struct tk_addrs;
+struct tk_plan;
+struct tk_tls;
+
+#define TK_PROBE_MAX_BODY ((size_t)8 << 20)
+
+/* GET `path` of the plan's server with the plan's headers; blocks for `timeout` at most. The body
+ * goes into `body` (TK_JSON_PADDING bytes follow it), which the caller made with a bound of
+ * TK_PROBE_MAX_BODY or less. 0; TK_E_NOT_FOUND (a status other than 200, in the message),
+ * TK_E_TIMEOUT, TK_E_LIMIT, or what the connection failed with. */
+int tk_probe_get(const struct tk_plan *p, const char *path, const struct tk_addrs *addrs,
+                 struct tk_tls *tls, tk_ns timeout, struct tk_buf *body, struct tk_err *reterr);
+
+/* Ask the server for its models: *ret_id gets the first one's name, *ret_root (may be NULL) its root;
+ * both owned by the caller (free). `ret_n` gets how many there are. */
+int tk_probe_models(const struct tk_plan *p, const char *path, const struct tk_addrs *addrs,
+                    struct tk_tls *tls, tk_ns timeout, char **ret_id, char **ret_root, int *ret_n,
+                    struct tk_err *reterr);
+
+#endif

@@ -1,0 +1,95 @@
+/* progress.c - one line about a run that goes on
+ *
+ * Rates are smoothed with a time constant of two seconds, so that a line that is drawn four times a
+ * second can be read. The time left is the longer of what the requests still to end need at the pace
+ * of the last seconds and nothing; with a bound by time it is that bound.
+ */
+#include "cli/progress.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/num.h"
+
+#define SMOOTHING_S 2.0
+
+void tk_progress_begin(struct tk_progress *p, uint64_t n_planned, tk_ns duration, tk_ns now)
+{
+    memset(p, 0, sizeof(*p));
+    p->n_planned = n_planned;
+    p->duration = duration;
+    p->begin_at = p->prev_at = now;
+}
+
+static uint64_t load(const _Atomic uint64_t *c)
+{
+    return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+void tk_progress_sum(const struct tk_live *live, unsigned n, struct tk_progress_sums *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    for (unsigned i = 0; i < n; i++) {
+        ret->sent += load(&live[i].sent);
+        ret->succeeded += load(&live[i].succeeded);
+        ret->failed += load(&live[i].failed);
+        ret->cancelled += load(&live[i].cancelled);
+        ret->in_flight += load(&live[i].in_flight);
+        ret->events += load(&live[i].events);
+        ret->output_tokens += load(&live[i].output_tokens);
+    }
+}
+
+static double smooth(double old, double now, double dt_s, bool is_first)
+{
+    double weight = is_first ? 1 : 1 - exp(-dt_s / SMOOTHING_S);
+    return old + (now - old) * weight;
+}
+
+static void update_rates(struct tk_progress *p, const struct tk_progress_sums *s, tk_ns now)
+{
+    double dt_s = (double)(now - p->prev_at) / 1e9;
+    bool is_first = p->prev_at == p->begin_at;
+
+    if (dt_s <= 0)
+        return;
+    double sent = (double)(s->sent - p->prev.sent) / dt_s;
+    double events = (double)(s->events - p->prev.events) / dt_s;
+    p->sent_per_s = smooth(p->sent_per_s, sent, dt_s, is_first);
+    p->events_per_s = smooth(p->events_per_s, events, dt_s, is_first);
+    p->prev = *s;
+    p->prev_at = now;
+}
+
+/* Nanoseconds until the end, or -1 when nothing can be said. */
+static tk_ns time_left(const struct tk_progress *p, uint64_t done, tk_ns now)
+{
+    tk_ns elapsed = now - p->begin_at;
+    tk_ns by_count = -1;
+
+    if (p->n_planned > 0 && done > 0 && done <= p->n_planned)
+        by_count = (tk_ns)((double)elapsed / (double)done * (double)(p->n_planned - done));
+    if (p->duration == 0)
+        return by_count;
+    tk_ns by_time = TK_MAX(p->duration - elapsed, 0);
+    return by_count >= 0 ? TK_MIN(by_count, by_time) : by_time;
+}
+
+void tk_progress_line(struct tk_progress *p, const struct tk_progress_sums *s, tk_ns now,
+                      struct tk_buf *out)
+{
+    uint64_t done = s->succeeded + s->failed + s->cancelled;
+    char text[32];
+
+    update_rates(p, s, now);
+    tk_buf_addf(out, "%llu", (unsigned long long)done);
+    if (p->n_planned > 0)
+        tk_buf_addf(out, "/%llu", (unsigned long long)p->n_planned);
+    tk_buf_addf(out, " done  %.1f req/s  %llu in flight  %.0f tok events/s", p->sent_per_s,
+                (unsigned long long)s->in_flight, p->events_per_s);
+    if (s->failed > 0)
+        tk_buf_addf(out, "  %llu failed", (unsigned long long)s->failed);
+    tk_ns left = time_left(p, done, now);
+    if (left >= 0)
+        tk_buf_addf(out, "  %s left", tk_num_format_dur(left / TK_NS_PER_S * TK_NS_PER_S, text));
+}

@@ -1,0 +1,269 @@
+/* run_plan.c - from the words of `tokmark run` to a plan and its bodies
+ *
+ *   rate   concurrency   load
+ *   -      -             closed, one at a time
+ *   -      c             closed, c at a time
+ *   r      -             open: due at r requests/s, no bound on what is in flight
+ *   r      c             open, at most c in flight; what waits for a permit stays due
+ *
+ * A bound by time alone gives an open load the arrivals that fall into it, so that every request that
+ * was due is counted, sent or not.
+ */
+#include "cli/run_plan.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/headers.h"
+
+#define DEFAULT_REQUESTS 100
+#define DEFAULT_OUTPUT_TOKENS 128
+#define MAX_DUE ((uint64_t)100000000)
+#define MAX_BODY_BYTES ((size_t)64 << 30)
+#define MAX_WORD_ITEMS 10000 /* made-up prompts; further requests repeat them */
+
+static bool given(const struct tk_run *r, const char *option)
+{
+    return r->is_given[tk_run_opt(option)];
+}
+
+/* --- the load --- */
+
+static int open_load(struct tk_run *r, struct tk_plan_phase *p, struct tk_err *reterr)
+{
+    const struct tk_run_opts *o = r->o;
+    uint64_t n = p->n_requests;
+
+    p->rate = o->rate;
+    p->arrival = strcmp(o->arrival, "constant") == 0 ? TK_ARRIVAL_CONSTANT : TK_ARRIVAL_POISSON;
+    if (p->duration > 0 && isinf(p->rate) && n == 0)
+        return tk_err_set(reterr, TK_E_RANGE,
+                          "'--rate inf' needs a number of requests: -n, not -d alone");
+    if (p->duration > 0)
+        n = tk_plan_schedule_count(p->arrival, p->rate, (uint64_t)o->seed, p->duration,
+                                   n > 0 ? n : MAX_DUE);
+    if (n == 0)
+        return tk_err_set(reterr, TK_E_RANGE, "no request is due within '--duration' at this rate");
+    if (n >= MAX_DUE)
+        return tk_err_set(reterr, TK_E_RANGE, "more than %llu requests in a schedule",
+                          (unsigned long long)MAX_DUE);
+    tk_ns *due = tk_arena_alloc(&r->arena, n * sizeof(*due));
+    if (!due)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the schedule");
+    int rc = tk_plan_schedule(p->arrival, p->rate, (uint64_t)o->seed, due, n);
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "the last request would be due in 292 years");
+    p->n_requests = p->n_due = n;
+    p->due_offset = due;
+    return 0;
+}
+
+static int make_load(struct tk_run *r, struct tk_err *reterr)
+{
+    const struct tk_run_opts *o = r->o;
+    bool is_open = given(r, "rate");
+    struct tk_plan_phase *measure = &r->plan.phase[TK_PHASE_MEASURE];
+    struct tk_plan_phase *warmup = &r->plan.phase[TK_PHASE_WARMUP];
+
+    measure->n_requests = (uint64_t)o->requests;
+    if (!given(r, "requests") && !given(r, "duration"))
+        measure->n_requests = DEFAULT_REQUESTS;
+    measure->duration = o->duration;
+    measure->grace = o->grace;
+    measure->concurrency = (uint32_t)o->concurrency;
+    if (!is_open && o->concurrency == 0)
+        measure->concurrency = 1;
+    warmup->n_requests = (uint64_t)o->warmup;
+    warmup->concurrency = TK_MAX(measure->concurrency, 1U);
+    warmup->arrival = TK_ARRIVAL_CLOSED;
+    measure->arrival = TK_ARRIVAL_CLOSED;
+    return is_open ? open_load(r, measure, reterr) : 0;
+}
+
+/* --- the data --- */
+
+/* As many made-up prompts as there are requests, up to a bound. */
+static size_t n_words_wanted(const struct tk_run *r)
+{
+    uint64_t n = r->plan.phase[TK_PHASE_MEASURE].n_requests;
+    return n == 0 ? MAX_WORD_ITEMS : (size_t)TK_MIN(n, (uint64_t)MAX_WORD_ITEMS);
+}
+
+static int load_data(struct tk_run *r, struct tk_err *reterr)
+{
+    const struct tk_run_opts *o = r->o;
+    bool is_words = strcmp(o->data, "words") == 0;
+    const struct tk_data_ops *ops = &tk_data_words;
+    struct tk_data_conf conf = {
+        .path = is_words ? NULL : o->data,
+        .n_wanted = is_words ? n_words_wanted(r) : 0,
+        .seed = (uint64_t)o->seed,
+        .do_shuffle = o->shuffle,
+        .output_tokens = given(r, "output-tokens") ? o->output_tokens : -1,
+        .words = o->words,
+    };
+
+    if (is_words && conf.output_tokens < 0)
+        conf.output_tokens = DEFAULT_OUTPUT_TOKENS;
+    if (!is_words && o->data_format)
+        ops = tk_data_find(o->data_format);
+    else if (!is_words)
+        ops = tk_data_guess(o->data, reterr);
+    if (!ops)
+        return TK_E_FORMAT;
+    int rc = ops->load(&conf, &r->items, reterr);
+    if (rc != 0)
+        return rc;
+    r->has_items = true;
+    if (r->items.n > UINT32_MAX)
+        return tk_err_set(reterr, TK_E_LIMIT, "'%s' has more than 4294967295 prompts", o->data);
+    r->plan.data = o->data;
+    r->plan.n_items = r->items.n;
+    return 0;
+}
+
+/* --- the server --- */
+
+static bool url_ends(const char *url, const char *end)
+{
+    struct tk_str s = { url, strcspn(url, "?") };
+    return tk_str_ends(s, tk_str_of(end));
+}
+
+static int choose_api(struct tk_run *r, const char *url, struct tk_err *reterr)
+{
+    const char *by_url = NULL;
+
+    if (url_ends(url, "/chat/completions"))
+        by_url = "chat";
+    else if (url_ends(url, "/completions"))
+        by_url = "completions";
+    const char *name = r->o->api ? r->o->api : by_url ? by_url : "chat";
+    if (by_url && strcmp(by_url, name) != 0)
+        return tk_err_set(reterr, TK_E_FORMAT, "the URL is one of '%s', '--api' says '%s'", by_url,
+                          name);
+    r->api = tk_api_find(name);
+    r->plan.api = name;
+    return r->api ? 0 : tk_err_set(reterr, TK_E_NOT_FOUND, "there is no API '%s'", name);
+}
+
+static int make_target(struct tk_run *r, const char *url, struct tk_err *reterr)
+{
+    const struct tk_run_opts *o = r->o;
+    int rc = choose_api(r, url, reterr);
+
+    if (rc == 0)
+        rc = tk_target_from_base(url, r->api->path, &r->target, reterr);
+    if (rc != 0)
+        return rc;
+    r->has_target = true;
+    tk_target_to_plan(&r->target, &r->plan);
+    r->plan.url = tk_arena_dup(&r->arena, tk_str_of(url));
+    r->plan.ca_file = o->ca_file;
+    r->plan.is_insecure = o->insecure;
+    r->plan.is_streamed = o->stream;
+    r->plan.timeouts = (struct tk_plan_timeouts){
+        .connect = o->timeout_connect,
+        .first = o->timeout_first,
+        .idle = o->timeout_idle,
+        .total = o->timeout_total,
+    };
+    return r->plan.url ? 0 : tk_err_set(reterr, -ENOMEM, "no memory for the URL");
+}
+
+static int make_headers(struct tk_run *r, struct tk_err *reterr)
+{
+    struct tk_plan_header *h = NULL;
+    const char *key;
+    int rc = tk_key_read(r->o->key_file, &r->arena, &key, reterr);
+
+    if (rc == 0)
+        rc = tk_headers_make(&r->o->header, key, &r->arena, &h, &r->plan.n_headers, reterr);
+    r->plan.headers = h;
+    return rc;
+}
+
+static void make_client(struct tk_run *r)
+{
+    const struct tk_run_opts *o = r->o;
+
+    r->plan.tool = "tokmark run";
+    r->plan.seed = (uint64_t)o->seed;
+    r->plan.n_workers = (uint32_t)o->workers;
+    r->plan.level = strcmp(o->record, "requests") == 0 ? TK_RECORD_REQUESTS : TK_RECORD_ALL;
+    r->plan.keeps_text = o->keep_text;
+    r->plan.max_trace_bytes = 16 << 20;
+    r->plan.max_record_bytes = (uint64_t)1 << 30;
+    r->plan.opens_ahead = true;
+}
+
+int tk_run_prepare(struct tk_run *r, const struct tk_run_opts *o, const bool *is_given,
+                   const char *url, struct tk_err *reterr)
+{
+    memset(r, 0, sizeof(*r));
+    tk_arena_init(&r->arena, 0);
+    tk_buf_init(&r->body_text, MAX_BODY_BYTES);
+    r->o = o;
+    r->is_given = is_given;
+    make_client(r);
+    int rc = make_target(r, url, reterr);
+    if (rc == 0)
+        rc = make_load(r, reterr);
+    if (rc == 0)
+        rc = make_headers(r, reterr);
+    if (rc == 0)
+        rc = load_data(r, reterr);
+    return rc;
+}
+
+/* --- bodies --- */
+
+static struct tk_api_opts api_opts(const struct tk_run *r, const char *model)
+{
+    return (struct tk_api_opts){
+        .model = model,
+        .is_streamed = r->o->stream,
+        .ignores_eos = r->o->ignore_eos,
+        .has_temperature = given(r, "temperature"),
+        .temperature = r->o->temperature,
+        .extra = tk_str_of(r->o->extra),
+    };
+}
+
+int tk_run_encode(struct tk_run *r, const char *model, struct tk_err *reterr)
+{
+    struct tk_api_opts opts = api_opts(r, model);
+    int rc = 0;
+
+    r->plan.model = model;
+    r->bodies = tk_arena_alloc(&r->arena, r->items.n * sizeof(*r->bodies));
+    if (!r->bodies)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the requests");
+    for (size_t i = 0; rc == 0 && i < r->items.n; i++) {
+        size_t begin = r->body_text.n;
+        rc = r->api->encode(&opts, &r->items.v[i], &r->body_text, reterr);
+        r->bodies[i].json.n = r->body_text.n - begin;
+        r->bodies[i].asked_prompt_tokens = r->items.v[i].prompt_tokens;
+        r->bodies[i].asked_output_tokens = r->items.v[i].output_tokens;
+    }
+    const char *at = r->body_text.p; /* it moved while it grew */
+    for (size_t i = 0; rc == 0 && i < r->items.n; at += r->bodies[i++].json.n)
+        r->bodies[i].json.p = at;
+    return rc;
+}
+
+void tk_run_release(struct tk_run *r)
+{
+    if (r->has_items)
+        tk_items_release(&r->items);
+    if (r->has_target)
+        tk_target_release(&r->target);
+    r->has_items = r->has_target = false;
+    tk_buf_release(&r->body_text);
+    tk_arena_release(&r->arena);
+    free(r->model);
+    r->model = NULL;
+}

@@ -1,0 +1,358 @@
+/* session.c - from a plan and its bodies to a finished run
+ *
+ * The workers have threads of their own; this one waits on a loop for signals, for the end of a phase
+ * (a mail from a worker), and for the timer that draws the progress line. Signals are blocked before
+ * any thread starts, so they come here and nowhere else.
+ *
+ *   SIGINT/SIGTERM ──1st──► tk_load_stop(grace)      ──2nd──► tk_load_stop(0)
+ *   worker: on_end ──mail──► the phase's loop returns
+ */
+#include "cli/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "base/num.h"
+#include "cli/cli.h"
+#include "ev/loop.h"
+#include "ev/signals.h"
+#include "net/tls.h"
+
+#define REDRAW_DUR (250 * TK_NS_PER_MS)
+#define PLAIN_LINE_DUR (10 * TK_NS_PER_S)
+#define CHECK_PAUSE_DUR (5 * TK_NS_PER_S)
+#define MAX_MEMORY_BYTES ((size_t)1 << 30)
+
+/* The run while it goes on. */
+struct running {
+    struct tk_session *s;
+    const struct tk_session_conf *conf;
+    struct tk_loop *loop;
+    struct tk_signals *signals;
+    struct tk_load *load;
+    struct tk_mail end_mail; /* posted by the worker that ends a phase */
+    struct tk_timer draw;    /* progress */
+    struct tk_timer pause;   /* between two tries of the check */
+    struct tk_progress progress;
+    bool is_loading; /* a phase is under way */
+    bool has_drawn;  /* a progress line stands on the terminal */
+    bool is_terminal;
+    unsigned n_signals;
+};
+
+int tk_session_init(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr)
+{
+    memset(s, 0, sizeof(*s));
+    int rc = tk_addr_resolve(plan->host, plan->port, &s->addrs, reterr);
+    if (rc != 0 || !plan->is_tls)
+        return rc;
+    struct tk_tls_conf tls = { .ca_file = plan->ca_file, .is_insecure = plan->is_insecure };
+    return tk_tls_new_client(&tls, &s->tls, reterr);
+}
+
+void tk_session_release(struct tk_session *s)
+{
+    s->sink = tk_sink_free(s->sink);
+    s->tls = tk_tls_free(s->tls);
+}
+
+/* --- the machine --- */
+
+static void put_text(struct tk_jsonw *w, const char *key, const char *value)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_z(w, value);
+}
+
+int tk_session_host_json(struct tk_buf *out)
+{
+    struct tk_jsonw w;
+    struct utsname u;
+
+    tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
+    tk_jsonw_obj(&w);
+    put_text(&w, "program", "tokmark " TK_VERSION);
+    if (uname(&u) == 0) {
+        put_text(&w, "system", u.sysname);
+        put_text(&w, "release", u.release);
+        put_text(&w, "machine", u.machine);
+        put_text(&w, "name", u.nodename);
+    }
+    tk_jsonw_key(&w, "processors");
+    tk_jsonw_i64(&w, sysconf(_SC_NPROCESSORS_ONLN));
+    tk_jsonw_obj_end(&w);
+    return out->failed;
+}
+
+/* --- signals --- */
+
+static void erase_line(struct running *r)
+{
+    if (r->has_drawn)
+        (void)fputs("\r\033[K", stderr);
+    r->has_drawn = false;
+}
+
+static void say_stopping(struct running *r)
+{
+    struct tk_progress_sums sums;
+    unsigned n;
+    const struct tk_live *live = tk_load_live(r->load, &n);
+    char text[32];
+
+    tk_progress_sum(live, n, &sums);
+    if (r->conf->stop_grace > 0)
+        tk_say(r->conf->program,
+               "stopping: %llu requests in flight may end within %s (Ctrl-C again: at once)",
+               (unsigned long long)sums.in_flight, tk_num_format_dur(r->conf->stop_grace, text));
+    else
+        tk_say(r->conf->program, "stopping");
+}
+
+static void on_signal(void *owner, int signo)
+{
+    struct running *r = owner;
+
+    (void)signo;
+    r->n_signals++;
+    r->s->facts.is_interrupted = true;
+    erase_line(r);
+    if (!r->is_loading) {
+        tk_loop_stop(r->loop);
+        return;
+    }
+    if (r->n_signals == 1)
+        say_stopping(r);
+    tk_load_stop(r->load, r->n_signals == 1 ? r->conf->stop_grace : 0);
+}
+
+/* --- progress --- */
+
+static bool is_drawn(const struct running *r)
+{
+    enum tk_progress_mode mode = r->conf->progress;
+    return mode == TK_PROGRESS_ON || (mode == TK_PROGRESS_AUTO && r->is_terminal);
+}
+
+static void draw(struct running *r)
+{
+    struct tk_buf line = TK_BUF_INIT(1024);
+    struct tk_progress_sums sums;
+    unsigned n;
+    const struct tk_live *live = tk_load_live(r->load, &n);
+
+    tk_progress_sum(live, n, &sums);
+    tk_progress_line(&r->progress, &sums, tk_clock_now(), &line);
+    if (line.p && r->is_terminal)
+        (void)fprintf(stderr, "\r\033[K%s", line.p);
+    else if (line.p)
+        (void)fprintf(stderr, "%s\n", line.p);
+    r->has_drawn = r->is_terminal;
+    tk_buf_release(&line);
+}
+
+static tk_ns draw_gap(const struct running *r)
+{
+    return r->is_terminal ? REDRAW_DUR : PLAIN_LINE_DUR;
+}
+
+static void on_draw(struct tk_timer *t)
+{
+    struct running *r = t->owner;
+
+    draw(r);
+    (void)tk_timer_set(r->loop, t, tk_clock_now() + draw_gap(r));
+}
+
+/* --- phases --- */
+
+/* On a worker's thread. */
+static void on_end(void *owner)
+{
+    struct running *r = owner;
+    tk_loop_post(r->loop, &r->end_mail);
+}
+
+static void on_end_mail(struct tk_mail *m)
+{
+    struct running *r = m->owner;
+    tk_loop_stop(r->loop);
+}
+
+static void on_pause(struct tk_timer *t)
+{
+    struct running *r = t->owner;
+    tk_loop_stop(r->loop);
+}
+
+static int run_phase(struct running *r, enum tk_phase phase, struct tk_err *reterr)
+{
+    const struct tk_plan_phase *p = &r->conf->plan->phase[phase];
+    tk_ns now = tk_clock_now();
+
+    tk_progress_begin(&r->progress, p->n_requests, p->duration, now);
+    if (phase == TK_PHASE_MEASURE) {
+        r->s->facts.wall_begin = tk_clock_wall();
+        if (is_drawn(r))
+            (void)tk_timer_set(r->loop, &r->draw, now + draw_gap(r));
+    }
+    r->is_loading = true;
+    int rc = tk_load_start(r->load, phase, on_end, r, reterr);
+    if (rc == 0)
+        rc = tk_loop_run(r->loop);
+    r->is_loading = false;
+    tk_timer_stop(&r->draw);
+    erase_line(r);
+    tk_load_totals(r->load, &r->s->facts.totals[phase]);
+    return rc;
+}
+
+static bool has_phase(const struct tk_plan *plan, enum tk_phase phase)
+{
+    return plan->phase[phase].n_requests > 0 || plan->phase[phase].duration > 0;
+}
+
+static void tell_phase(const struct running *r, enum tk_phase phase, bool is_begin)
+{
+    if (r->conf->on_phase)
+        r->conf->on_phase(r->conf->owner, phase, is_begin);
+}
+
+/* Try until it succeeds or the time is up. */
+static int run_check(struct running *r, struct tk_err *reterr)
+{
+    tk_ns until = tk_clock_now() + r->conf->check_timeout;
+
+    for (;;) {
+        int rc = run_phase(r, TK_PHASE_CHECK, reterr);
+        if (rc != 0 || r->s->facts.totals[TK_PHASE_CHECK].succeeded > 0)
+            return rc;
+        tk_ns left = until - tk_clock_now();
+        if (r->s->facts.is_interrupted || left <= 0)
+            break;
+        (void)tk_timer_set(r->loop, &r->pause, tk_clock_now() + TK_MIN(left, CHECK_PAUSE_DUR));
+        rc = tk_loop_run(r->loop); /* ended by the pause, or by a signal */
+        if (rc != 0 || r->s->facts.is_interrupted)
+            break;
+    }
+    return tk_err_set(reterr, TK_E_NOT_FOUND, "the server does not answer as it should");
+}
+
+static int run_phases(struct running *r, struct tk_err *reterr)
+{
+    const struct tk_plan *plan = r->conf->plan;
+    int rc = 0;
+
+    for (enum tk_phase phase = TK_PHASE_CHECK; rc == 0 && phase < TK_PHASE_N_; phase++) {
+        if (r->s->facts.is_interrupted)
+            return tk_err_set(reterr, TK_E_CANCELLED, "stopped before the measured load began");
+        tell_phase(r, phase, true);
+        if (!has_phase(plan, phase))
+            continue;
+        if (phase == TK_PHASE_CHECK)
+            rc = run_check(r, reterr);
+        else
+            rc = run_phase(r, phase, reterr);
+        if (rc == 0)
+            tell_phase(r, phase, false);
+    }
+    return r->s->facts.is_interrupted && r->s->facts.wall_begin == 0 ? TK_E_CANCELLED : rc;
+}
+
+/* --- around the phases --- */
+
+static int new_sink(struct tk_session *s, const struct tk_session_conf *conf, struct tk_err *reterr)
+{
+    struct tk_buf plan = TK_BUF_INIT(16 << 20);
+    struct tk_buf host = TK_BUF_INIT(64 << 10);
+    int rc = tk_plan_to_json(conf->plan, &plan);
+
+    if (rc == 0)
+        rc = tk_session_host_json(&host);
+    if (rc != 0)
+        (void)tk_err_set(reterr, rc, "the plan could not be written down: %s", tk_err_text(rc));
+    struct tk_sink_conf sink = {
+        .path = conf->run_path,
+        .plan = tk_buf_str(&plan),
+        .host = tk_buf_str(&host),
+        .max_memory_bytes = MAX_MEMORY_BYTES,
+        .keeps_in_memory = true,
+    };
+    if (rc == 0)
+        rc = tk_sink_new(&sink, &s->sink, reterr);
+    tk_buf_release(&plan);
+    tk_buf_release(&host);
+    return rc;
+}
+
+static int new_load(struct running *r, struct tk_err *reterr)
+{
+    const struct tk_session_conf *c = r->conf;
+    struct tk_load_conf load = {
+        .plan = c->plan,
+        .addrs = &r->s->addrs,
+        .tls = r->s->tls,
+        .api = c->api,
+        .bodies = c->bodies,
+        .n_bodies = c->n_bodies,
+        .order = c->order,
+        .n_order = c->n_order,
+        .sink = r->s->sink,
+    };
+    return tk_load_new(&load, &r->load, reterr);
+}
+
+static int start(struct running *r, struct tk_err *reterr)
+{
+    static const int signos[] = { SIGINT, SIGTERM, 0 };
+    int rc = tk_loop_new(TK_LOOP_REAL, &r->loop);
+
+    if (rc == 0)
+        rc = tk_signals_new(r->loop, signos, on_signal, r, &r->signals);
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "no event loop: %s", tk_err_text(rc));
+    tk_timer_init(&r->draw, on_draw, r);
+    tk_timer_init(&r->pause, on_pause, r);
+    r->end_mail = (struct tk_mail){ .cb = on_end_mail, .owner = r };
+    r->is_terminal = isatty(STDERR_FILENO) == 1;
+    rc = new_sink(r->s, r->conf, reterr);
+    return rc == 0 ? new_load(r, reterr) : rc;
+}
+
+/* The run is over: what is known beside the records. A run that never began leaves no totals. */
+static void put_facts(struct running *r)
+{
+    struct tk_facts *f = &r->s->facts;
+
+    f->has_totals = f->has_health = f->wall_begin != 0;
+    if (f->has_health)
+        tk_load_health(r->load, &f->health);
+    if (tk_facts_put(f, r->s->sink) != 0)
+        tk_say(r->conf->program, "the run file lacks totals and health");
+}
+
+int tk_session_run(struct tk_session *s, const struct tk_session_conf *conf, struct tk_err *reterr)
+{
+    struct running r = { .s = s, .conf = conf };
+    struct tk_err sink_err = { 0 };
+    int rc = start(&r, reterr);
+
+    if (rc == 0)
+        rc = run_phases(&r, reterr);
+    if (r.load)
+        put_facts(&r);
+    if (s->sink && tk_sink_finish(s->sink, &sink_err) != 0) {
+        s->is_file_damaged = true;
+        tk_say(conf->program, "%s", sink_err.msg);
+    }
+    r.load = tk_load_free(r.load); /* after the sink: the records' blocks are of its pools */
+    tk_signals_free(r.signals);
+    tk_loop_free(r.loop);
+    return rc;
+}

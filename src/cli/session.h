@@ -1,0 +1,62 @@
+/* session.h - from a plan and its bodies to a finished run: what all commands that load share
+ *
+ *   init ── resolve, TLS ──► (models) ──► run ── sink, workers, phases, signals ──► finish ──► release
+ *
+ * Everything that can be wrong is found before the first request: name, certificates, the run file's
+ * place, the number of open files. The first Ctrl-C ends the run in order (what is in flight may
+ * end), the second at once; either way the records are kept and can be reported.
+ */
+#ifndef TK_CLI_SESSION_H
+#define TK_CLI_SESSION_H
+
+#include "base/buf.h"
+#include "base/def.h"
+#include "base/err.h"
+#include "cli/facts.h"
+#include "cli/progress.h"
+#include "load/load.h"
+#include "net/addr.h"
+#include "run/plan.h"
+#include "run/sink.h"
+
+struct tk_tls;
+
+struct tk_session_conf {
+    const char *program;        /* for messages: "tokmark run" */
+    const struct tk_plan *plan; /* whole; not owned */
+    const struct tk_api_ops *api;
+    const struct tk_load_body *bodies;
+    uint32_t n_bodies;
+    const uint32_t *order; /* see load.h; may be NULL */
+    uint32_t n_order;
+    const char *run_path; /* run file; NULL: none */
+    enum tk_progress_mode progress;
+    tk_ns check_timeout; /* how long the check is tried again, each 5 s at most; 0: once */
+    tk_ns stop_grace;    /* after the first Ctrl-C */
+    /* A phase is about to start, or has ended; for commands that say so. May be NULL. */
+    void (*on_phase)(void *owner, enum tk_phase phase, bool is_begin);
+    void *owner;
+};
+
+struct tk_session {
+    struct tk_addrs addrs;
+    struct tk_tls *tls;   /* NULL: plain */
+    struct tk_sink *sink; /* finished after tk_session_run() */
+    struct tk_facts facts;
+    bool is_file_damaged; /* the run file is incomplete: memory has the rest */
+};
+
+/* Look the plan's host up and make the TLS context. */
+int tk_session_init(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr);
+
+/* Run the plan's phases. 0 when the measured phase was run, to its end or until Ctrl-C; TK_E_CANCELLED
+ * when it was stopped before; another code when the run could not be done. The sink is finished and
+ * readable in any case in which it was made. */
+int tk_session_run(struct tk_session *s, const struct tk_session_conf *conf, struct tk_err *reterr);
+
+void tk_session_release(struct tk_session *s); /* may be called twice */
+
+/* The machine and the program as JSON, for run file and results. */
+int tk_session_host_json(struct tk_buf *out);
+
+#endif

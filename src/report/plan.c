@@ -1,0 +1,132 @@
+/* plan.c - what of a plan's JSON people want to see */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "report/report.h"
+
+struct reading {
+    struct tk_arena *arena;
+    struct tk_report_plan *p;
+    int rc;
+};
+
+static void take_text(struct reading *r, struct tk_json_val *v, const char **ret)
+{
+    struct tk_str s;
+
+    if (tk_json_get_str(v, &s) != 0)
+        return;
+    *ret = tk_arena_dup(r->arena, s);
+    if (!*ret)
+        r->rc = -ENOMEM;
+}
+
+static void take_rate(struct tk_json_val *v, double *ret)
+{
+    struct tk_str s;
+
+    if (tk_json_type(v) == TK_JSON_STRING && tk_json_get_str(v, &s) == 0 && tk_str_is(s, "inf"))
+        *ret = INFINITY;
+    else
+        (void)tk_json_get_double(v, ret);
+}
+
+static void take_measure(struct reading *r, struct tk_json_val *phase)
+{
+    struct tk_json_iter it;
+    struct tk_json_val v;
+    struct tk_str key;
+
+    if (tk_json_obj(phase, &it) != 0)
+        return;
+    while (tk_json_obj_next(&it, &key, &v) > 0) {
+        if (tk_str_is(key, "requests"))
+            (void)tk_json_get_i64(&v, &r->p->requests);
+        else if (tk_str_is(key, "duration_s"))
+            (void)tk_json_get_double(&v, &r->p->duration_s);
+        else if (tk_str_is(key, "concurrency"))
+            (void)tk_json_get_i64(&v, &r->p->concurrency);
+        else if (tk_str_is(key, "arrival"))
+            take_text(r, &v, &r->p->arrival);
+        else if (tk_str_is(key, "rate"))
+            take_rate(&v, &r->p->rate);
+    }
+}
+
+static void take_phases(struct reading *r, struct tk_json_val *phases)
+{
+    struct tk_json_iter it;
+    struct tk_json_val v, n;
+    struct tk_str key;
+
+    if (tk_json_obj(phases, &it) != 0)
+        return;
+    while (tk_json_obj_next(&it, &key, &v) > 0) {
+        if (tk_str_is(key, "measure"))
+            take_measure(r, &v);
+        else if (tk_str_is(key, "warmup") && tk_json_find(&v, "requests", &n) == 0)
+            (void)tk_json_get_i64(&n, &r->p->warmup);
+    }
+}
+
+static void take_member(struct reading *r, struct tk_str key, struct tk_json_val *v)
+{
+    const struct {
+        const char *name;
+        const char **at;
+    } texts[] = {
+        { "tool", &r->p->tool }, { "url", &r->p->url },     { "target", &r->p->target },
+        { "api", &r->p->api },   { "model", &r->p->model }, { "data", &r->p->data },
+    };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(texts); i++) {
+        if (tk_str_is(key, texts[i].name))
+            take_text(r, v, texts[i].at);
+    }
+    if (tk_str_is(key, "items"))
+        (void)tk_json_get_i64(v, &r->p->items);
+    else if (tk_str_is(key, "seed"))
+        (void)tk_json_get_i64(v, &r->p->seed);
+    else if (tk_str_is(key, "streamed"))
+        (void)tk_json_get_bool(v, &r->p->is_streamed);
+    else if (tk_str_is(key, "phases"))
+        take_phases(r, v);
+}
+
+static int read_members(struct reading *r, struct tk_json_val *root)
+{
+    struct tk_json_iter it;
+    struct tk_json_val v;
+    struct tk_str key;
+    int rc = tk_json_obj(root, &it);
+
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &v)) > 0) {
+        take_member(r, key, &v);
+        rc = r->rc;
+    }
+    return rc;
+}
+
+int tk_report_plan_read(struct tk_str json, struct tk_arena *arena, struct tk_report_plan *ret)
+{
+    struct reading r = { .arena = arena, .p = ret };
+    struct tk_json_val root;
+    char *copy = calloc(1, json.n + TK_JSON_PADDING);
+    struct tk_json *j = copy ? tk_json_new(json.n + 1) : NULL;
+    int rc = -ENOMEM;
+
+    memset(ret, 0, sizeof(*ret));
+    if (j) {
+        memcpy(copy, json.p ? json.p : "", json.n);
+        rc = tk_json_parse(j, copy, json.n, &root);
+        if (rc == 0)
+            rc = read_members(&r, &root);
+    }
+    tk_json_free(j);
+    free(copy);
+    return rc;
+}

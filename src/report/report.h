@@ -1,0 +1,72 @@
+/* report.h - a summary as text and as JSON
+ *
+ * Pure functions from figures to bytes: the same run gives the same text, whether it has just ended or
+ * is read from a file. What a figure means stands in docs/glossary.md, the JSON in docs/result-json.md.
+ */
+#ifndef TK_REPORT_REPORT_H
+#define TK_REPORT_REPORT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/def.h"
+#include "metric/summary.h"
+
+#define TK_REPORT_SCHEMA "tokmark-result-1"
+
+/* What of the plan people want to see; read from its JSON. Strings are NULL where there is none. */
+struct tk_report_plan {
+    const char *tool, *url, *target, *api, *model, *data, *arrival;
+    int64_t items, seed, requests, concurrency, warmup;
+    double rate;       /* 0: closed; INFINITY */
+    double duration_s; /* 0: no bound by time */
+    bool is_streamed;
+};
+
+/* Fill `ret` from the plan's JSON; strings are copied into `arena`. What is not there stays 0 or
+ * NULL. 0, TK_E_FORMAT, -ENOMEM. */
+int tk_report_plan_read(struct tk_str json, struct tk_arena *arena, struct tk_report_plan *ret);
+
+/* The client, as the engine saw it. */
+struct tk_report_health {
+    uint32_t n_workers;
+    uint64_t conns_opened, conns_failed, records_full, clock_steps;
+    tk_ns cpu;             /* of the workers */
+    double max_worker_cpu; /* share of a core, busiest worker in its busiest second */
+    tk_ns loop_lag_max;
+};
+
+struct tk_report {
+    const struct tk_summary *summary;
+    struct tk_report_plan plan;
+    struct tk_str plan_json, host_json; /* as they are in the run file; may be empty */
+    const char *program;                /* "tokmark 0.1.0"; NULL: not known */
+    bool has_health;
+    struct tk_report_health health;
+    tk_ns wall_begin;    /* of the measured phase; 0: not known */
+    bool is_interrupted; /* Ctrl-C */
+    bool is_cut;         /* the run did not come to its end: it was killed */
+    const struct tk_slo *slos;
+    size_t n_slos;
+    const char *run_path, *json_path; /* where they are, for people; NULL: none */
+    bool is_bold;                     /* headings in bold, for a terminal */
+};
+
+/* The block for people. 0 or the buffer's failure. */
+int tk_report_text(const struct tk_report *r, struct tk_buf *out);
+
+/* Only what other tools' blocks lack: the client's health, and of an open load the latencies from the
+ * instants at which requests were due. 0 or the buffer's failure. */
+int tk_report_client(const struct tk_report *r, struct tk_buf *out);
+
+/* Everything, as one JSON object with a line end. 0 or the buffer's failure. */
+int tk_report_json(const struct tk_report *r, struct tk_buf *out);
+
+/* --- pieces --- */
+
+/* Milliseconds in at most eight columns: "0.021", "52.31", "1503"; "inf", "-" for NAN. */
+const char *tk_report_ms(double ms, char out[32]);
+
+/* "50", "99.9" */
+const char *tk_report_percent(double p, char out[32]);
+
+#endif

@@ -1,0 +1,438 @@
+/* text.c - the result as people read it
+ *
+ *   what was loaded        one or two lines
+ *   Requests               totals that add up, then failures by class with the first of each
+ *   Latency                a table: over the successes; where some failed, over all as well
+ *   Throughput … Client    a line each
+ *   Run file, JSON         where they are
+ *
+ * An open load leads with the latency from the instant at which a request was due. A percentile whose
+ * sample is too small to know it carries a '~'; the last line of the table says so.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "report/report.h"
+
+#define LABEL_COLUMNS 12 /* of the lines */
+#define NAME_COLUMNS 34  /* of the table */
+#define LATE_NS (1.0 * 1e6)
+#define BUSY_SHARE 0.9
+
+struct text {
+    const struct tk_report *r;
+    struct tk_buf *out;
+    bool is_marked[TK_SUMMARY_MAX_PERCENTILES]; /* a '~' was written for this percentile */
+    bool has_mark;
+};
+
+const char *tk_report_ms(double ms, char out[32])
+{
+    int decimals = ms < 10 ? 3 : ms < 100 ? 2 : ms < 1000 ? 1 : 0;
+
+    if (isnan(ms))
+        (void)snprintf(out, 32, "-");
+    else if (isinf(ms))
+        (void)snprintf(out, 32, "inf");
+    else
+        (void)snprintf(out, 32, "%.*f", decimals, ms);
+    return out;
+}
+
+const char *tk_report_percent(double p, char out[32])
+{
+    (void)snprintf(out, 32, "%.6g", p);
+    return out;
+}
+
+static void heading(struct text *t, const char *word)
+{
+    const char *on = t->r->is_bold ? "\033[1m" : "";
+    const char *off = t->r->is_bold ? "\033[0m" : "";
+
+    tk_buf_addf(t->out, "%s%-*s%s", on, LABEL_COLUMNS, word, off);
+}
+
+static void indent(struct text *t)
+{
+    tk_buf_addf(t->out, "%-*s", LABEL_COLUMNS, "");
+}
+
+/* --- what was loaded --- */
+
+static void put_load(struct text *t)
+{
+    const struct tk_report_plan *p = &t->r->plan;
+
+    if (p->rate > 0 && isinf(p->rate))
+        tk_buf_add_z(t->out, "open load, all due at once");
+    else if (p->rate > 0)
+        tk_buf_addf(t->out, "open load, %g requests/s, %s", p->rate, p->arrival ? p->arrival : "");
+    else
+        tk_buf_add_z(t->out, "closed load");
+    if (p->concurrency > 0)
+        tk_buf_addf(t->out, ", %s%" PRId64 " at a time", p->rate > 0 ? "at most " : "",
+                    p->concurrency);
+    if (p->requests > 0)
+        tk_buf_addf(t->out, ", %" PRId64 " requests", p->requests);
+    if (p->duration_s > 0)
+        tk_buf_addf(t->out, ", for %g s", p->duration_s);
+    if (p->warmup > 0)
+        tk_buf_addf(t->out, ", after %" PRId64 " to warm up", p->warmup);
+    tk_buf_add_c(t->out, '\n');
+}
+
+static void put_head(struct text *t)
+{
+    const struct tk_report_plan *p = &t->r->plan;
+
+    heading(t, "Server");
+    tk_buf_addf(t->out, "%s", p->url ? p->url : "unknown");
+    if (p->model)
+        tk_buf_addf(t->out, ", model '%s'", p->model);
+    if (p->api)
+        tk_buf_addf(t->out, ", %s%s", p->api, p->is_streamed ? ", streamed" : ", not streamed");
+    tk_buf_add_c(t->out, '\n');
+    heading(t, "Load");
+    put_load(t);
+    heading(t, "Data");
+    tk_buf_addf(t->out, "%s, %" PRId64 " prompts, seed %" PRId64 "\n", p->data ? p->data : "?",
+                p->items, p->seed);
+}
+
+/* --- what became of the requests --- */
+
+static void put_end(struct text *t, enum tk_end e)
+{
+    const struct tk_summary_end *end = &t->r->summary->ends[e];
+
+    if (end->n == 0)
+        return;
+    indent(t);
+    tk_buf_addf(t->out, "%8" PRIu64 " %s: %s; first: request %" PRIu64, end->n, tk_end_word(e),
+                tk_end_text(e), end->first_index);
+    if (end->first_status != 0 && end->first_status != 200)
+        tk_buf_addf(t->out, ", status %d", (int)end->first_status);
+    if (end->first_detail[0])
+        tk_buf_addf(t->out, ", '%s'", end->first_detail);
+    tk_buf_add_c(t->out, '\n');
+}
+
+static void put_cancelled(struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+    char low[32], high[32];
+
+    if (s->cancelled == 0)
+        return;
+    indent(t);
+    tk_buf_addf(t->out, "%8" PRIu64 " cancelled by the client", s->cancelled);
+    if (s->cancelled_age.n > 0)
+        tk_buf_addf(t->out, ", in flight for %s to %s",
+                    tk_num_format_dur((tk_ns)s->cancelled_age.min, low),
+                    tk_num_format_dur((tk_ns)s->cancelled_age.max, high));
+    tk_buf_add_c(t->out, '\n');
+}
+
+static void put_requests(struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+
+    heading(t, "Requests");
+    tk_buf_addf(t->out, "%" PRIu64 " planned = %" PRIu64 " sent + %" PRIu64 " not sent\n",
+                s->planned, s->sent, s->not_sent);
+    indent(t);
+    tk_buf_addf(t->out,
+                "%" PRIu64 " sent = %" PRIu64 " succeeded + %" PRIu64 " failed + %" PRIu64
+                " cancelled\n",
+                s->sent, s->succeeded, s->failed, s->cancelled);
+    for (int e = 0; e < TK_END_N_; e++) {
+        if (e != TK_END_OK && e != TK_END_CANCELLED)
+            put_end(t, (enum tk_end)e);
+    }
+    put_cancelled(t);
+    if (s->resends > 0) {
+        indent(t);
+        tk_buf_addf(t->out, "%8" PRIu64 " sent again: a kept connection had died\n", s->resends);
+    }
+    if (t->r->is_interrupted || t->r->is_cut) {
+        indent(t);
+        tk_buf_add_z(t->out, t->r->is_cut
+                                 ? "the run did not come to its end: what is here was on disk\n"
+                                 : "stopped by Ctrl-C\n");
+    }
+}
+
+/* --- the table --- */
+
+/* In the order of the table; an open load has those from due in front. */
+static const enum tk_metric from_due[] = { TK_METRIC_TTFT_DUE, TK_METRIC_TTAT_DUE,
+                                           TK_METRIC_E2EL_DUE };
+static const enum tk_metric from_sent[] = { TK_METRIC_TTFT,      TK_METRIC_TTAT,
+                                            TK_METRIC_TPOT,      TK_METRIC_TOKEN_GAP,
+                                            TK_METRIC_CHUNK_GAP, TK_METRIC_E2EL };
+
+/* Answers differ from first tokens where a model reasons; gaps between chunks stand in where those
+ * between tokens are not known for all. */
+static bool is_shown(const struct tk_summary *s, enum tk_metric m)
+{
+    const struct tk_stats *ok = &s->metrics[m].ok;
+
+    if (ok->n == 0)
+        return false;
+    if (m == TK_METRIC_TTAT || m == TK_METRIC_TTAT_DUE)
+        return s->metrics[TK_METRIC_REASONING_TOKENS].ok.max > 0 ||
+               ok->mean !=
+                   s->metrics[m == TK_METRIC_TTAT ? TK_METRIC_TTFT : TK_METRIC_TTFT_DUE].ok.mean;
+    if (m == TK_METRIC_CHUNK_GAP)
+        return s->metrics[TK_METRIC_TOKEN_GAP].ok.n != ok->n;
+    return true;
+}
+
+static void put_cell(struct text *t, double value, bool is_marked)
+{
+    char text[32];
+
+    tk_buf_addf(t->out, " %9s%c", tk_report_ms(value, text), is_marked ? '~' : ' ');
+}
+
+static void put_row(struct text *t, enum tk_metric m, const struct tk_stats *st)
+{
+    const struct tk_metric_def *def = tk_metric_def(m);
+    double scale = tk_unit_scale(def->unit);
+
+    tk_buf_addf(t->out, "  %-*s %8zu", NAME_COLUMNS, def->label, st->n);
+    put_cell(t, st->n_infinite > 0 ? NAN : st->mean * scale, false);
+    for (size_t i = 0; i < st->n_percentiles; i++) {
+        const struct tk_stats_percentile *p = &st->percentiles[i];
+        put_cell(t, p->value * scale, !p->is_certified);
+        t->is_marked[i] = t->is_marked[i] || !p->is_certified;
+        t->has_mark = t->has_mark || !p->is_certified;
+    }
+    put_cell(t, st->max * scale, false);
+    while (t->out->n > 0 && t->out->p[t->out->n - 1] == ' ')
+        t->out->n--;
+    tk_buf_add_c(t->out, '\n');
+}
+
+static void put_columns(struct text *t, const char *title)
+{
+    const struct tk_stats *st = &t->r->summary->metrics[TK_METRIC_E2EL].ok;
+    char percent[32], name[40];
+
+    tk_buf_addf(t->out, "%s%-*s%s %8s %9s ", t->r->is_bold ? "\033[1m" : "", NAME_COLUMNS + 2,
+                title, t->r->is_bold ? "\033[0m" : "", "n", "mean");
+    for (size_t i = 0; i < st->n_percentiles; i++) {
+        (void)snprintf(name, sizeof(name), "p%s", tk_report_percent(st->percentiles[i].p, percent));
+        tk_buf_addf(t->out, " %9s ", name);
+    }
+    tk_buf_addf(t->out, " %9s\n", "max");
+}
+
+static void put_rows(struct text *t, const enum tk_metric *list, size_t n, bool is_all)
+{
+    const struct tk_summary *s = t->r->summary;
+
+    for (size_t i = 0; i < n; i++) {
+        if (is_shown(s, list[i]))
+            put_row(t, list[i], is_all ? &s->metrics[list[i]].all : &s->metrics[list[i]].ok);
+    }
+}
+
+static void put_all(struct text *t, bool is_open)
+{
+    static const enum tk_metric closed[] = { TK_METRIC_TTFT, TK_METRIC_E2EL };
+    static const enum tk_metric open[] = { TK_METRIC_TTFT_DUE, TK_METRIC_E2EL_DUE, TK_METRIC_TTFT,
+                                           TK_METRIC_E2EL };
+
+    put_columns(t, "Failures as infinite, ms");
+    if (is_open)
+        put_rows(t, open, TK_ARRAY_LEN(open), true);
+    else
+        put_rows(t, closed, TK_ARRAY_LEN(closed), true);
+}
+
+/* "p99 needs 662, p99.9 needs 6636" */
+static void put_mark(struct text *t)
+{
+    const struct tk_stats *st = &t->r->summary->metrics[TK_METRIC_E2EL].ok;
+    const char *comma = "";
+    char percent[32];
+
+    tk_buf_add_z(t->out, "  ~ too few samples to know it with 99 % confidence: ");
+    for (size_t i = 0; i < st->n_percentiles; i++) {
+        if (!t->is_marked[i] || st->percentiles[i].floor == SIZE_MAX)
+            continue;
+        tk_buf_addf(t->out, "%sp%s needs %zu", comma,
+                    tk_report_percent(st->percentiles[i].p, percent), st->percentiles[i].floor);
+        comma = ", ";
+    }
+    tk_buf_add_c(t->out, '\n');
+}
+
+static void put_table(struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+    bool is_open = t->r->plan.rate > 0;
+
+    tk_buf_add_c(t->out, '\n');
+    if (s->succeeded == 0) {
+        tk_buf_add_z(t->out, "No request succeeded: there are no latencies.\n\n");
+        return;
+    }
+    put_columns(t, s->failed > 0 ? "Latency of the successes, ms" : "Latency, ms");
+    if (is_open)
+        put_rows(t, from_due, TK_ARRAY_LEN(from_due), false);
+    put_rows(t, from_sent, TK_ARRAY_LEN(from_sent), false);
+    if (s->failed > 0)
+        put_all(t, is_open);
+    if (t->has_mark)
+        put_mark(t);
+    tk_buf_add_c(t->out, '\n');
+}
+
+/* --- a line each --- */
+
+static void put_throughput(struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+
+    heading(t, "Throughput");
+    tk_buf_addf(t->out,
+                "%.2f requests/s, %.1f prompt tokens/s, %.1f output tokens/s, over %.3f s\n",
+                s->request_throughput, s->input_throughput, s->output_throughput, s->duration);
+}
+
+static void put_goodput(struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+    char ms[32];
+
+    if (!s->has_goodput)
+        return;
+    heading(t, "Goodput");
+    tk_buf_addf(t->out, "%.2f requests/s: %.1f %% had", s->goodput, 100 * s->good_share);
+    for (size_t i = 0; i < t->r->n_slos; i++) {
+        const struct tk_metric_def *def = tk_metric_def(t->r->slos[i].metric);
+        tk_buf_addf(t->out, "%s %s <= %s ms", i > 0 ? "," : "", def->name,
+                    tk_report_ms((double)t->r->slos[i].limit * tk_unit_scale(def->unit), ms));
+    }
+    tk_buf_add_c(t->out, '\n');
+}
+
+static void put_tokens(struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+
+    heading(t, "Concurrency");
+    tk_buf_addf(t->out, "mean %.1f, peak %" PRIu64 "\n", s->mean_concurrency, s->peak_concurrency);
+    heading(t, "Tokens");
+    tk_buf_addf(t->out,
+                "%" PRId64 " prompt, %" PRId64 " output; counted by the server in %" PRIu64
+                " of %" PRIu64 " replies",
+                s->prompt_tokens, s->output_tokens, s->n_tokens_usage, s->succeeded);
+    if (s->n_tokens_events > 0)
+        tk_buf_addf(t->out, ", as events in %" PRIu64, s->n_tokens_events);
+    if (s->n_tokens_unknown > 0)
+        tk_buf_addf(t->out, ", unknown in %" PRIu64, s->n_tokens_unknown);
+    tk_buf_add_c(t->out, '\n');
+    if (s->n_gap_method[TK_GAP_UNKNOWN] > 0) {
+        indent(t);
+        tk_buf_addf(t->out, "%s (%" PRIu64 " replies)\n", tk_gap_method_text(TK_GAP_UNKNOWN),
+                    s->n_gap_method[TK_GAP_UNKNOWN]);
+    }
+}
+
+static double percentile_of(const struct tk_stats *st, double p)
+{
+    for (size_t i = 0; i < st->n_percentiles; i++) {
+        if (st->percentiles[i].p == p)
+            return st->percentiles[i].value;
+    }
+    return st->max;
+}
+
+static void put_warning(struct text *t, double send_ns, double read_ns)
+{
+    const struct tk_report_health *h = &t->r->health;
+    bool is_busy = t->r->has_health && h->max_worker_cpu > BUSY_SHARE;
+
+    if (!(send_ns > LATE_NS) && !(read_ns > LATE_NS) && !is_busy)
+        return;
+    indent(t);
+    tk_buf_add_z(t->out, "the client may have been the limit:");
+    if (send_ns > LATE_NS)
+        tk_buf_add_z(t->out, " it sent late;");
+    if (read_ns > LATE_NS)
+        tk_buf_add_z(t->out, " it read late (latencies have the kernel's stamps and stay right, "
+                             "events that were read together share one);");
+    if (is_busy)
+        tk_buf_add_z(t->out, " a worker was busy all the time: --workers;");
+    t->out->p[t->out->n - 1] = '\n';
+}
+
+static void put_client(struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+    const struct tk_report_health *h = &t->r->health;
+    double send_ns = percentile_of(&s->send_delay, 99);
+    double read_ns = percentile_of(&s->read_delay, 99);
+    char send[32], read[32];
+
+    heading(t, "Client");
+    tk_buf_addf(t->out, "p99 of sending late %s ms, of reading late %s ms",
+                tk_report_ms(send_ns * 1e-6, send), tk_report_ms(read_ns * 1e-6, read));
+    if (s->n_reads > 0)
+        tk_buf_addf(t->out, "; %.1f %% of reads stamped by the kernel",
+                    100.0 * (double)s->n_reads_kernel / (double)s->n_reads);
+    if (t->r->has_health && s->duration > 0)
+        tk_buf_addf(t->out, "; %u worker%s, %.1f %% CPU", h->n_workers,
+                    h->n_workers == 1 ? "" : "s", 100 * (double)h->cpu / 1e9 / s->duration);
+    tk_buf_add_c(t->out, '\n');
+    put_warning(t, send_ns, read_ns);
+}
+
+static void put_places(struct text *t)
+{
+    if (t->r->run_path) {
+        heading(t, "Run file");
+        tk_buf_addf(t->out, "%s\n", t->r->run_path);
+    }
+    if (t->r->json_path) {
+        heading(t, "JSON");
+        tk_buf_addf(t->out, "%s\n", t->r->json_path);
+    }
+}
+
+int tk_report_text(const struct tk_report *r, struct tk_buf *out)
+{
+    struct text t = { .r = r, .out = out };
+
+    put_head(&t);
+    put_requests(&t);
+    put_table(&t);
+    put_throughput(&t);
+    put_goodput(&t);
+    put_tokens(&t);
+    put_client(&t);
+    put_places(&t);
+    return out->failed;
+}
+
+int tk_report_client(const struct tk_report *r, struct tk_buf *out)
+{
+    struct text t = { .r = r, .out = out };
+
+    if (r->plan.rate > 0 && r->summary->succeeded > 0) {
+        put_columns(&t, "Latency from due, ms");
+        put_rows(&t, from_due, TK_ARRAY_LEN(from_due), false);
+        if (t.has_mark)
+            put_mark(&t);
+    }
+    put_client(&t);
+    put_places(&t);
+    return out->failed;
+}
