@@ -1,0 +1,271 @@
+/* request.c - what a request for tokens asks for
+ *
+ * The body is walked once, in the order of its text. Unknown members are left alone, as real
+ * servers do; a wrong type of a known one is refused with the words that they use.
+ */
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "sim/internal.h"
+
+#define TEXT_DEPTH 8 /* of arrays and objects around the text of a prompt */
+
+/* What the members of the body say, before it is put together. */
+struct found {
+    bool has_prompt, has_messages;
+    int64_t max_tokens, max_completion_tokens; /* -1: absent */
+    int64_t n;
+    int64_t n_prompts;
+    int64_t text_bytes; /* of strings in the prompt or the messages */
+    int64_t n_ids;      /* numbers in it: token ids */
+    bool is_streamed, include_usage, continuous_usage;
+};
+
+static int refuse(struct tk_err *reterr, const char *what)
+{
+    return tk_err_set(reterr, TK_E_RANGE, "%s", what);
+}
+
+/* Add up strings and numbers of a prompt, or of a message's content. Of objects only the members
+ * `content` and `text` count. */
+static int count_text(struct tk_json_val *v, unsigned depth, struct found *f)
+{
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    struct tk_str s;
+    int rc;
+
+    if (depth > TEXT_DEPTH)
+        return TK_E_FORMAT;
+    switch (tk_json_type(v)) {
+    case TK_JSON_STRING:
+        rc = tk_json_get_str(v, &s);
+        if (rc == 0)
+            f->text_bytes += (int64_t)s.n;
+        return rc;
+    case TK_JSON_NUMBER:
+        f->n_ids++;
+        return 0;
+    case TK_JSON_ARRAY:
+        rc = tk_json_arr(v, &it);
+        while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
+            rc = count_text(&item, depth + 1, f);
+        return rc;
+    case TK_JSON_OBJECT:
+        rc = tk_json_obj(v, &it);
+        while (rc == 0 && (rc = tk_json_obj_next(&it, &s, &item)) > 0)
+            rc = tk_str_is(s, "content") || tk_str_is(s, "text") ? count_text(&item, depth + 1, f)
+                                                                 : 0;
+        return rc;
+    case TK_JSON_NULL:
+    case TK_JSON_BOOL:
+        return 0;
+    default:
+        return TK_E_FORMAT;
+    }
+}
+
+/* One prompt is a string or an array of ids; several are an array of those. */
+static int count_prompt(struct tk_json_val *v, struct found *f)
+{
+    enum tk_json_type type = tk_json_type(v);
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    int rc;
+
+    f->has_prompt = true;
+    f->n_prompts = 1;
+    if (type != TK_JSON_ARRAY)
+        return count_text(v, 0, f);
+    f->n_prompts = 0;
+    rc = tk_json_arr(v, &it);
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0) {
+        f->n_prompts += tk_json_type(&item) != TK_JSON_NUMBER;
+        rc = count_text(&item, 1, f);
+    }
+    f->n_prompts = TK_MAX(f->n_prompts, 1);
+    return rc;
+}
+
+static int read_stream_options(struct tk_json_val *v, struct found *f)
+{
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    struct tk_str key;
+    int rc;
+
+    if (tk_json_type(v) == TK_JSON_NULL)
+        return 0;
+    rc = tk_json_obj(v, &it);
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &item)) > 0) {
+        rc = 0;
+        if (tk_str_is(key, "include_usage"))
+            rc = tk_json_get_bool(&item, &f->include_usage);
+        else if (tk_str_is(key, "continuous_usage_stats"))
+            rc = tk_json_get_bool(&item, &f->continuous_usage);
+    }
+    return rc;
+}
+
+/* "sim": an object of knobs, or a string as in the header. */
+static int read_knobs(struct tk_json_val *v, struct tk_sim_knobs *k, struct tk_err *reterr)
+{
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    struct tk_str key, value;
+    int rc;
+
+    if (tk_json_type(v) == TK_JSON_STRING) {
+        rc = tk_json_get_str(v, &value);
+        return rc < 0 ? rc : tk__knobs_parse(k, value, reterr);
+    }
+    rc = tk_json_obj(v, &it);
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &item)) > 0) {
+        rc = tk_json_type(&item) == TK_JSON_STRING ? tk_json_get_str(&item, &value)
+                                                   : tk_json_get_raw(&item, &value);
+        if (rc == 0)
+            rc = tk__knobs_set(k, key, value, reterr);
+    }
+    return rc;
+}
+
+static int read_count(struct tk_json_val *v, int64_t *ret)
+{
+    return tk_json_type(v) == TK_JSON_NULL ? 0 : tk_json_get_i64(v, ret);
+}
+
+static int read_flag(struct tk_json_val *v, bool *ret)
+{
+    return tk_json_type(v) == TK_JSON_NULL ? 0 : tk_json_get_bool(v, ret);
+}
+
+static int read_member(struct tk_str key, struct tk_json_val *v, struct tk__call *c,
+                       struct found *f, struct tk_err *reterr)
+{
+    if (tk_str_is(key, "messages") && c->is_chat) {
+        f->has_messages = tk_json_type(v) == TK_JSON_ARRAY;
+        f->n_prompts = 1;
+        return count_text(v, 0, f);
+    }
+    if (tk_str_is(key, "prompt") && !c->is_chat)
+        return count_prompt(v, f);
+    if (tk_str_is(key, "max_tokens"))
+        return read_count(v, &f->max_tokens);
+    if (tk_str_is(key, "max_completion_tokens"))
+        return read_count(v, &f->max_completion_tokens);
+    if (tk_str_is(key, "n"))
+        return read_count(v, &f->n);
+    if (tk_str_is(key, "stream"))
+        return read_flag(v, &f->is_streamed);
+    if (tk_str_is(key, "stream_options"))
+        return read_stream_options(v, f);
+    if (tk_str_is(key, "sim"))
+        return read_knobs(v, &c->knobs, reterr);
+    return 0;
+}
+
+/* Walk the whole body. TK_E_FORMAT: it is no JSON object, `reterr` is untouched unless a member
+ * or a knob was to blame. */
+static int read_body(struct tk_json *j, struct tk_str body, struct tk__call *c, struct found *f,
+                     struct tk_err *reterr)
+{
+    struct tk_json_val root, v;
+    struct tk_json_iter it;
+    struct tk_str key;
+    int rc = tk_json_parse(j, body.p, body.n, &root);
+
+    if (rc == 0)
+        rc = tk_json_obj(&root, &it);
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &v)) > 0) {
+        struct tk_json_val whole = v;
+        struct tk_str raw;
+
+        rc = tk_json_get_raw(&whole, &raw);
+        if (rc < 0)
+            break;
+        rc = read_member(key, &v, c, f, reterr);
+        if (rc < 0 && reterr && reterr->code == 0)
+            return tk_err_set(reterr, TK_E_RANGE, "'%.*s' cannot be '%.*s'", TK_STR_ARG(key),
+                              (int)TK_MIN(raw.n, (size_t)80), raw.p);
+    }
+    return rc == 0 && !tk_json_at_end(j) ? TK_E_FORMAT : rc;
+}
+
+/* How long the answer gets and what it says about it. */
+static void decide_tokens(struct tk__call *c, int64_t n_default)
+{
+    struct tk_sim_knobs *k = &c->knobs;
+    bool has_knob = k->n_tokens >= 0;
+
+    if (!has_knob)
+        k->n_tokens = n_default;
+    c->n_tokens = k->n_tokens;
+    if (c->tokens_asked >= 0 && (!has_knob || c->tokens_asked <= k->n_tokens)) {
+        c->n_tokens = c->tokens_asked;
+        c->is_cut_short = true;
+    }
+    if (!c->is_chat)
+        k->n_reasoning = 0;
+    k->n_reasoning = TK_MIN(k->n_reasoning, c->n_tokens);
+}
+
+static void decide_usage(struct tk__call *c, const struct found *f)
+{
+    switch ((enum tk_sim_usage)c->knobs.usage) {
+    case TK_SIM_USAGE_ASKED:
+        c->wants_continuous = f->include_usage && f->continuous_usage;
+        c->wants_usage = f->include_usage || !f->is_streamed;
+        break;
+    case TK_SIM_USAGE_FINAL:
+        c->wants_usage = true;
+        break;
+    case TK_SIM_USAGE_CONTINUOUS:
+        c->wants_usage = c->wants_continuous = true;
+        break;
+    case TK_SIM_USAGE_NONE:
+        break;
+    }
+}
+
+static int check(const struct tk__call *c, const struct found *f, struct tk_err *reterr)
+{
+    if (c->is_chat && !f->has_messages)
+        return refuse(reterr, "field required: 'messages'");
+    if (!c->is_chat && !f->has_prompt)
+        return refuse(reterr, "field required: 'prompt'");
+    if (c->tokens_asked == 0 || c->tokens_asked < -1)
+        return refuse(reterr, "max_tokens must be at least 1");
+    if (c->tokens_asked > TK__MAX_TOKENS)
+        return refuse(reterr, "max_tokens is too large for this simulator");
+    if (f->n < 1 || f->n > TK__MAX_CHOICES || f->n_prompts > TK__MAX_CHOICES ||
+        f->n * f->n_prompts > TK__MAX_CHOICES)
+        return refuse(reterr, "n must be at least 1, and n times the prompts at most 128");
+    return 0;
+}
+
+int tk__call_parse(struct tk_json *j, const struct tk_sim_conf *conf, struct tk_str body,
+                   struct tk__call *ret, struct tk_err *reterr)
+{
+    struct found f = { .max_tokens = -1, .max_completion_tokens = -1, .n = 1 };
+    struct tk_err err = { 0 };
+    int rc = read_body(j, body, ret, &f, &err);
+
+    if (rc < 0 && err.code == 0)
+        return tk_err_set(reterr, rc == -ENOMEM ? rc : TK_E_FORMAT, "the body is no JSON object");
+    if (rc < 0)
+        return tk_err_set(reterr, TK_E_RANGE, "%s", err.msg);
+    ret->tokens_asked = f.max_completion_tokens != -1 ? f.max_completion_tokens : f.max_tokens;
+    rc = check(ret, &f, reterr);
+    if (rc < 0)
+        return rc;
+
+    ret->is_streamed = f.is_streamed;
+    ret->n_choices = (uint32_t)(f.n * f.n_prompts);
+    ret->prompt_bytes = f.text_bytes;
+    ret->prompt_tokens = f.n_ids +
+                         (f.text_bytes + conf->bytes_per_token - 1) / conf->bytes_per_token;
+    decide_tokens(ret, conf->knobs.n_tokens);
+    decide_usage(ret, &f);
+    return 0;
+}
