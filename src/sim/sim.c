@@ -505,10 +505,13 @@ int tk_sim_finish(struct tk_sim *s)
 
 static void free_list(struct tk_link *head)
 {
-    struct tk_link *l;
+    struct tk_link *next;
 
-    while ((l = tk_list_pop(head)))
+    for (struct tk_link *l = head->next; l != head; l = next) {
+        next = l->next;
         free_stream(TK_CONTAINER_OF(l, struct tk__stream, link));
+    }
+    tk_list_init(head);
 }
 
 struct tk_sim *tk_sim_free(struct tk_sim *s)
