@@ -1,0 +1,158 @@
+"""The command line: exit status, messages, what goes where; secrets; Ctrl-C."""
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+
+import tk_it
+
+t = tk_it.Tap()
+
+
+def refused(status, part, *args, env=None):
+    out = tk_it.run(*args, env=env)
+    name = 'tokmark ' + ' '.join(map(str, args))
+    t.eq(out.returncode, status, f'{name}: exit status ({out.stderr.strip()})')
+    t.has(out.stderr, part, f'{name}: says why')
+    t.eq(out.stdout, '', f'{name}: nothing on standard output')
+
+
+def test_words():
+    out = tk_it.run('--version')
+    t.ok(out.returncode == 0 and out.stdout.startswith('tokmark '), '--version')
+    for words in (['--help'], ['run', '--help'], ['vllm', '--help'], ['vllm', 'bench', 'serve', '--help'], ['sim', '--help'],
+                  ['report', '--help']):
+        out = tk_it.run(*words)
+        t.ok(out.returncode == 0 and 'sage' in out.stdout and out.stderr == '', ' '.join(words))
+    refused(2, 'which command')
+    refused(2, "did you mean 'run'", 'runn')
+    refused(2, 'which server', 'run')
+    refused(2, "did you mean '--rate'", 'run', 'http://h', '--rat', '3')
+    refused(2, 'one URL is enough', 'run', 'http://a', 'http://b')
+    refused(2, 'has a server of its own', 'run', '--sim', 'http://b')
+    refused(2, 'scheme must be', 'run', 'ftp://h')
+    refused(2, "'--api' says 'completions'", 'run', 'http://h/v1/chat/completions', '--api', 'completions')
+    refused(2, 'needs a number of requests', 'run', 'http://h', '--rate', 'inf', '-d', '1s')
+    refused(2, 'needs a unit', 'run', 'http://h', '--slo', 'ttft=500')
+    refused(2, 'no figure of that name', 'run', 'http://h', '--slo', 'tttt=500ms')
+    refused(2, 'is no percentile', 'run', 'http://h', '--percentiles', '50,x')
+    refused(2, 'colon is missing', 'run', 'http://h', '-H', 'x')
+    refused(2, 'no-such-file', 'run', 'http://h', '--data', 'no-such-file.jsonl')
+    refused(2, 'no-such-key', 'run', 'http://h', '--key-file', 'no-such-key')
+    refused(2, 'which run', 'report')
+    refused(2, 'none.tokmark', 'report', 'none.tokmark')
+    refused(2, "'vllm serve' is vLLM's own", 'vllm', 'serve')
+    refused(2, "not 'throughput'", 'vllm', 'bench', 'throughput')
+    refused(2, '--model', 'vllm', 'bench', 'serve')
+    refused(1, 'Connection refused', 'run', 'http://127.0.0.1:1', '--no-file')
+    refused(1, 'no-such-host', 'run', 'http://no-such-host.invalid', '--model', 'm', '--no-file')
+
+
+def test_link():
+    os.symlink(os.path.abspath(tk_it.TOKMARK), 'vllm')
+    out = subprocess.run(['./vllm', 'bench', 'serve', '--help'], capture_output=True, text=True, check=False)
+    t.ok(out.returncode == 0 and '--num-prompts' in out.stdout, 'called vllm it is vllm')
+    out = subprocess.run(['./vllm', 'chat'], capture_output=True, text=True, check=False)
+    t.ok(out.returncode == 2 and 'in its way' in out.stderr, 'vllm chat explains itself', out.stderr)
+
+
+def test_places():
+    with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
+        out = tk_it.run('run', sim.url, '-n', 2, '-o', '/no/such/folder/x.tokmark')
+        t.ok(out.returncode in (1, 2) and '/no/such/folder' in out.stderr, 'run file in no folder', out.stderr)
+        t.eq(out.stdout, '', 'nothing was run')
+        open('precious.txt', 'w', encoding='utf-8').write('precious')
+        out = tk_it.run('run', sim.url, '-n', 2, '-o', 'precious.txt')
+        t.ok(out.returncode == 2 and 'exists' in out.stderr, 'an existing file is kept', out.stderr)
+        out = tk_it.run('run', sim.url, '-n', 2, '-o', 'precious.txt', '--overwrite')
+        t.ok(out.returncode == 2 and open('precious.txt', encoding='utf-8').read() == 'precious', 'what is no run file is kept')
+        out = tk_it.run('run', sim.url, '-n', 2, '--no-file', '--json', '/no/such/folder/x.json')
+        t.ok(out.returncode == 1 and '2 succeeded' in out.stdout, 'JSON in no folder: the text is printed all the same', out)
+        out = tk_it.run('run', sim.url, '-n', 2)
+        t.eq(len([f for f in os.listdir('.') if f.endswith('.tokmark')]), 1, 'a run file is made by default')
+        full = subprocess.run([tk_it.TOKMARK, 'run', sim.url, '-n', '2', '--no-file'], stdout=open('/dev/full', 'w', encoding='utf-8'),
+                              stderr=subprocess.PIPE, text=True, check=False)
+        t.ok(full.returncode == 1 and 'standard output' in full.stderr, 'a full standard output is an error', full.stderr)
+        n = len(sim.log())
+    t.eq(n, 6, 'the server saw the runs that were run')
+
+
+def started(sim, *args):
+    """A run that is under way, with requests in flight."""
+    p = tk_it.start('run', sim.url, '-c', 4, '-n', 100000, '--output-tokens', 5, *args)
+    time.sleep(1.0)
+    return p
+
+
+def test_interrupt():
+    with tk_it.Sim('--ttft', '20ms', '--itl', '1ms') as sim:
+        p = started(sim, '-o', 'once.tokmark', '--json', 'once.json')
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=30)
+    t.eq(p.returncode, 130, 'Ctrl-C once: exit status')
+    t.has(err, 'in flight may end within', 'Ctrl-C once: says what happens')
+    t.has(out, 'stopped by Ctrl-C', 'Ctrl-C once: there is a result')
+    r = json.load(open('once.json', encoding='utf-8'))
+    t.eq(r['requests']['cancelled'], 0, 'Ctrl-C once: what was in flight ended')
+    t.ok(r['requests']['not_sent'] > 0 and r['run']['interrupted'], 'Ctrl-C once: the rest was not sent')
+    with tk_it.Sim('--ttft', '20s') as sim:
+        p = started(sim, '-o', 'twice.tokmark', '--json', 'twice.json')
+        begin = time.monotonic()
+        p.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=30)
+    t.eq(p.returncode, 130, 'Ctrl-C twice: exit status')
+    t.ok(time.monotonic() - begin < 5, 'Ctrl-C twice: at once')
+    r = json.load(open('twice.json', encoding='utf-8'))
+    t.eq(r['requests']['cancelled'], 4, 'Ctrl-C twice: what was in flight was cancelled')
+    t.eq(r['requests']['failed'], 0, 'Ctrl-C twice: and is no failure')
+    db = sqlite3.connect('twice.tokmark')
+    t.eq(db.execute('SELECT count(*) FROM requests').fetchone()[0], 4, 'Ctrl-C twice: the records are in the file')
+    db.close()
+
+
+def test_secrets():
+    secret = 'sesame-7-open-9'
+    with open('key', 'w', encoding='utf-8') as f:
+        f.write(secret + '\n')
+    os.environ['SIM_KEY'] = secret
+    found = []
+    with tk_it.Sim('--ttft', '300ms', '--api-key-env', 'SIM_KEY') as sim:
+        out = tk_it.run('run', sim.url, '-n', 1, '--no-file', '--model', 'sim')
+        t.eq(out.returncode, 3, 'without the key the server says 401')
+        for name, args, env in (
+                ('file', ['--key-file', 'key'], {}),
+                ('environment', [], {'OPENAI_API_KEY': secret}),
+        ):
+            p = tk_it.start('run', sim.url, '-n', 2, '--output-tokens', 2, *args, '-o', f'{name}.tokmark', '--json', f'{name}.json',
+                            '-H', 'X-Run: visible', env={**env, 'TK_LOG': 'load:trace,http:trace,tls:trace,cli:trace'})
+            time.sleep(0.2)
+            with open(f'/proc/{p.pid}/cmdline', 'rb') as f:
+                found.append(f.read().decode())
+            text, err = p.communicate(timeout=30)
+            t.eq(p.returncode, 0, f'key from {name}: taken ({err.strip()[-200:]})')
+            found += [text, err, open(f'{name}.json', encoding='utf-8').read(), open(f'{name}.tokmark', 'rb').read().decode('latin-1')]
+            dry = tk_it.run('run', sim.url, '-n', 1, *args, '--model', 'm', '--dry-run', env=env)
+            t.has(dry.stdout, '"Authorization":"***"', f'key from {name}: masked in the dry run')
+            found.append(dry.stdout)
+        open('p.jsonl', 'w', encoding='utf-8').write('{"prompt":"a b c d"}\n')
+        out = tk_it.run('vllm', '--model', 'm', '--host', '127.0.0.1', '--port', sim.port, '--dataset-name', 'custom', '--dataset-path', 'p.jsonl',
+                        '--num-prompts', 1, '--custom-output-len', 2, '--save-result', '--save-detailed', '--result-filename', 'v.json',
+                        '--header', f'Api-Key={secret}', env={'OPENAI_API_KEY': secret})
+        t.has(out.stdout, "header=['Api-Key=***']", 'vllm: masked in its first line')
+        t.has(out.stdout, 'Successful requests:                     1 ', 'vllm: the key is taken')
+        found += [out.stdout, out.stderr, open('v.json', encoding='utf-8').read(), open('v.tokmark', 'rb').read().decode('latin-1')]
+    t.ok(any('visible' in f for f in found), 'other headers are there')
+    t.ok(not any(secret in f for f in found), 'the secret is nowhere', [f[:200] for f in found if secret in f])
+
+
+with tk_it.Folder():
+    test_words()
+    test_link()
+    test_places()
+    test_interrupt()
+    test_secrets()
+t.done()

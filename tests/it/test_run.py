@@ -1,0 +1,156 @@
+"""tokmark run: loads of every kind, totals that add up, results that agree with the server's log."""
+import json
+import os
+import re
+
+import tk_it
+
+t = tk_it.Tap()
+
+
+def measured(path='out.json'):
+    with open(path, encoding='utf-8') as f:
+        return json.load(f)
+
+
+def check_totals(r, name):
+    q = r['requests']
+    t.eq(q['planned'], q['sent'] + q['not_sent'], f'{name}: planned = sent + not sent')
+    t.eq(q['sent'], q['succeeded'] + q['failed'] + q['cancelled'], f'{name}: sent adds up')
+
+
+def load(name, *args, sim_args=('--ttft', '5ms', '--itl', '1ms'), status=0):
+    """A run against a simulator of its own; the JSON, what was printed, the server's log."""
+    with tk_it.Sim(*sim_args) as sim:
+        out = tk_it.run('run', sim.url, '--json', 'out.json', '-o', 'run.tokmark', '--overwrite', '--output-tokens', 5, *args)
+        t.eq(out.returncode, status, f'{name}: exit status ({out.stderr.strip()})')
+        log = sim.log()
+    r = measured()
+    check_totals(r, name)
+    return r, out, log
+
+
+def test_closed():
+    r, out, log = load('closed', '-c', 4, '-n', 40)
+    t.eq(r['requests']['succeeded'], 40, 'closed: all succeeded')
+    t.eq(len(log), 40, 'closed: the server counts as many')
+    t.eq(r['concurrency']['peak'], 4, 'closed: four at a time')
+    t.eq(r['schema'], 'tokmark-result-1', 'closed: schema')
+    t.ok(4.9 < r['metrics']['ttft']['successes']['percentiles']['50']['value'] < 100, 'closed: the median is sane')
+    t.has(out.stdout, '40 planned = 40 sent + 0 not sent', 'closed: totals are printed')
+    t.has(out.stdout, 'run.tokmark', 'closed: where the run file is')
+    t.has(out.stdout, 'out.json', 'closed: where the JSON is')
+    t.eq(out.stderr, '', 'closed: nothing on standard error')
+    report = tk_it.run('report', 'run.tokmark')
+    mine = [line for line in out.stdout.splitlines() if not line.startswith('JSON ')]
+    t.eq(report.stdout.splitlines(), mine, 'closed: report prints what the run printed')
+    again = tk_it.run('report', 'run.tokmark', '--format', 'json')
+    t.eq(json.loads(again.stdout), r, 'closed: and the same JSON')
+    block = tk_it.run('report', 'run.tokmark', '--format', 'vllm')
+    t.has(block.stdout, 'Successful requests:                     40        \n', 'closed: and the block of vllm')
+    form = json.loads(tk_it.run('report', 'run.tokmark', '--format', 'vllm-json', '--detailed').stdout)
+    t.eq(len(form['ttfts']), 40, 'closed: and its JSON')
+
+
+def test_open():
+    r, out, log = load('open', '--rate', 100, '-n', 30, '--arrival', 'constant', '--slo', 'ttft=1s,e2el=1ms')
+    t.eq(r['requests']['succeeded'], 30, 'open: all succeeded')
+    t.ok(out.stdout.index('from due') < out.stdout.index('End-to-end latency   '), 'open: from due comes first')
+    t.eq(r['goodput']['good'], 0, 'open: no request met an impossible objective')
+    t.eq(len(log), 30, 'open: the server counts as many')
+    r, _, log = load('both', '--rate', 'inf', '-c', 3, '-n', 30)
+    t.eq(r['concurrency']['peak'], 3, 'both: at most three')
+    t.ok(r['metrics']['e2el_due']['successes']['mean'] > 2 * r['metrics']['e2el']['successes']['mean'], 'both: due sees the queue')
+    t.eq(len(log), 30, 'both: the server counts as many')
+
+
+def test_duration():
+    r, _, log = load('duration', '-c', 2, '-d', '300ms')
+    t.ok(r['requests']['sent'] == len(log) > 10, 'duration: sent until the time was up', (r['requests'], len(log)))
+    r, _, _ = load('open duration', '--rate', 100, '-d', '300ms', '--arrival', 'constant')
+    t.eq(r['requests']['planned'], 30, 'open duration: what falls due in the time')
+    r, _, log = load('grace', '-c', 2, '-d', '200ms', '--grace', '50ms', sim_args=('--ttft', '5s'))
+    t.eq(r['requests']['cancelled'], 2, 'grace: in flight at its end are cancelled')
+    t.eq(len(r['cancelled']['list']), 2, 'grace: and listed')
+    t.ok(all(c['age_ms'] > 200 for c in r['cancelled']['list']), 'grace: with their age', r['cancelled'])
+
+
+def test_ways():
+    r, _, log = load('no stream', '-n', 5, '--no-stream')
+    t.eq(r['metrics']['ttft']['successes']['n'], 0, 'no stream: no first token')
+    t.eq(r['metrics']['e2el']['successes']['n'], 5, 'no stream: but an end')
+    t.ok(not any(q['stream'] for q in log), 'no stream: the server saw it')
+    r, _, log = load('completions', '-n', 5, '--api', 'completions')
+    t.eq({q['path'] for q in log}, {'/v1/completions'}, 'completions: path')
+    r, out, _ = load('warm-up', '-n', 5, '--warmup', 7)
+    t.eq(r['requests']['sent'], 5, 'warm-up: not counted')
+    r, out, _ = load('failures', '-n', 5, '-H', 'x-sim: status=503', status=3)
+    t.eq(r['requests']['failed'], 5, 'failures: counted')
+    t.eq(r['failures'][0]['class'], 'http-status', 'failures: by class')
+    t.eq(r['failures'][0]['first_status'], 503, 'failures: with the first one')
+    t.has(out.stdout, '5 http-status:', 'failures: printed')
+    r, out, _ = load('cut', '-n', 5, '-H', 'x-sim: close_at=2', status=3)
+    t.has(out.stdout, 'truncated', 'cut: printed')
+    r, out, _ = load('time-out', '-n', 2, '--timeout-first', '30ms', sim_args=('--ttft', '5s'), status=3)
+    t.eq(r['failures'][0]['class'], 'timeout-first', 'time-out: its class')
+    t.eq(r['metrics']['e2el']['all']['percentiles']['50']['value'], 'inf', 'time-out: infinite over all')
+    with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
+        out = tk_it.run('run', sim.url, '-n', 3, '--json', '-', '--no-file')
+        t.eq(json.loads(out.stdout)['requests']['sent'], 3, 'JSON to standard output is all that is there')
+        out = tk_it.run('run', sim.url, '-n', 3, '--no-file', '--progress')
+        t.eq(out.returncode, 0, 'progress without a terminal')
+    out = tk_it.run('run', '--sim', '-n', 3, '--sim-args', '--ttft 1ms --itl 1ms', '--no-file')
+    t.eq(out.returncode, 0, '--sim brings a server along')
+
+
+def test_dry_run():
+    """The same requests for any number of workers, and those that the server gets."""
+    with open('prompts.jsonl', 'w', encoding='utf-8') as f:
+        for i in range(7):
+            f.write(json.dumps({'prompt': f'prompt {i} \u00fc', 'output_tokens': i + 1}) + '\n')
+    with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
+        args = ['--data', 'prompts.jsonl', '--shuffle', '--seed', 5, '-n', 20, '--rate', 1000, '--extra', '{"top_k":5}']
+        plans = [tk_it.run('run', sim.url, *args, '--dry-run', '--workers', n) for n in (1, 2, 4)]
+        t.ok(plans[0].stdout and plans[0].stdout == plans[1].stdout == plans[2].stdout, 'dry run: equal for 1, 2, 4 workers')
+        for workers in (1, 4):
+            out = tk_it.run('run', sim.url, *args, '--no-file', '--workers', workers)
+            t.eq(out.returncode, 0, f'dry run: the real one, {workers} workers')
+        log = sim.log()
+    lines = plans[0].stdout.splitlines()
+    planned = []
+    for line in lines:
+        body = re.search(r'"body":(\{.*\}),"prompt_tokens"', line).group(1)
+        planned.append(tk_it.body_hash(body))
+    t.eq(len(planned), 20, 'dry run: a line per request')
+    t.eq([json.loads(line)['index'] for line in lines], list(range(20)), 'dry run: in order')
+    t.ok(json.loads(lines[-1])['due_s'] > 0, 'dry run: with the instants')
+    t.eq(sorted(q['body_hash'] for q in log), sorted(planned * 2), 'dry run: the server got these bodies')
+
+
+def test_interrupted_file():
+    """A report of a run that was killed says so."""
+    with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
+        p = tk_it.start('run', sim.url, '-d', '60s', '--output-tokens', 3, '-o', 'killed.tokmark')
+        while not os.path.exists('killed.tokmark'):
+            pass
+        try:
+            p.wait(1.5)
+        except Exception:  # noqa: that it goes on is what is wanted
+            pass
+        p.kill()
+        p.communicate()
+    out = tk_it.run('report', 'killed.tokmark')
+    t.eq(out.returncode, 0, 'killed: there is a report')
+    t.has(out.stdout, 'did not come to its end', 'killed: it says so')
+    sent = int(re.search(r'= (\d+) sent', out.stdout).group(1))
+    t.ok(sent > 10, 'killed: what had ended is there', out.stdout)
+
+
+with tk_it.Folder():
+    test_closed()
+    test_open()
+    test_duration()
+    test_ways()
+    test_dry_run()
+    test_interrupted_file()
+t.done()
