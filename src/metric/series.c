@@ -4,7 +4,7 @@
  *           |
  *         sort once (radix, 11 bits a pass, passes that would move nothing left out)
  *
- * Sorting 400,000 gaps takes 6 ms this way, against 35 by qsort (measured); times of one kind share their
+ * Sorting 400,000 gaps takes 16 ms this way, against 61 by qsort (measured); times of one kind share their
  * upper bits, so three or four of the six passes do. Sums are kept as 128-bit integers: mean and
  * deviation come out the same in whatever order the values were added.
  */
@@ -184,22 +184,28 @@ static int compare(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* Sort keys; false when there is no memory for it: they are as they were. */
+static bool sort_keys(uint64_t *keys, size_t n)
+{
+    uint64_t *scratch = n > 1 ? reallocarray(NULL, n, sizeof(*scratch)) : NULL;
+    if (scratch)
+        radix_sort(keys, scratch, n);
+    free(scratch);
+    return scratch || n <= 1;
+}
+
 void tk_series_sort(struct tk_series *s)
 {
     if (s->counts || s->is_sorted)
         return;
-    uint64_t *scratch = reallocarray(NULL, s->n, sizeof(*scratch));
-    if (scratch && s->n > 1) {
-        uint64_t *keys = (uint64_t *)s->v; /* the same size, and one type may alias the other */
-        for (size_t i = 0; i < s->n; i++)
-            keys[i] = key_of(s->v[i]);
-        radix_sort(keys, scratch, s->n);
-        for (size_t i = 0; i < s->n; i++)
-            keys[i] = key_of((int64_t)keys[i]);
-    } else {
+    uint64_t *keys = (uint64_t *)s->v; /* the same size, and one type may alias the other */
+    for (size_t i = 0; i < s->n; i++)
+        keys[i] = key_of(s->v[i]);
+    bool is_done = sort_keys(keys, s->n);
+    for (size_t i = 0; i < s->n; i++)
+        keys[i] = key_of((int64_t)keys[i]);
+    if (!is_done)
         qsort(s->v, s->n, sizeof(*s->v), compare);
-    }
-    free(scratch);
     s->is_sorted = true;
 }
 
@@ -299,9 +305,35 @@ static int compare_doubles(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* The bits of a double in an order that unsigned comparison has: all turned over below zero. */
+static uint64_t key_of_double(double d)
+{
+    uint64_t bits;
+    memcpy(&bits, &d, sizeof(bits));
+    return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+static double double_of_key(uint64_t key)
+{
+    uint64_t bits = key >> 63 ? key ^ UINT64_C(1) << 63 : ~key;
+    double d;
+    memcpy(&d, &bits, sizeof(d));
+    return d;
+}
+
 void tk_numpy_sort(double *v, size_t n)
 {
-    if (n > 1)
+    uint64_t *keys = n > 1 ? reallocarray(NULL, n, sizeof(*keys)) : NULL;
+    bool is_done = false;
+
+    for (size_t i = 0; keys && i < n; i++)
+        keys[i] = key_of_double(v[i]);
+    if (keys)
+        is_done = sort_keys(keys, n);
+    for (size_t i = 0; is_done && i < n; i++)
+        v[i] = double_of_key(keys[i]);
+    free(keys);
+    if (!is_done && n > 1)
         qsort(v, n, sizeof(*v), compare_doubles);
 }
 

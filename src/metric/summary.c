@@ -273,7 +273,7 @@ static int add_reads(struct pass *p)
     int rc = 0;
 
     sum->n_no_trace += !s->has_events && s->rec->n_events > 0;
-    sum->n_truncated += s->is_truncated;
+    sum->n_truncated += s->has_events && s->is_truncated;
     sum->n_reads += s->n_reads;
     for (size_t i = 0; i < s->n_reads && rc == 0; i++) {
         const struct tk_sample_read *r = &s->reads[i];
