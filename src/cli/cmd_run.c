@@ -79,14 +79,19 @@ static int prepare(struct command *c)
 
 static int find_model(struct command *c, const char **ret)
 {
+    struct tk_probe probe = {
+        .plan = &c->run.plan,
+        .addrs = &c->session.addrs,
+        .tls = c->session.tls,
+        .timeout = MODELS_TIMEOUT,
+    };
     struct tk_err err = { 0 };
     int n = 0;
 
     *ret = c->o.model;
     if (*ret)
         return TK_EXIT_OK;
-    if (tk_probe_models(&c->run.plan, c->run.target.models, &c->session.addrs, c->session.tls,
-                        MODELS_TIMEOUT, &c->run.model, NULL, &n, &err) != 0) {
+    if (tk_probe_models(&probe, c->run.target.models, &c->run.model, &n, &err) != 0) {
         tk_say(PROGRAM, "the server was asked which models it has: %s; --model NAME names one",
                err.msg);
         return TK_EXIT_FAILED;

@@ -312,6 +312,10 @@ static int run(int argc, char **argv)
         tk_say(PROGRAM, "--cert and --key go together");
         status = TK_EXIT_USAGE;
     }
+    if (status < 0 && v.cert_out && !v.is_tls && !v.cert) {
+        tk_say(PROGRAM, "--cert-out needs --tls");
+        status = TK_EXIT_USAGE;
+    }
     if (status < 0 && v.is_with_parent && !tie_to_parent(parent))
         status = TK_EXIT_OK; /* nobody is left to serve */
     if (status < 0)

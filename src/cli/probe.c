@@ -21,7 +21,7 @@
 
 #define MAX_MODELS 64
 
-struct probe {
+struct asking {
     struct tk_loop *loop;
     struct tk_http_env *env;
     struct tk_http_conn *conn;
@@ -36,7 +36,7 @@ struct probe {
     struct tk_err *reterr;
 };
 
-static void finish(struct probe *p, int rc)
+static void finish(struct asking *p, int rc)
 {
     p->is_done = true;
     p->rc = rc;
@@ -45,12 +45,12 @@ static void finish(struct probe *p, int rc)
 
 static void on_timer(struct tk_timer *t)
 {
-    struct probe *p = t->owner;
+    struct asking *p = t->owner;
 
     finish(p, tk_err_set(p->reterr, TK_E_TIMEOUT, "'%s' did not answer in time", p->where));
 }
 
-static void on_end(struct probe *p)
+static void on_end(struct asking *p)
 {
     if (p->status == 200)
         finish(p, 0);
@@ -59,7 +59,7 @@ static void on_end(struct probe *p)
                              p->status));
 }
 
-static void on_error(struct probe *p, const struct tk_http_event *ev)
+static void on_error(struct asking *p, const struct tk_http_event *ev)
 {
     finish(p, tk_err_set(p->reterr, ev->code, "'%s' could not be asked: %s", p->where,
                          ev->detail ? ev->detail : tk_err_text(ev->code)));
@@ -67,7 +67,7 @@ static void on_error(struct probe *p, const struct tk_http_event *ev)
 
 static void on_http(struct tk_http_conn *c, const struct tk_http_event *ev)
 {
-    struct probe *p = tk_http_conn_owner(c);
+    struct asking *p = tk_http_conn_owner(c);
     int rc;
 
     if (p->is_done)
@@ -116,19 +116,19 @@ static void make_head(const struct tk_plan *plan, const char *path, struct tk_bu
     tk_buf_add_z(out, "Accept: application/json\r\nConnection: close\r\n\r\n");
 }
 
-static int start(struct probe *p, const struct tk_plan *plan, const char *path,
-                 const struct tk_addr *peer, struct tk_tls *tls)
+static int start(struct asking *p, const struct tk_probe *q, const char *path,
+                 const struct tk_addr *peer)
 {
     struct tk_http_env_conf env = {
         .loop = p->loop,
         .xport = &tk_xport_tcp,
-        .tls = tls,
-        .host = plan->host,
+        .tls = q->tls,
+        .host = q->plan->host,
         .limits = TK_HTTP_LIMITS_DEFAULT,
     };
     struct tk_http_conn_conf conn = { .peer = peer, .cb = on_http, .owner = p };
 
-    make_head(plan, path, &p->head);
+    make_head(q->plan, path, &p->head);
     if (p->head.failed)
         return tk_err_set(p->reterr, p->head.failed, "the request is too long");
     p->piece = (struct iovec){ p->head.p, p->head.n };
@@ -138,15 +138,15 @@ static int start(struct probe *p, const struct tk_plan *plan, const char *path,
     return tk_http_conn_new(p->env, &conn, &p->conn, p->reterr);
 }
 
-static int one_address(struct probe *p, const struct tk_plan *plan, const char *path,
-                       const struct tk_addr *peer, struct tk_tls *tls, tk_ns until)
+static int one_address(struct asking *p, const struct tk_probe *q, const char *path,
+                       const struct tk_addr *peer, tk_ns until)
 {
     int rc = tk_loop_new(TK_LOOP_REAL, &p->loop);
 
     if (rc != 0)
         return tk_err_set(p->reterr, rc, "no event loop: %s", tk_err_text(rc));
     tk_timer_init(&p->timer, on_timer, p);
-    rc = start(p, plan, path, peer, tls);
+    rc = start(p, q, path, peer);
     if (rc == 0)
         rc = tk_timer_set(p->loop, &p->timer, until);
     if (rc == 0)
@@ -161,17 +161,17 @@ static int one_address(struct probe *p, const struct tk_plan *plan, const char *
     return rc;
 }
 
-int tk_probe_get(const struct tk_plan *plan, const char *path, const struct tk_addrs *addrs,
-                 struct tk_tls *tls, tk_ns timeout, struct tk_buf *body, struct tk_err *reterr)
+int tk_probe_get(const struct tk_probe *q, const char *path, struct tk_buf *body,
+                 struct tk_err *reterr)
 {
-    tk_ns until = tk_clock_now() + timeout;
+    tk_ns until = tk_clock_now() + q->timeout;
     int rc = TK_E_RESOLVE;
 
-    for (unsigned i = 0; i < addrs->n; i++) {
-        struct probe p = { .body = body, .where = plan->authority, .reterr = reterr };
+    for (unsigned i = 0; i < q->addrs->n; i++) {
+        struct asking p = { .body = body, .where = q->plan->authority, .reterr = reterr };
         tk_buf_init(&p.head, 256 << 10);
         tk_buf_reset(body);
-        rc = one_address(&p, plan, path, &addrs->v[i], tls, until);
+        rc = one_address(&p, q, path, &q->addrs->v[i], until);
         if (rc == 0 || p.status != 0 || tk_clock_now() >= until)
             break; /* it answered, or there is no time to ask at the next address */
     }
@@ -180,43 +180,35 @@ int tk_probe_get(const struct tk_plan *plan, const char *path, const struct tk_a
     return rc;
 }
 
-static int read_models(struct tk_str body, char **ret_id, char **ret_root, int *ret_n)
+static int read_models(struct tk_str body, char **ret_id, int *ret_n)
 {
-    char *ids[MAX_MODELS], *roots[MAX_MODELS];
+    char *ids[MAX_MODELS];
     struct tk_json *j = tk_json_new(TK_PROBE_MAX_BODY);
-    int n = j ? tk_api_models(j, body, ids, roots, MAX_MODELS) : -ENOMEM;
+    int n = j ? tk_api_models(j, body, ids, NULL, MAX_MODELS) : -ENOMEM;
 
-    for (int i = 1; i < n; i++) {
+    for (int i = 1; i < n; i++)
         free(ids[i]);
-        free(roots[i]);
-    }
     tk_json_free(j);
     *ret_n = n;
-    if (n <= 0)
-        return n;
-    *ret_id = ids[0];
-    if (ret_root)
-        *ret_root = roots[0];
-    else
-        free(roots[0]);
-    return 0;
+    if (n > 0)
+        *ret_id = ids[0];
+    return n < 0 ? n : 0;
 }
 
-int tk_probe_models(const struct tk_plan *plan, const char *path, const struct tk_addrs *addrs,
-                    struct tk_tls *tls, tk_ns timeout, char **ret_id, char **ret_root, int *ret_n,
+int tk_probe_models(const struct tk_probe *q, const char *path, char **ret_id, int *ret_n,
                     struct tk_err *reterr)
 {
     struct tk_buf body = TK_BUF_INIT(TK_PROBE_MAX_BODY + TK_JSON_PADDING);
 
     *ret_id = NULL;
-    int rc = tk_probe_get(plan, path, addrs, tls, timeout, &body, reterr);
+    int rc = tk_probe_get(q, path, &body, reterr);
     if (rc == 0) {
-        rc = read_models(tk_buf_str(&body), ret_id, ret_root, ret_n);
+        rc = read_models(tk_buf_str(&body), ret_id, ret_n);
         if (rc < 0)
-            rc = tk_err_set(reterr, rc, "the reply of '%s%s' is no list of models", plan->authority,
-                            path);
+            rc = tk_err_set(reterr, rc, "the reply of '%s%s' is no list of models",
+                            q->plan->authority, path);
         else if (!*ret_id)
-            rc = tk_err_set(reterr, TK_E_NOT_FOUND, "'%s' has no model loaded", plan->authority);
+            rc = tk_err_set(reterr, TK_E_NOT_FOUND, "'%s' has no model loaded", q->plan->authority);
     }
     tk_buf_release(&body);
     return rc;

@@ -13,17 +13,23 @@ struct tk_tls;
 
 #define TK_PROBE_MAX_BODY ((size_t)8 << 20)
 
-/* GET `path` of the plan's server with the plan's headers; blocks for `timeout` at most. The body
- * goes into `body` (TK_JSON_PADDING bytes follow it), which the caller made with a bound of
- * TK_PROBE_MAX_BODY or less. 0; TK_E_NOT_FOUND (a status other than 200, in the message),
- * TK_E_TIMEOUT, TK_E_LIMIT, or what the connection failed with. */
-int tk_probe_get(const struct tk_plan *p, const char *path, const struct tk_addrs *addrs,
-                 struct tk_tls *tls, tk_ns timeout, struct tk_buf *body, struct tk_err *reterr);
+/* Whom to ask, and how long to wait. Nothing is owned. */
+struct tk_probe {
+    const struct tk_plan *plan; /* its headers go along */
+    const struct tk_addrs *addrs;
+    struct tk_tls *tls; /* NULL: plain */
+    tk_ns timeout;
+};
 
-/* Ask the server for its models: *ret_id gets the first one's name, *ret_root (may be NULL) its root;
- * both owned by the caller (free). `ret_n` gets how many there are. */
-int tk_probe_models(const struct tk_plan *p, const char *path, const struct tk_addrs *addrs,
-                    struct tk_tls *tls, tk_ns timeout, char **ret_id, char **ret_root, int *ret_n,
+/* GET `path`; blocks. The body goes into `body` (TK_JSON_PADDING bytes follow it), which the caller made
+ * with a bound of TK_PROBE_MAX_BODY or less. 0; TK_E_NOT_FOUND (a status other than 200, in the
+ * message), TK_E_TIMEOUT, TK_E_LIMIT, or what the connection failed with. */
+int tk_probe_get(const struct tk_probe *p, const char *path, struct tk_buf *body,
+                 struct tk_err *reterr);
+
+/* Ask the server for its models: *ret_id gets the first one's name, owned by the caller (free), *ret_n
+ * how many there are. */
+int tk_probe_models(const struct tk_probe *p, const char *path, char **ret_id, int *ret_n,
                     struct tk_err *reterr);
 
 #endif
