@@ -19,23 +19,23 @@ static double at_most_one(double n, double p)
     return exp(n * log(p)) + n * (1 - p) * exp((n - 1) * log(p));
 }
 
-size_t tk_certify_floor(double percent)
+size_t tk_certify_floor(double p)
 {
-    double p = percent / 100;
+    double share = p / 100;
     size_t low = 1; /* not enough, or the answer is below */
     size_t high = 2;
 
-    if (!(p > 0))
+    if (!(share > 0))
         return 1;
-    if (p >= 1)
+    if (share >= 1)
         return SIZE_MAX;
-    while (at_most_one((double)high, p) > RISK && high < SIZE_MAX / 4) {
+    while (at_most_one((double)high, share) > RISK && high < SIZE_MAX / 4) {
         low = high;
         high *= 2;
     }
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (at_most_one((double)middle, p) > RISK)
+        if (at_most_one((double)middle, share) > RISK)
             low = middle;
         else
             high = middle;
@@ -86,20 +86,20 @@ static double beta(double a, double b, double x)
     return 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
-size_t tk_certify_rank(size_t n, double percent)
+size_t tk_certify_rank(size_t n, double p)
 {
-    double p = percent / 100;
+    double share = p / 100;
     size_t low = 1; /* exceedances: rare enough */
     size_t high;    /* not rare any more */
 
-    if (percent >= 100 || n < tk_certify_floor(percent))
+    if (p >= 100 || n < tk_certify_floor(p))
         return 0;
-    if (!(p > 0))
+    if (!(share > 0))
         return n;
     high = n;
     while (high - low > 1) {
         size_t t = low + (high - low) / 2;
-        if (beta((double)(n - t), (double)t + 1, p) <= RISK)
+        if (beta((double)(n - t), (double)t + 1, share) <= RISK)
             low = t;
         else
             high = t;

@@ -103,7 +103,8 @@ int tk__records_new(const struct tk__records_from *from, struct tk_records **ret
 
     if (!r) {
         tk__reader_free(from->reader);
-        return tk_err_set(reterr, -ENOMEM, "no memory for the records");
+        tk_err_set(reterr, -ENOMEM, "no memory for the records");
+        return -ENOMEM;
     }
     r->reader = from->reader;
     r->facts = from->facts;

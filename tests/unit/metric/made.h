@@ -3,8 +3,8 @@
  * Instants are milliseconds from `sent`. Every event comes in a read of its own, seen 20 us after it
  * arrived, unless it says `joined`: then it is in the read of the one before.
  */
-#ifndef TK_TESTS_METRIC_MADE_H
-#define TK_TESTS_METRIC_MADE_H
+#ifndef TK_TESTS_UNIT_METRIC_MADE_H
+#define TK_TESTS_UNIT_METRIC_MADE_H
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -200,7 +200,8 @@ static void test_numpy(void)
     static const double sorted[] = { -1.5, -0.25, 0.0, 0.25, 3.0 };
     double shuffled[] = { 3.0, -0.25, 0.25, -1.5, 0.0 };
     tk_numpy_sort(shuffled, 5);
-    T_OK(memcmp(shuffled, sorted, sizeof(sorted)) == 0, "doubles on both sides of 0");
+    for (size_t i = 0; i < TK_ARRAY_LEN(sorted); i++)
+        T_NEAR(shuffled[i], sorted[i], 0, "doubles on both sides of 0");
 }
 
 static void test_certify(void)
