@@ -18,7 +18,7 @@
 #include "report/report.h"
 
 #define LABEL_COLUMNS 12 /* of the lines */
-#define NAME_COLUMNS 34  /* of the table */
+#define NAME_COLUMNS 38  /* of the table */
 #define LATE_NS (1.0 * 1e6)
 #define BUSY_SHARE 0.9
 

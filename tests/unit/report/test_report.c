@@ -1,0 +1,231 @@
+/* test_report.c - text and JSON of made-up runs against tests/golden/report
+ *
+ * Three runs: a closed one in which all went well, an open one with failures of several kinds, and one
+ * in which nothing succeeded. The records are made by unit/metric/made.h.
+ */
+#include "report/report.h"
+
+#include "base/str.h"
+#include "tap.h"
+
+#include "golden.h"
+#include "unit/metric/made.h"
+
+#define CONTENT (TK_CH_CHOICES | TK_CH_CONTENT)
+
+static const struct made_event three[] = {
+    { 50, TK_CH_CHOICES | TK_CH_ROLE, 0, false },
+    { 60, CONTENT, 0, false },
+    { 70, CONTENT, 0, false },
+    { 81.5, CONTENT, 0, false },
+    { 81.5, TK_CH_CHOICES | TK_CH_FINISH, 0, true },
+    { 82, TK_CH_USAGE, 0, false },
+    { 82, TK_CH_DONE, 0, true },
+};
+
+static const char closed_plan[] =
+    "{\"tool\":\"tokmark run\",\"url\":\"http://h:1\",\"target\":\"/v1/chat/completions\","
+    "\"api\":\"chat\",\"model\":\"m\",\"streamed\":true,\"headers\":[],\"data\":\"words\","
+    "\"items\":3,\"seed\":7,\"phases\":{\"check\":null,\"warmup\":{\"requests\":2},\"measure\":{"
+    "\"requests\":20,\"duration_s\":null,\"concurrency\":2,\"arrival\":\"closed\",\"rate\":null}}}";
+static const char open_plan[] =
+    "{\"url\":\"http://h:1\",\"api\":\"chat\",\"model\":\"m\",\"streamed\":true,\"data\":\"x.jsonl\","
+    "\"items\":3,\"seed\":0,\"phases\":{\"measure\":{\"requests\":12,\"duration_s\":1.5,"
+    "\"concurrency\":0,\"arrival\":\"poisson\",\"rate\":10.5}}}";
+static const char host[] = "{\"program\":\"tokmark 0.0.0\",\"processors\":2}";
+
+static const double percentiles[] = { 50, 90, 99.9 };
+static const struct tk_slo slos[] = { { TK_METRIC_TTFT, 55 * MS }, { TK_METRIC_E2EL, 100 * MS } };
+
+struct run {
+    struct tk_sink *sink;
+    struct tk_blocks *pool;
+    struct tk_records *records;
+    struct tk_summary *summary;
+    struct tk_arena arena;
+    struct tk_report report;
+};
+
+static void begin(struct run *r, const char *plan)
+{
+    struct tk_sink_conf conf = { .plan = tk_str_of(plan),
+                                 .host = TK_STR_INIT(host),
+                                 .max_memory_bytes = 1 << 24 };
+
+    memset(r, 0, sizeof(*r));
+    tk_arena_init(&r->arena, 0);
+    T_EQ_I(tk_blocks_new(1 << 24, &r->pool), 0, "blocks");
+    T_EQ_I(tk_sink_new(&conf, &r->sink, NULL), 0, "sink");
+}
+
+static void put(struct run *r, uint64_t index, enum tk_end end, tk_ns at, tk_ns due_before)
+{
+    struct made m = {
+        .index = index,
+        .end = end,
+        .sent_at = MADE_SENT + at,
+        .due_before = due_before,
+        .has_trace = true,
+    };
+
+    if (end == TK_END_OK) {
+        m.events = three;
+        m.n_events = TK_ARRAY_LEN(three);
+        m.output_tokens = 3;
+        m.last_ms = 82;
+    }
+    made_put(r->sink, r->pool, &m);
+}
+
+static void finish(struct run *r, int64_t planned)
+{
+    struct tk_err err = { 0 };
+    struct tk_summary_conf conf = {
+        .percentiles = percentiles,
+        .n_percentiles = TK_ARRAY_LEN(percentiles),
+        .slos = slos,
+        .n_slos = TK_ARRAY_LEN(slos),
+        .phase = TK_PHASE_MEASURE,
+        .planned = planned,
+    };
+
+    T_EQ_I(tk_sink_finish(r->sink, &err), 0, "finish: %s", err.msg);
+    T_EQ_I(tk_sink_records(r->sink, &r->records, &err), 0, "records: %s", err.msg);
+    T_EQ_I(tk_summary_new(r->records, &conf, &r->summary, &err), 0, "summary: %s", err.msg);
+    r->report = (struct tk_report){
+        .summary = r->summary,
+        .plan_json = tk_records_plan(r->records),
+        .host_json = tk_records_host(r->records),
+        .program = "tokmark 0.0.0",
+        .slos = slos,
+        .n_slos = TK_ARRAY_LEN(slos),
+        .wall_begin = INT64_C(1764000000500000000),
+    };
+    T_EQ_I(tk_report_plan_read(r->report.plan_json, &r->arena, &r->report.plan), 0, "plan");
+}
+
+static void end(struct run *r)
+{
+    tk_summary_free(r->summary);
+    tk_records_free(r->records);
+    tk_sink_free(r->sink);
+    tk_blocks_free(r->pool);
+    tk_arena_release(&r->arena);
+}
+
+static void text_is(const struct run *r, const char *name)
+{
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+
+    T_EQ_I(tk_report_text(&r->report, &out), 0, "text");
+    T_GOLDEN(out.p, name);
+    tk_buf_release(&out);
+}
+
+static void json_is(const struct run *r, const char *name)
+{
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+
+    T_EQ_I(tk_report_json(&r->report, &out), 0, "JSON");
+    T_GOLDEN(out.p, name);
+    tk_buf_release(&out);
+}
+
+static void test_closed(void)
+{
+    struct run r;
+
+    begin(&r, closed_plan);
+    for (uint64_t i = 0; i < 20; i++)
+        put(&r, i, TK_END_OK, (tk_ns)(i / 2) * 100 * MS, 0);
+    finish(&r, 20);
+    r.report.has_health = true;
+    r.report.health = (struct tk_report_health){
+        .n_workers = 1, .conns_opened = 2, .cpu = 30 * MS, .max_worker_cpu = 0.05
+    };
+    r.report.run_path = "run.tokmark";
+    r.report.json_path = "out.json";
+    text_is(&r, "report/closed.txt");
+    json_is(&r, "report/closed.json");
+    end(&r);
+}
+
+static void test_open(void)
+{
+    struct run r;
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+
+    begin(&r, open_plan);
+    for (uint64_t i = 0; i < 12; i++) {
+        enum tk_end how = TK_END_OK;
+        if (i == 3 || i == 5)
+            how = TK_END_HTTP_STATUS;
+        else if (i == 7)
+            how = TK_END_TIMEOUT_FIRST;
+        else if (i > 9)
+            how = TK_END_CANCELLED;
+        put(&r, i, how, (tk_ns)i * 100 * MS, (tk_ns)i * 3 * MS);
+    }
+    finish(&r, 15);
+    r.report.has_health = true;
+    r.report.health = (struct tk_report_health){ .n_workers = 2, .max_worker_cpu = 0.97 };
+    r.report.is_interrupted = true;
+    text_is(&r, "report/open.txt");
+    json_is(&r, "report/open.json");
+    T_EQ_I(tk_report_client(&r.report, &out), 0, "the client alone");
+    T_GOLDEN(out.p, "report/client.txt");
+    tk_buf_release(&out);
+    end(&r);
+}
+
+static void test_nothing(void)
+{
+    struct run r;
+
+    begin(&r, closed_plan);
+    put(&r, 0, TK_END_CONNECT, 0, 0);
+    finish(&r, -1);
+    r.report.is_cut = true;
+    text_is(&r, "report/nothing.txt");
+    end(&r);
+}
+
+static void test_numbers(void)
+{
+    char out[32];
+
+    T_EQ_S(tk_report_ms(0.0214, out), "0.021", "small");
+    T_EQ_S(tk_report_ms(52.314, out), "52.31", "tens");
+    T_EQ_S(tk_report_ms(987.65, out), "987.6", "hundreds");
+    T_EQ_S(tk_report_ms(15034.2, out), "15034", "thousands");
+    T_EQ_S(tk_report_ms(INFINITY, out), "inf", "infinite");
+    T_EQ_S(tk_report_ms(NAN, out), "-", "none");
+    T_EQ_S(tk_report_percent(99.9, out), "99.9", "99.9");
+    T_EQ_S(tk_report_percent(50, out), "50", "50");
+}
+
+static void test_plan(void)
+{
+    struct tk_arena arena;
+    struct tk_report_plan p;
+
+    tk_arena_init(&arena, 0);
+    T_EQ_I(tk_report_plan_read(TK_STR("{\"phases\":{\"measure\":{\"rate\":\"inf\"}},\"model\":1}"),
+                               &arena, &p),
+           0, "odd plan");
+    T_OK(isinf(p.rate), "infinite rate");
+    T_OK(!p.model, "what is no text is not there");
+    T_EQ_I(tk_report_plan_read(TK_STR("[1]"), &arena, &p), TK_E_FORMAT, "no object");
+    T_EQ_I(tk_report_plan_read(TK_STR(""), &arena, &p), TK_E_FORMAT, "empty");
+    tk_arena_release(&arena);
+}
+
+int main(void)
+{
+    test_closed();
+    test_open();
+    test_nothing();
+    test_numbers();
+    test_plan();
+    return T_DONE();
+}
