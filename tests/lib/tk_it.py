@@ -26,7 +26,7 @@ class Tap:
 
     def ok(self, condition, name, found=None):
         self.checks += 1
-        print(f'{"ok" if condition else "not ok"} {self.checks} - {name.replace("#", " ")}', flush=True)
+        print(f'{"ok" if condition else "not ok"} {self.checks} - {' '.join(name.replace('#', ' ').split())}', flush=True)
         if not condition:
             self.failures += 1
             print(f'failed: {name}' + (f'\n    found {found}' if found is not None else ''), file=sys.stderr)

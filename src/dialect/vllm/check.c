@@ -54,8 +54,8 @@ static char *make(struct tk_vllm *v, const char *fmt, ...)
 static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
 {
     static const char *const not_yet[] = {
-        "profile",          "lora-modules",  "enable-multimodal-chat", "self-timed",
-        "plot-timeline",    "plot-dataset-stats", "chat-template-kwargs",
+        "profile",       "lora-modules",       "enable-multimodal-chat", "self-timed",
+        "plot-timeline", "plot-dataset-stats", "chat-template-kwargs",
     };
     const struct tk_vllm_opts *o = v->o;
 
@@ -133,7 +133,8 @@ static int check_url(struct tk_vllm *v, struct tk_err *reterr)
     if (o->base_url)
         v->base = o->base_url;
     else
-        v->base = make(v, is_v6 ? "http://[%s]:%lld" : "http://%s:%lld", host, (long long)o->port);
+        v->base = make(v, "http://%s%s%s:%lld", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+                       (long long)o->port);
     v->url = v->base ? make(v, "%s%s", v->base, o->endpoint) : NULL;
     if (!v->url)
         return raised(v, reterr, "the URL is too long");
@@ -227,8 +228,7 @@ static int check_metrics(struct tk_vllm *v, struct tk_err *reterr)
         if (v->n_percentiles == TK_VLLM_MAX_PERCENTILES)
             return raised(v, reterr, "more than %d percentiles", TK_VLLM_MAX_PERCENTILES);
         if (tk_num_parse_double(tk_str_trim(part), &p) != 0)
-            return raised(v, reterr, "could not convert string to float: '%.*s'",
-                          TK_STR_ARG(part));
+            return raised(v, reterr, "could not convert string to float: '%.*s'", TK_STR_ARG(part));
         if (!(p >= 0 && p <= 100)) /* the tool finds out after the run, and loses it */
             return raised(v, reterr, "Percentiles must be in the range [0, 100]");
         v->percentiles[v->n_percentiles++] = p;
@@ -254,10 +254,11 @@ static int check_objective(struct tk_vllm *v, struct tk_str item, struct tk_err 
     while (m < TK_VLLM_METRIC_N_ && (m == TK_VLLM_ITL || !tk_str_is(name, metric_names[m])))
         m++;
     if (m == TK_VLLM_METRIC_N_)
-        return raised(v, reterr,
-                      "Invalid metric name found, %.*s: %s. The service level objective name should "
-                      "be one of ['ttft', 'tpot', 'e2el']. ",
-                      TK_STR_ARG(name), text);
+        return raised(
+            v, reterr,
+            "Invalid metric name found, %.*s: %s. The service level objective name should "
+            "be one of ['ttft', 'tpot', 'e2el']. ",
+            TK_STR_ARG(name), text);
     if (ms < 0)
         return raised(v, reterr,
                       "Invalid value found, %.*s: %s. The service level objective value should be "
@@ -311,8 +312,7 @@ static int check_rest(struct tk_vllm *v, struct tk_err *reterr)
 
     if (v->id_prefix && strlen(v->id_prefix) > MAX_ID_PREFIX)
         return usage(v, reterr, "the request id's prefix is longer than %d bytes", MAX_ID_PREFIX);
-    if (v->id_prefix &&
-        !tk_header_is_valid(TK_STR("x-request-id"), tk_str_of(v->id_prefix)))
+    if (v->id_prefix && !tk_header_is_valid(TK_STR("x-request-id"), tk_str_of(v->id_prefix)))
         return usage(v, reterr, "the request id's prefix cannot be sent");
     v->served_model = o->served_model_name ? o->served_model_name : o->model;
     return 0;

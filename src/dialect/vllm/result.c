@@ -83,12 +83,23 @@ static void set_int_or_null(struct object *o, const char *key, bool is_there, in
 
 /* --- the parts --- */
 
-static bool format_time(tk_ns wall, const char *fmt, char *out, size_t cap)
+static struct tm local_time(tk_ns wall)
 {
     time_t t = (time_t)(wall / TK_NS_PER_S);
-    struct tm tm;
+    struct tm tm = { 0 };
 
-    return localtime_r(&t, &tm) && strftime(out, cap, fmt, &tm) > 0;
+    (void)localtime_r(&t, &tm);
+    return tm;
+}
+
+/* "20251124-160002"; `out` has 32 bytes. */
+static const char *date_of(tk_ns wall, char *out)
+{
+    struct tm tm = local_time(wall);
+
+    if (strftime(out, 32, "%Y%m%d-%H%M%S", &tm) == 0)
+        out[0] = '\0';
+    return out;
 }
 
 static void put_metadata(struct object *o, const struct tk_opt_list *list)
@@ -107,10 +118,9 @@ static void put_metadata(struct object *o, const struct tk_opt_list *list)
 
 static void put_head(struct object *o, const struct tk_vllm_form *form)
 {
-    char date[32] = "";
+    char date[32];
 
-    (void)format_time(form->wall_end, "%Y%m%d-%H%M%S", date, sizeof(date));
-    set_text(o, "date", date);
+    set_text(o, "date", date_of(form->wall_end, date));
     set_text(o, "endpoint_type", form->backend);
     set_text(o, "backend", form->backend);
     set_text(o, "label", form->label);
@@ -227,8 +237,9 @@ static void put_ramp(struct object *o, const struct tk_vllm_form *form)
     tk_jsonw_arr(w);
     for (size_t i = 0; i < form->n_rps; i++) {
         tk_ns wall = form->wall_begin + form->rps[i].due_offset;
+        struct tm tm = local_time(wall);
         char second[32] = "", text[64];
-        (void)format_time(wall, "%Y-%m-%dT%H:%M:%S", second, sizeof(second));
+        (void)strftime(second, sizeof(second), "%Y-%m-%dT%H:%M:%S", &tm);
         (void)snprintf(text, sizeof(text), "%s.%06lld", second,
                        (long long)(wall % TK_NS_PER_S / TK_NS_PER_US));
         tk_jsonw_obj(w);
@@ -329,11 +340,10 @@ int tk_vllm_result(const struct tk_vllm_form *form, const struct tk_vllm_figures
 
 int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out)
 {
-    char date[32] = "";
+    char date[32];
     const char *slash = strrchr(form->model, '/');
     const char *label = form->label ? form->label : form->backend;
 
-    (void)format_time(form->wall_end, "%Y%m%d-%H%M%S", date, sizeof(date));
     if (form->ramp_up_strategy) {
         tk_buf_addf(out, "%s-ramp-up-%s-%lldqps-%lldqps", label, form->ramp_up_strategy,
                     (long long)form->ramp_up_start_rps, (long long)form->ramp_up_end_rps);
@@ -344,7 +354,7 @@ int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out)
     }
     if (form->max_concurrency > 0)
         tk_buf_addf(out, "-concurrency%lld", (long long)form->max_concurrency);
-    tk_buf_addf(out, "-%s-%s.json", slash ? slash + 1 : form->model, date);
+    tk_buf_addf(out, "-%s-%s.json", slash ? slash + 1 : form->model, date_of(form->wall_end, date));
     return out->failed;
 }
 
