@@ -26,7 +26,8 @@ class Tap:
 
     def ok(self, condition, name, found=None):
         self.checks += 1
-        print(f'{"ok" if condition else "not ok"} {self.checks} - {' '.join(name.replace('#', ' ').split())}', flush=True)
+        line = ' '.join(name.replace('#', ' ').split())
+        print(f'{"ok" if condition else "not ok"} {self.checks} - {line}', flush=True)
         if not condition:
             self.failures += 1
             print(f'failed: {name}' + (f'\n    found {found}' if found is not None else ''), file=sys.stderr)
