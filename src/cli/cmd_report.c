@@ -72,6 +72,7 @@ static const struct tk_opt_command command = {
 struct making {
     const struct values *v;
     struct tk_result result;
+    struct tk_facts facts; /* that the result points to */
     struct tk_records *records;
     struct tk_arena arena;
     struct tk_buf out;
@@ -80,7 +81,7 @@ struct making {
 static int make_own(struct making *m, struct tk_err *reterr)
 {
     struct tk_summary *summary = NULL;
-    struct tk_report report;
+    struct tk_report report = { 0 };
     int rc = tk_result_summary(&m->result, m->records, &summary, reterr);
 
     if (rc == 0)
@@ -123,13 +124,12 @@ static int make_vllm(struct making *m, struct tk_err *reterr)
 static int make(struct making *m, const char *path)
 {
     struct tk_err err = { 0 };
-    struct tk_facts facts;
     bool is_vllm = strncmp(m->v->format, "vllm", 4) == 0;
 
     if (tk_runfile_open(path, &m->records, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
-    tk_facts_get(m->records, &facts);
-    m->result.facts = &facts;
+    tk_facts_get(m->records, &m->facts);
+    m->result.facts = &m->facts;
     int rc = is_vllm ? make_vllm(m, &err) : make_own(m, &err);
     if (rc != 0 && err.code == 0)
         (void)tk_err_set(&err, rc, "the report could not be made: %s", tk_err_text(rc));

@@ -30,9 +30,9 @@ void tk_progress_begin(struct tk_progress *p, uint64_t n_planned, tk_ns duration
 
 void tk_progress_sum(const struct tk_live *live, unsigned n, struct tk_progress_sums *ret);
 
-/* The line for `sums` at `now`, without a line end: done/total, rate, in flight, token events/s, time
+/* The line for `s` at `now`, without a line end: done/total, rate, in flight, token events/s, time
  * left. A pure function of its arguments but for the smoothing in `p`. */
-void tk_progress_line(struct tk_progress *p, const struct tk_progress_sums *sums, tk_ns now,
+void tk_progress_line(struct tk_progress *p, const struct tk_progress_sums *s, tk_ns now,
                       struct tk_buf *out);
 
 #endif

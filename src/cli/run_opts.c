@@ -8,10 +8,10 @@
 #define AT(field) offsetof(struct tk_run_opts, field)
 
 /* clang-format off */
-#define FLAG(n, f, g, h) { .name = n, .type = TK_OPT_FLAG, .at = AT(f), .group = g, .help = h }
+#define FLAG(n, f, g, h) { .name = (n), .type = TK_OPT_FLAG, .at = AT(f), .group = (g), .help = (h) }
 #define DUR(n, f, d, g, h) \
-    { .name = n, .type = TK_OPT_DUR, .at = AT(f), .value = "TIME", .def = d, .min = 0, .max = 1e9, \
-      .group = g, .help = h }
+    { .name = (n), .type = TK_OPT_DUR, .at = AT(f), .value = "TIME", .def = (d), .min = 0, .max = 1e9, \
+      .group = (g), .help = (h) }
 /* clang-format on */
 
 static const struct tk_opt options[] = {

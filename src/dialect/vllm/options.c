@@ -16,20 +16,23 @@
 #define BIG 9e15 /* counts that a double holds exactly */
 
 /* clang-format off */
-#define FLAG(n, f, g, h) { .name = n, .type = TK_OPT_FLAG, .at = AT(f), .group = g, .help = h }
+#define FLAG(n, f, g, h) \
+    { .name = (n), .type = TK_OPT_FLAG, .at = AT(f), .group = (g), .help = (h) }
 #define STR(n, f, v, d, g, h) \
-    { .name = n, .type = TK_OPT_STR, .at = AT(f), .value = v, .def = d, .group = g, .help = h }
+    { .name = (n), .type = TK_OPT_STR, .at = AT(f), .value = (v), .def = (d), .group = (g), \
+      .help = (h) }
 #define INT(n, f, d, lo, hi, g, h) \
-    { .name = n, .type = TK_OPT_INT, .at = AT(f), .value = "N", .def = d, .min = lo, .max = hi, \
-      .group = g, .help = h, .is_plain = true }
+    { .name = (n), .type = TK_OPT_INT, .at = AT(f), .value = "N", .def = (d), .min = (lo), \
+      .max = (hi), .group = (g), .help = (h), .is_plain = true }
 #define REAL(n, f, d, lo, hi, g, h) \
-    { .name = n, .type = TK_OPT_DOUBLE, .at = AT(f), .value = "X", .def = d, .min = lo, .max = hi, \
-      .group = g, .help = h }
+    { .name = (n), .type = TK_OPT_DOUBLE, .at = AT(f), .value = "X", .def = (d), .min = (lo), \
+      .max = (hi), .group = (g), .help = (h) }
 #define CHOICE(n, f, c, d, g, h) \
-    { .name = n, .type = TK_OPT_CHOICE, .at = AT(f), .value = "WORD", .def = d, .choices = c, \
-      .group = g, .help = h }
+    { .name = (n), .type = TK_OPT_CHOICE, .at = AT(f), .value = "WORD", .def = (d), \
+      .choices = (c), .group = (g), .help = (h) }
 #define WORDS(n, f, v, g, h) \
-    { .name = n, .type = TK_OPT_LIST, .at = AT(f), .value = v, .group = g, .help = h, .is_many = true }
+    { .name = (n), .type = TK_OPT_LIST, .at = AT(f), .value = (v), .group = (g), .help = (h), \
+      .is_many = true }
 /* clang-format on */
 
 static const struct tk_opt options[] = {
