@@ -43,8 +43,8 @@ struct tk_load_conf;
 /* Requests 0 … n-1 of the plan as JSON lines on standard output. Returns enum tk_exit. */
 int tk_put_dry_run(const char *program, const struct tk_load_conf *conf, uint64_t n);
 
-/* Parse the words of a command. -1: go on; otherwise the command's exit status: help was printed, or
- * an error. `values` and `res` are released by the caller in any case. */
+/* Parse the words of a command. -1: go on; otherwise the command's exit status: help was printed,
+ * or an error. `values` and `res` are released by the caller in any case. */
 int tk_parse(const struct tk_opt_command *c, int argc, char **argv, void *values,
              struct tk_opt_result *res);
 

@@ -1,7 +1,7 @@
 /* cmd_report.c - `tokmark report RUN`: any report from a run file
  *
- * What is printed is what the run itself printed, or another form of it. A run that was killed has a
- * file too; its report says that it did not come to its end.
+ * What is printed is what the run itself printed, or another form of it. A run that was killed has
+ * a file too; its report says that it did not come to its end.
  */
 #include <stddef.h>
 #include <string.h>

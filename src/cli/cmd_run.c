@@ -2,8 +2,9 @@
  *
  *   words ─► plan, data ─► (sim) ─► server: name, TLS, model ─► bodies ─► session ─► result
  *
- * Whatever can be wrong before the first request ends with 2 when the command line or a file that it
- * names is at fault, with 1 otherwise. Once the measured load has begun there is a result in any case.
+ * Whatever can be wrong before the first request ends with 2 when the command line or a file that
+ * it names is at fault, with 1 otherwise. Once the measured load has begun there is a result in
+ * any case.
  */
 #include <stdlib.h>
 #include <string.h>

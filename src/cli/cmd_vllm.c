@@ -2,9 +2,9 @@
  *
  *   vllm bench serve …        tokmark vllm …        tokmark vllm bench serve …
  *
- * The words, the load and the forms are the dialect's (dialect/vllm); here is what is done with them, in
- * the order in which the tool prints it. Exit status as there: 2 for the command line, 1 for what it
- * raises, 0 also when every request failed; 130 after Ctrl-C.
+ * The words, the load and the forms are the dialect's (dialect/vllm); here is what is done with
+ * them, in the order in which the tool prints it. Exit status as there: 2 for the command line, 1
+ * for what it raises, 0 also when every request failed; 130 after Ctrl-C.
  */
 #include <errno.h>
 #include <fcntl.h>

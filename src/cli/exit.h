@@ -1,7 +1,7 @@
 /* exit.h - what the program's exit status means; the manual's list is made from this one
  *
- * `tokmark vllm` keeps its tool's habits: 0 also when requests failed, 1 for what was wrong after the
- * command line had been read, 2 for the command line.
+ * `tokmark vllm` keeps its tool's habits: 0 also when requests failed, 1 for what was wrong after
+ * the command line had been read, 2 for the command line.
  */
 #ifndef TK_CLI_EXIT_H
 #define TK_CLI_EXIT_H

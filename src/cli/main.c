@@ -3,8 +3,8 @@
  *   tokmark COMMAND …        the table below
  *   vllm bench serve …       called under that name (a link): the words of that tool
  *
- * A name that the program is called by is looked up in `aliases`; everything else about a command is
- * in its own file.
+ * A name that the program is called by is looked up in `aliases`; everything else about a command
+ * is in its own file.
  */
 #include <signal.h>
 #include <stdio.h>

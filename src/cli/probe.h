@@ -21,14 +21,14 @@ struct tk_probe {
     tk_ns timeout;
 };
 
-/* GET `path`; blocks. The body goes into `body` (TK_JSON_PADDING bytes follow it), which the caller made
- * with a bound of TK_PROBE_MAX_BODY or less. 0; TK_E_NOT_FOUND (a status other than 200, in the
- * message), TK_E_TIMEOUT, TK_E_LIMIT, or what the connection failed with. */
+/* GET `path`; blocks. The body goes into `body` (TK_JSON_PADDING bytes follow it), which the
+ * caller made with a bound of TK_PROBE_MAX_BODY or less. 0; TK_E_NOT_FOUND (a status other than
+ * 200, in the message), TK_E_TIMEOUT, TK_E_LIMIT, or what the connection failed with. */
 int tk_probe_get(const struct tk_probe *q, const char *path, struct tk_buf *body,
                  struct tk_err *reterr);
 
-/* Ask the server for its models: *ret_id gets the first one's name, owned by the caller (free), *ret_n
- * how many there are. */
+/* Ask the server for its models: *ret_id gets the first one's name, owned by the caller (free),
+ * *ret_n how many there are. */
 int tk_probe_models(const struct tk_probe *q, const char *path, char **ret_id, int *ret_n,
                     struct tk_err *reterr);
 

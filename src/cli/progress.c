@@ -1,8 +1,8 @@
 /* progress.c - one line about a run that goes on
  *
  * Rates are smoothed with a time constant of two seconds, so that a line that is drawn four times a
- * second can be read. The time left is the longer of what the requests still to end need at the pace
- * of the last seconds and nothing; with a bound by time it is that bound.
+ * second can be read. The time left is the longer of what the requests still to end need at the
+ * pace of the last seconds and nothing; with a bound by time it is that bound.
  */
 #include "cli/progress.h"
 

@@ -1,7 +1,7 @@
 /* result.c - from records to the result on standard output and in files
  *
- * A run that has just ended and one that is read from its file go the same way, so they print the same.
- * The JSON is written before the text, which says where it is.
+ * A run that has just ended and one that is read from its file go the same way, so they print the
+ * same. The JSON is written before the text, which says where it is.
  */
 #include "cli/result.h"
 

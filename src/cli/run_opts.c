@@ -8,10 +8,11 @@
 #define AT(field) offsetof(struct tk_run_opts, field)
 
 /* clang-format off */
-#define FLAG(n, f, g, h) { .name = (n), .type = TK_OPT_FLAG, .at = AT(f), .group = (g), .help = (h) }
+#define FLAG(n, f, g, h) \
+    { .name = (n), .type = TK_OPT_FLAG, .at = AT(f), .group = (g), .help = (h) }
 #define DUR(n, f, d, g, h) \
-    { .name = (n), .type = TK_OPT_DUR, .at = AT(f), .value = "TIME", .def = (d), .min = 0, .max = 1e9, \
-      .group = (g), .help = (h) }
+    { .name = (n), .type = TK_OPT_DUR, .at = AT(f), .value = "TIME", .def = (d), .min = 0, \
+      .max = 1e9, .group = (g), .help = (h) }
 /* clang-format on */
 
 static const struct tk_opt options[] = {
@@ -63,7 +64,8 @@ static const struct tk_opt options[] = {
       .group = "load",
       .help = "no new request after this time" },
     DUR("grace", grace, "30s", "load",
-        "what is in flight when the time is up, or at Ctrl-C, may end within this; then it is cancelled"),
+        "what is in flight when the time is up, or at Ctrl-C, may end within this; then it is "
+        "cancelled"),
     { .name = "warmup",
       .type = TK_OPT_INT,
       .at = AT(warmup),
@@ -89,8 +91,8 @@ static const struct tk_opt options[] = {
       .value = "FILE|words",
       .def = "words",
       .group = "requests",
-      .help =
-          "prompts: a JSON Lines file with `prompt` or `messages`, a ShareGPT file, or made-up words" },
+      .help = "prompts: a JSON Lines file with `prompt` or `messages`, a ShareGPT file, or made-up "
+              "words" },
     { .name = "data-format",
       .type = TK_OPT_CHOICE,
       .at = AT(data_format),
@@ -165,9 +167,9 @@ static const struct tk_opt options[] = {
       .at = AT(key_file),
       .value = "FILE",
       .group = "server",
-      .help =
-          "file with the API key; else the environment's OPENAI_API_KEY; never on the command line, "
-          "where others could read it" },
+      .help = "file with the API key; else the environment's OPENAI_API_KEY; never on the command "
+              "line, "
+              "where others could read it" },
     { .name = "ca-file",
       .type = TK_OPT_STR,
       .at = AT(ca_file),

@@ -6,8 +6,8 @@
  *   r      -             open: due at r requests/s, no bound on what is in flight
  *   r      c             open, at most c in flight; what waits for a permit stays due
  *
- * A bound by time alone gives an open load the arrivals that fall into it, so that every request that
- * was due is counted, sent or not.
+ * A bound by time alone gives an open load the arrivals that fall into it, so that every request
+ * that was due is counted, sent or not.
  */
 #include "cli/run_plan.h"
 

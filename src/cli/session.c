@@ -1,8 +1,8 @@
 /* session.c - from a plan and its bodies to a finished run
  *
- * The workers have threads of their own; this one waits on a loop for signals, for the end of a phase
- * (a mail from a worker), and for the timer that draws the progress line. Signals are blocked before
- * any thread starts, so they come here and nowhere else.
+ * The workers have threads of their own; this one waits on a loop for signals, for the end of a
+ * phase (a mail from a worker), and for the timer that draws the progress line. Signals are
+ * blocked before any thread starts, so they come here and nowhere else.
  *
  *   SIGINT/SIGTERM ──1st──► tk_load_stop(grace)      ──2nd──► tk_load_stop(0)
  *   worker: on_end ──mail──► the phase's loop returns

@@ -1,10 +1,10 @@
 /* session.h - from a plan and its bodies to a finished run: what all commands that load share
  *
- *   init ── resolve, TLS ──► (models) ──► run ── sink, workers, phases, signals ──► finish ──► release
+ *   init: name, TLS ──► (models) ──► run: sink, workers, phases, signals, finish ──► release
  *
- * Everything that can be wrong is found before the first request: name, certificates, the run file's
- * place, the number of open files. The first Ctrl-C ends the run in order (what is in flight may
- * end), the second at once; either way the records are kept and can be reported.
+ * Everything that can be wrong is found before the first request: name, certificates, the run
+ * file's place, the number of open files. The first Ctrl-C ends the run in order (what is in
+ * flight may end), the second at once; either way the records are kept and can be reported.
  */
 #ifndef TK_CLI_SESSION_H
 #define TK_CLI_SESSION_H
@@ -49,9 +49,9 @@ struct tk_session {
 /* Look the plan's host up and make the TLS context. */
 int tk_session_init(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr);
 
-/* Run the plan's phases. 0 when the measured phase was run, to its end or until Ctrl-C; TK_E_CANCELLED
- * when it was stopped before; another code when the run could not be done. The sink is finished and
- * readable in any case in which it was made. */
+/* Run the plan's phases. 0 when the measured phase was run, to its end or until Ctrl-C;
+ * TK_E_CANCELLED when it was stopped before; another code when the run could not be done. The sink
+ * is finished and readable in any case in which it was made. */
 int tk_session_run(struct tk_session *s, const struct tk_session_conf *conf, struct tk_err *reterr);
 
 void tk_session_release(struct tk_session *s); /* may be called twice */

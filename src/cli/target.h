@@ -13,9 +13,9 @@ struct tk_target {
     char authority[300]; /* value of the Host header */
 };
 
-/* `text` names the server, or a folder of it: `path` ("/v1/chat/completions") is put behind. A folder
- * that ends in /v1 gets what follows /v1; one that ends as `path` does is taken as it is. A query
- * string stays at the end. 0, TK_E_FORMAT, -ENOMEM. */
+/* `text` names the server, or a folder of it: `path` ("/v1/chat/completions") is put behind. A
+ * folder that ends in /v1 gets what follows /v1; one that ends as `path` does is taken as it is. A
+ * query string stays at the end. 0, TK_E_FORMAT, -ENOMEM. */
 int tk_target_from_base(const char *text, const char *path, struct tk_target *ret,
                         struct tk_err *reterr);
 

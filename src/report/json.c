@@ -1,8 +1,8 @@
 /* json.c - the result as JSON: every figure, in an order that never changes
  *
  * Times are milliseconds, instants seconds since 1970 where they are of the wall clock. What is not
- * known is null; an infinite percentile (a failure) is the string "inf", since JSON has no such number.
- * Documented in docs/result-json.md.
+ * known is null; an infinite percentile (a failure) is the string "inf", since JSON has no such
+ * number. Documented in docs/result-json.md.
  */
 #include <math.h>
 #include <string.h>

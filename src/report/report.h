@@ -1,7 +1,8 @@
 /* report.h - a summary as text and as JSON
  *
- * Pure functions from figures to bytes: the same run gives the same text, whether it has just ended or
- * is read from a file. What a figure means stands in docs/glossary.md, the JSON in docs/result-json.md.
+ * Pure functions from figures to bytes: the same run gives the same text, whether it has just
+ * ended or is read from a file. What a figure means stands in docs/glossary.md, the JSON in
+ * docs/result-json.md.
  */
 #ifndef TK_REPORT_REPORT_H
 #define TK_REPORT_REPORT_H
@@ -54,8 +55,8 @@ struct tk_report {
 /* The block for people. 0 or the buffer's failure. */
 int tk_report_text(const struct tk_report *r, struct tk_buf *out);
 
-/* Only what other tools' blocks lack: the client's health, and of an open load the latencies from the
- * instants at which requests were due. 0 or the buffer's failure. */
+/* Only what other tools' blocks lack: the client's health, and of an open load the latencies from
+ * the instants at which requests were due. 0 or the buffer's failure. */
 int tk_report_client(const struct tk_report *r, struct tk_buf *out);
 
 /* Everything, as one JSON object with a line end. 0 or the buffer's failure. */

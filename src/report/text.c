@@ -6,8 +6,8 @@
  *   Throughput … Client    a line each
  *   Run file, JSON         where they are
  *
- * An open load leads with the latency from the instant at which a request was due. A percentile whose
- * sample is too small to know it carries a '~'; the last line of the table says so.
+ * An open load leads with the latency from the instant at which a request was due. A percentile
+ * whose sample is too small to know it carries a '~'; the last line of the table says so.
  */
 #include <inttypes.h>
 #include <math.h>

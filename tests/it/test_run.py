@@ -127,6 +127,20 @@ def test_dry_run():
     t.eq(sorted(q['body_hash'] for q in log), sorted(planned * 2), 'dry run: the server got these bodies')
 
 
+def test_tls():
+    with tk_it.Sim('--ttft', '5ms', '--itl', '1ms', '--tls', '--cert-out', 'cert.pem') as sim:
+        url = f'https://localhost:{sim.port}'
+        out = tk_it.run('run', url, '-n', 3, '--no-file')
+        t.ok(out.returncode == 1 and 'certificate' in out.stderr, 'TLS: an unknown certificate is refused', out)
+        out = tk_it.run('run', url, '-n', 3, '--no-file', '--model', 'sim')
+        t.ok(out.returncode == 3 and '3 tls:' in out.stdout, 'TLS: request by request', out)
+        for words in (['--ca-file', 'cert.pem'], ['--insecure']):
+            out = tk_it.run('run', url, '-n', 3, '--no-file', '-c', 2, '--output-tokens', 4, *words)
+            t.eq(out.returncode, 0, f'TLS: {words[0]} ({out.stderr.strip()})')
+            t.has(out.stdout, '3 succeeded', f'TLS: {words[0]}: the run')
+        t.eq(len(sim.log()), 6, 'TLS: the server counts as many')
+
+
 def test_interrupted_file():
     """A report of a run that was killed says so."""
     with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
@@ -152,5 +166,6 @@ with tk_it.Folder():
     test_duration()
     test_ways()
     test_dry_run()
+    test_tls()
     test_interrupted_file()
 t.done()

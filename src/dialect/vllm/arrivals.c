@@ -1,9 +1,9 @@
 /* arrivals.c - when requests are due, by the same random numbers as the tool
  *
- * Gaps come from NumPy's legacy generator, gamma with mean 1/rate; offsets are their sums, so the first
- * request is not at 0. Without a ramp the offsets are stretched until the last one is at n/rate
- * exactly. The tool decides each of this in doubles; so does this file, in the same order, so that the
- * instants are equal to the last bit before they are rounded to nanoseconds.
+ * Gaps come from NumPy's legacy generator, gamma with mean 1/rate; offsets are their sums, so the
+ * first request is not at 0. Without a ramp the offsets are stretched until the last one is at
+ * n/rate exactly. The tool decides each of this in doubles; so does this file, in the same order,
+ * so that the instants are equal to the last bit before they are rounded to nanoseconds.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,12 +1,14 @@
 /* body.c - request bodies, key by key as vLLM 0.13 writes them
  *
- *   completions  model prompt temperature repetition_penalty max_tokens logprobs stream stream_options
+ *   completions  model prompt temperature repetition_penalty max_tokens logprobs stream
+ *                stream_options
  *   chat         model messages temperature max_completion_tokens stream stream_options
- *                [ignore_eos] then top_p top_k min_p frequency_penalty presence_penalty [repetition_penalty]
+ *   both         [ignore_eos] top_p top_k min_p frequency_penalty presence_penalty
+ *                [repetition_penalty in chat]
  *
- * and then --extra-body. A member that is there already is replaced in its place, as the update of a
- * Python dict does; chat content is an array of parts, always. The text is json.dumps output (", ",
- * ": ", ASCII), so the number of bytes is the tool's too.
+ * and then --extra-body. A member that is there already is replaced in its place, as the update of
+ * a Python dict does; chat content is an array of parts, always. The text is json.dumps output (",
+ * ", ": ", ASCII), so the number of bytes is the tool's too.
  */
 #include <errno.h>
 #include <stdlib.h>

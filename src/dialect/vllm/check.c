@@ -1,8 +1,8 @@
 /* check.c - the command line, held against the tool's rules in the tool's order
  *
- * What its parser refuses ends with status 2 (`usage()`), what it raises later with 1 (`raised()`); the
- * words are the tool's, so that a script that looks for them finds them. What tokmark cannot do yet says
- * so and is a usage error: nothing is silently left out.
+ * What its parser refuses ends with status 2 (`usage()`), what it raises later with 1
+ * (`raised()`); the words are the tool's, so that a script that looks for them finds them. What
+ * tokmark cannot do yet says so and is a usage error: nothing is silently left out.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,11 +1,11 @@
 /* figures.c - a run's figures by vLLM 0.13's definitions
  *
- * What a request is to it comes from metric/compat.h; here are the sums, the statistics (NumPy's, bit
- * for bit) and the two peaks, which it takes over buckets of a second.
+ * What a request is to it comes from metric/compat.h; here are the sums, the statistics (NumPy's,
+ * bit for bit) and the two peaks, which it takes over buckets of a second.
  *
- * Two things that it does not know: a request that tokmark itself gave up counts among its failures;
- * where the server counts no tokens it would count them with a tokenizer, here the events with tokens
- * stand in, and n_uncounted says of how many.
+ * Two things that it does not know: a request that tokmark itself gave up counts among its
+ * failures; where the server counts no tokens it would count them with a tokenizer, here the
+ * events with tokens stand in, and n_uncounted says of how many.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,8 +1,9 @@
 /* join.c - words of the command line that only this tool knows
  *
- * Dotted options: `--extra-body.a.b 1 --extra-body.c+ x,y` is `--extra-body {"a":{"b":1},"c":["x","y"]}`,
- * put at the end, so that it replaces a plain one. A value is JSON if it can be read as such, else a
- * string. A key that ends in + takes a list of strings, split at commas; several are put together.
+ * Dotted options: `--extra-body.a.b 1 --extra-body.c+ x,y` is `--extra-body
+ * {"a":{"b":1},"c":["x","y"]}`, put at the end, so that it replaces a plain one. A value is JSON
+ * if it can be read as such, else a string. A key that ends in + takes a list of strings, split at
+ * commas; several are put together.
  *
  * List options: what is given last replaces what came before, so earlier ones are left out.
  */

@@ -1,12 +1,13 @@
 /* load.c - from the data set to bodies, an order and a plan
  *
- *   rows ─ shuffle (random.seed, random.shuffle) ─► samples ─ repeat (seed again, random.choice) ─► requests
+ *   rows ─ random.seed, random.shuffle ─► samples ─ seed again, random.choice ─► requests
  *
  * custom: rows of a JSON Lines file; its seed is 0 whatever --seed says, as in 0.13. sharegpt: the
  * reader shuffles and filters (data/sharegpt.c). Requests that repeat a sample share its body.
  *
- * Without a tokenizer the lengths of prompts are not known: custom counts 1 for each, as newer versions
- * do under --skip-tokenizer-init, until the server's usage says better; sharegpt's are estimated.
+ * Without a tokenizer the lengths of prompts are not known: custom counts 1 for each, as newer
+ * versions do under --skip-tokenizer-init, until the server's usage says better; sharegpt's are
+ * estimated.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* options.c - the option table of `vllm bench serve`
  *
- * The first TK_VLLM_N_PAGE entries stand in the order in which the tool defines its options, which is
- * the order of its first line of output (namespace.c). A range that the tool does not check by argparse
- * is not checked here either.
+ * The first TK_VLLM_N_PAGE entries stand in the order in which the tool defines its options, which
+ * is the order of its first line of output (namespace.c). A range that the tool does not check by
+ * argparse is not checked here either.
  */
 #include "dialect/vllm/options.h"
 

@@ -1,7 +1,8 @@
 /* result.c - the result file: the tool's keys in the tool's order, as json.dumps writes them
  *
- * A member is set by its key, as in a Python dict: one that comes again keeps its place and gets the new
- * value. So metadata may stand over what was before it, and is stood over by what comes after.
+ * A member is set by its key, as in a Python dict: one that comes again keeps its place and gets
+ * the new value. So metadata may stand over what was before it, and is stood over by what comes
+ * after.
  */
 #include <errno.h>
 #include <math.h>

@@ -4,8 +4,9 @@
  *                                                                               │
  *          block, result file ◄── tk_vllm_report, tk_vllm_result ◄── metric/compat.h
  *
- * The page of vLLM 0.13.0 is the contract; docs/dialect-vllm.md lists where tokmark does otherwise. This
- * layer prints nothing: it makes text, the command (cli/cmd_vllm.c) puts it where it belongs.
+ * The page of vLLM 0.13.0 is the contract; docs/dialect-vllm.md lists where tokmark does
+ * otherwise. This layer prints nothing: it makes text, the command (cli/cmd_vllm.c) puts it where
+ * it belongs.
  */
 #ifndef TK_DIALECT_VLLM_VLLM_H
 #define TK_DIALECT_VLLM_VLLM_H
@@ -220,8 +221,8 @@ struct tk_vllm_figures {
     struct tk_buf texts; /* answers (where kept) and errors */
 };
 
-/* All figures, as vLLM 0.13 defines them, from the records of the measured phase. 0, -ENOMEM, or what
- * reading the records returns. */
+/* All figures, as vLLM 0.13 defines them, from the records of the measured phase. 0, -ENOMEM, or
+ * what reading the records returns. */
 int tk_vllm_figures(struct tk_records *r, const struct tk_vllm_form *form,
                     struct tk_vllm_figures *ret, struct tk_err *reterr);
 void tk_vllm_figures_release(struct tk_vllm_figures *f);
@@ -239,8 +240,8 @@ int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out);
 
 /* --- pieces, for tests --- */
 
-/* The arrival offsets in seconds of n requests; `strategy` NULL, "linear" or "exponential". Seeded as
- * np.random.seed(seed). 0 or TK_E_RANGE (a rate that is not above 0). */
+/* The arrival offsets in seconds of n requests; `strategy` NULL, "linear" or "exponential". Seeded
+ * as np.random.seed(seed). 0 or TK_E_RANGE (a rate that is not above 0). */
 struct tk_vllm_arrivals {
     double rate, burstiness;
     const char *strategy;

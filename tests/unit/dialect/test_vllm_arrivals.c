@@ -1,7 +1,7 @@
 /* test_vllm_arrivals.c - the instants at which vLLM would send
  *
- * The vectors are NumPy's (2.3.5): np.random.seed(s), np.random.gamma(b, 1/(rate*b)), summed, stretched
- * to n/rate. Those of ramps follow from the same generator and the tool's formulas.
+ * The vectors are NumPy's (2.3.5): np.random.seed(s), np.random.gamma(b, 1/(rate*b)), summed,
+ * stretched to n/rate. Those of ramps follow from the same generator and the tool's formulas.
  */
 #include "dialect/vllm/vllm.h"
 

@@ -1,7 +1,7 @@
 /* test_report.c - text and JSON of made-up runs against tests/golden/report
  *
- * Three runs: a closed one in which all went well, an open one with failures of several kinds, and one
- * in which nothing succeeded. The records are made by unit/metric/made.h.
+ * Three runs: a closed one in which all went well, an open one with failures of several kinds, and
+ * one in which nothing succeeded. The records are made by unit/metric/made.h.
  */
 #include "report/report.h"
 
