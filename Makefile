@@ -30,8 +30,9 @@ check: build ## all tests but fuzzing and benchmarks
 demo: build ## simulated server, real run, result
 	@scripts/demo
 
-bench: build ## micro-benchmarks
+bench: build ## the budgets beside what is measured here (BENCH=--quick), and micro-benchmarks
 	@meson test -C build --benchmark --verbose --num-processes 1
+	@bench/run $(BENCH)
 
 fmt: ## format every source file
 	@scripts/check-format --fix
