@@ -24,6 +24,14 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* A percentile of the sorted instants. */
+static double ms_at(const tk_ns *late, size_t n, size_t percent)
+{
+    size_t i = (n - 1) * percent / 100;
+
+    return (double)late[i] / 1e6;
+}
+
 /* Sleep until `at`; the clock afterwards. */
 static tk_ns wake_at(int ep, int fd, tk_ns at)
 {
@@ -58,6 +66,7 @@ int main(int argc, char **argv)
     late = calloc(n, sizeof(*late));
     if (!late || ep < 0 || fd < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event) != 0) {
         perror("timer_loop");
+        free(late);
         return 1;
     }
     begin = tk_clock_now() + TK_NS_PER_MS;
@@ -67,8 +76,7 @@ int main(int argc, char **argv)
     }
     qsort(late, n, sizeof(*late), by_value);
     printf("{\"wakeups\":%zu,\"late_ms\":{\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f}}\n", n,
-           (double)late[(n - 1) / 2] / 1e6, (double)late[(n - 1) * 99 / 100] / 1e6,
-           (double)late[n - 1] / 1e6);
+           ms_at(late, n, 50), ms_at(late, n, 99), ms_at(late, n, 100));
     free(late);
     return 0;
 }
