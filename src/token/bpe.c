@@ -1,0 +1,629 @@
+/* bpe.c - byte-pair encoding
+ *
+ *   split --> symbols (a byte or a character each) --merge the pair of lowest rank, leftmost first--> ids
+ *
+ *   merges   (left id, right id) -> {rank, id}    open addressing, at most 5/8 full, 16 bytes a slot
+ *
+ * Up to SMALL symbols the ranks of all pairs stand in an array and the lowest is searched anew after
+ * each merge: quadratic, but in one or two cache lines. Longer splits (text without spaces, or models
+ * that do not split at all) use a heap of (rank, place) over a linked list: n log n.
+ *
+ * Raw vocabularies take bytes as symbols, and ByteLevel's spelling is never written out.
+ *
+ * Models in the manner of sentencepiece see the whole text as one split, "▁so▁to▁speak". If no token
+ * has a ▁ after a byte x, no merge crosses an "x▁", and the text falls into words that the cache
+ * knows: first_part().
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "token/hash.h"
+#include "token/internal.h"
+#include "token/jsonu.h"
+#include "token/unicode.h"
+
+#define WHERE "BPE model"
+#define SMALL 48
+#define NO_RANK UINT32_MAX
+#define META "\xE2\x96\x81" /* U+2581 */
+
+struct merge {
+    uint64_t pair; /* left << 32 | right; UINT64_MAX: free */
+    uint32_t rank;
+    uint32_t id;
+};
+
+struct bpe {
+    struct tk__model base; /* must be first */
+    struct merge *merges;  /* owned */
+    uint32_t mask;         /* slots - 1 */
+    uint32_t n_merges;     /* as given in the file */
+    bool is_raw;           /* symbols are bytes */
+    bool fuses_unk, byte_fallback, ignores_merges;
+    bool has_parts;         /* the text may be cut before a META */
+    uint32_t unk;           /* TK__NO_ID: unknown symbols vanish */
+    struct tk_str prefix;   /* continuing_subword_prefix */
+    struct tk_str suffix;   /* end_of_word_suffix */
+    uint32_t by_byte[256];  /* raw: the id of each byte; else of each ASCII character */
+    uint32_t fallback[256]; /* "<0x…>" */
+    uint8_t is_joined[256]; /* by the byte before: some token goes on over a META there */
+};
+
+static const struct bpe *bpe_of(const struct tk_tokenizer *t)
+{
+    return (const struct bpe *)t->model;
+}
+
+/* ---- merging ---- */
+
+static inline uint32_t slot_of(uint64_t pair, uint32_t mask)
+{
+    return (uint32_t)((pair ^ pair >> 29) * TK__HASH_A >> 32) & mask;
+}
+
+static inline const struct merge *find(const struct bpe *m, uint32_t left, uint32_t right)
+{
+    uint64_t pair = (uint64_t)left << 32 | right;
+    for (uint32_t i = slot_of(pair, m->mask);; i = (i + 1) & m->mask) {
+        const struct merge *merge = &m->merges[i];
+        if (merge->pair == pair)
+            return merge;
+        if (merge->pair == UINT64_MAX)
+            return NULL;
+    }
+}
+
+static inline uint32_t rank_of(const struct bpe *m, uint32_t left, uint32_t right, uint32_t *ret_id)
+{
+    const struct merge *merge = find(m, left, right);
+    *ret_id = merge ? merge->id : 0;
+    return merge ? merge->rank : NO_RANK;
+}
+
+/* Merge ids[0, n) in place, n <= SMALL; how many are left. */
+static size_t merge_small(const struct bpe *m, uint32_t *ids, size_t n)
+{
+    uint32_t ranks[SMALL];  /* of the pair that begins here */
+    uint32_t merged[SMALL]; /* what it becomes */
+    for (size_t i = 0; i + 1 < n; i++)
+        ranks[i] = rank_of(m, ids[i], ids[i + 1], &merged[i]);
+    while (n > 1) {
+        size_t best = 0;
+        for (size_t i = 1; i + 1 < n; i++)
+            best = ranks[i] < ranks[best] ? i : best;
+        if (ranks[best] == NO_RANK)
+            break;
+        ids[best] = merged[best];
+        n--;
+        size_t tail = n - best - 1;
+        memmove(ids + best + 1, ids + best + 2, tail * sizeof(*ids));
+        if (tail > 0) {
+            memmove(ranks + best, ranks + best + 1, tail * sizeof(*ranks));
+            memmove(merged + best, merged + best + 1, tail * sizeof(*merged));
+            ranks[best] = rank_of(m, ids[best], ids[best + 1], &merged[best]);
+        }
+        if (best > 0)
+            ranks[best - 1] = rank_of(m, ids[best - 1], ids[best], &merged[best - 1]);
+    }
+    return n;
+}
+
+/* A heap of rank << 32 | place: the lowest rank first, the leftmost of one rank. */
+static void heap_push(uint64_t *heap, size_t *n, uint64_t key)
+{
+    size_t i = (*n)++;
+    while (i > 0 && heap[(i - 1) / 4] > key) {
+        heap[i] = heap[(i - 1) / 4];
+        i = (i - 1) / 4;
+    }
+    heap[i] = key;
+}
+
+static uint64_t heap_pop(uint64_t *heap, size_t *n)
+{
+    uint64_t top = heap[0];
+    uint64_t key = heap[--*n];
+    size_t i = 0;
+    for (;;) {
+        size_t child = i * 4 + 1;
+        size_t best = child;
+        if (child >= *n)
+            break;
+        for (size_t k = child + 1; k < child + 4 && k < *n; k++)
+            best = heap[k] < heap[best] ? k : best;
+        if (heap[best] >= key)
+            break;
+        heap[i] = heap[best];
+        i = best;
+    }
+    heap[i] = key;
+    return top;
+}
+
+struct link {
+    uint32_t prev; /* UINT32_MAX: none */
+    uint32_t next; /* n: none; 0: merged into one before */
+};
+
+static void offer(const struct bpe *m, const uint32_t *ids, uint32_t left, uint32_t right,
+                  uint64_t *heap, size_t *n_heap)
+{
+    const struct merge *merge = find(m, ids[left], ids[right]);
+    if (merge)
+        heap_push(heap, n_heap, (uint64_t)merge->rank << 32 | left);
+}
+
+/* Merge ids[0, n) in place, any n; how many are left, or -ENOMEM. */
+static int64_t merge_large(const struct bpe *m, struct tk_tok_scratch *s, uint32_t *ids, size_t n)
+{
+    /* Each merge takes one pair away and offers two: never more than 3 n in the heap. */
+    uint64_t *heap = tk__work(s, (n * 3 + 4) * sizeof(*heap));
+    struct link *links = tk__more(s, n * sizeof(*links));
+    size_t n_heap = 0;
+    size_t out = 0;
+    uint32_t count = (uint32_t)n;
+    if (!heap || !links)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        links[i] = (struct link){ i - 1, i + 1 };
+        if (i + 1 < count)
+            offer(m, ids, i, i + 1, heap, &n_heap);
+    }
+    while (n_heap > 0) {
+        uint64_t key = heap_pop(heap, &n_heap);
+        uint32_t left = (uint32_t)key;
+        uint32_t right = links[left].next;
+        if (right == 0 || right == count)
+            continue;
+        const struct merge *merge = find(m, ids[left], ids[right]);
+        if (!merge || merge->rank != key >> 32)
+            continue; /* one of the two was merged since */
+        ids[left] = merge->id;
+        uint32_t next = links[right].next;
+        links[left].next = next;
+        links[right].next = 0;
+        if (next < count) {
+            links[next].prev = left;
+            offer(m, ids, left, next, heap, &n_heap);
+        }
+        if (links[left].prev != UINT32_MAX)
+            offer(m, ids, links[left].prev, left, heap, &n_heap);
+    }
+    for (uint32_t i = 0; i < count; i = links[i].next)
+        ids[out++] = ids[i];
+    return (int64_t)out;
+}
+
+/* ---- symbols ---- */
+
+/* A symbol that the vocabulary lacks: bytes, or the unknown token, or nothing. */
+struct unknown {
+    bool is_open; /* an unknown token waits to be added, or to grow */
+};
+
+static int flush(const struct bpe *m, struct unknown *u, struct tk_tok_ids *ids)
+{
+    bool was = u->is_open;
+    u->is_open = false;
+    return was ? tk_tok_ids_add(ids, m->unk) : 0;
+}
+
+static int missing(const struct bpe *m, struct tk_str symbol, struct unknown *u,
+                   struct tk_tok_ids *ids)
+{
+    bool falls = m->byte_fallback;
+    int rc = 0;
+    for (size_t i = 0; falls && i < symbol.n; i++)
+        falls = m->fallback[(unsigned char)symbol.p[i]] != TK__NO_ID;
+    for (size_t i = 0; falls && rc == 0 && i < symbol.n; i++)
+        rc = tk_tok_ids_add(ids, m->fallback[(unsigned char)symbol.p[i]]);
+    if (falls || m->unk == TK__NO_ID)
+        return rc;
+    if (u->is_open && !m->fuses_unk)
+        rc = flush(m, u, ids);
+    u->is_open = true;
+    return rc;
+}
+
+/* The character at split.p[at, end) with prefix and suffix where they belong. */
+static uint32_t decorated(const struct tk_tokenizer *t, struct tk_str split, size_t at, size_t end,
+                          struct tk_buf *text)
+{
+    const struct bpe *m = bpe_of(t);
+    tk_buf_reset(text);
+    if (at > 0)
+        (void)tk_buf_add_str(text, m->prefix);
+    (void)tk_buf_add(text, split.p + at, end - at);
+    if (end == split.n)
+        (void)tk_buf_add_str(text, m->suffix);
+    return tk__vocab_find(&t->vocab, tk_buf_str(text), TK__FORM_TEXT);
+}
+
+static int characters(const struct tk_tokenizer *t, struct tk_tok_scratch *s, struct tk_str split,
+                      struct tk_tok_ids *ids)
+{
+    const struct bpe *m = bpe_of(t);
+    bool is_plain = m->prefix.n == 0 && m->suffix.n == 0;
+    struct unknown u = { 0 };
+    int rc = 0;
+    for (size_t at = 0, end; rc == 0 && at < split.n; at = end) {
+        uint32_t id;
+        struct tk_str symbol;
+        end = at + tk__utf8_len(split.p[at]);
+        symbol = (struct tk_str){ split.p + at, end - at };
+        if (!is_plain) {
+            id = decorated(t, split, at, end, &s->decode[0]);
+            symbol = tk_buf_str(&s->decode[0]);
+            rc = s->decode[0].failed;
+        } else if (end == at + 1) {
+            id = m->by_byte[(unsigned char)split.p[at]];
+        } else {
+            id = tk__vocab_find(&t->vocab, symbol, TK__FORM_TEXT);
+        }
+        if (id == TK__NO_ID) {
+            rc = rc < 0 ? rc : missing(m, symbol, &u, ids);
+            continue;
+        }
+        rc = rc < 0 ? rc : flush(m, &u, ids);
+        rc = rc < 0 ? rc : tk_tok_ids_add(ids, id);
+    }
+    return rc < 0 ? rc : flush(m, &u, ids);
+}
+
+static int bytes(const struct bpe *m, struct tk_str split, struct tk_tok_ids *ids)
+{
+    struct unknown u = { 0 };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < split.n; i++) {
+        uint32_t id = m->by_byte[(unsigned char)split.p[i]];
+        if (id == TK__NO_ID) {
+            rc = missing(m, (struct tk_str){ split.p + i, 1 }, &u, ids);
+            continue;
+        }
+        rc = flush(m, &u, ids);
+        rc = rc < 0 ? rc : tk_tok_ids_add(ids, id);
+    }
+    return rc < 0 ? rc : flush(m, &u, ids);
+}
+
+static int encode(const struct tk_tokenizer *t, struct tk_tok_scratch *s, struct tk_str split,
+                  struct tk_tok_ids *ids)
+{
+    const struct bpe *m = bpe_of(t);
+    size_t from = ids->n;
+    if (m->ignores_merges) {
+        uint32_t id = tk__vocab_find(&t->vocab, split, m->is_raw ? TK__FORM_BYTES : TK__FORM_TEXT);
+        if (id != TK__NO_ID)
+            return tk_tok_ids_add(ids, id);
+    }
+    int rc = m->is_raw ? bytes(m, split, ids) : characters(t, s, split, ids);
+    if (rc < 0)
+        return rc;
+    size_t n = ids->n - from;
+    if (n <= SMALL) {
+        ids->n = from + merge_small(m, ids->p + from, n);
+        return 0;
+    }
+    int64_t left = merge_large(m, s, ids->p + from, n);
+    if (left < 0)
+        return (int)left;
+    ids->n = from + (size_t)left;
+    return 0;
+}
+
+static size_t first_part(const struct tk_tokenizer *t, struct tk_str split)
+{
+    const struct bpe *m = bpe_of(t);
+    size_t at = 0;
+    if (!m->has_parts)
+        return split.n;
+    for (;;) {
+        const char *found = memmem(split.p + at, split.n - at, META, 3);
+        if (!found)
+            return split.n;
+        at = (size_t)(found - split.p);
+        if (at > 0 && !m->is_joined[(unsigned char)split.p[at - 1]] &&
+            !(at >= 3 && memcmp(found - 3, META, 3) == 0))
+            return at;
+        at += 3;
+    }
+}
+
+static void bpe_free(struct tk__model *base)
+{
+    struct bpe *m = (struct bpe *)base;
+    free(m->merges);
+    free(m);
+}
+
+static const struct tk__model_ops ops = {
+    .name = "BPE",
+    .encode = encode,
+    .first_part = first_part,
+    .free = bpe_free,
+};
+
+/* ---- reading ---- */
+
+static void add_merge(struct bpe *m, uint32_t left, uint32_t right, uint32_t rank, uint32_t id)
+{
+    uint64_t pair = (uint64_t)left << 32 | right;
+    uint32_t i = slot_of(pair, m->mask);
+    while (m->merges[i].pair != UINT64_MAX && m->merges[i].pair != pair)
+        i = (i + 1) & m->mask;
+    m->merges[i] = (struct merge){ pair, rank, id }; /* of two equal ones the later counts */
+}
+
+static int make_merges(struct bpe *m, size_t n, struct tk_err *reterr)
+{
+    size_t slots = 16;
+    while (slots * 5 < n * 8)
+        slots *= 2;
+    if (slots > (size_t)1 << 28)
+        return tk_err_set(reterr, TK_E_LIMIT, "%zu merges", n);
+    m->merges = malloc(slots * sizeof(*m->merges));
+    if (!m->merges)
+        return tk_err_set(reterr, -ENOMEM, "out of memory for the merges");
+    memset(m->merges, 0xFF, slots * sizeof(*m->merges));
+    m->mask = (uint32_t)slots - 1;
+    return 0;
+}
+
+/* The two parts of a merge, as the file spells them. */
+struct parts {
+    struct tk_str left, right;
+};
+
+/* The ids of the parts and of the whole, looked up as bytes; false when some character is none. */
+static bool raw_ids(const struct tk_tokenizer *t, const struct parts *p, char *work,
+                    uint32_t *ret_ids)
+{
+    size_t n_left = tk__bytes_of_text(p->left, work);
+    if (n_left == SIZE_MAX)
+        return false;
+    size_t n_right = tk__bytes_of_text(p->right, work + n_left);
+    if (n_right == SIZE_MAX)
+        return false;
+    ret_ids[0] = tk__vocab_find(&t->vocab, (struct tk_str){ work, n_left }, TK__FORM_BYTES);
+    ret_ids[1] = tk__vocab_find(&t->vocab, (struct tk_str){ work + n_left, n_right },
+                                TK__FORM_BYTES);
+    ret_ids[2] = tk__vocab_find(&t->vocab, (struct tk_str){ work, n_left + n_right },
+                                TK__FORM_BYTES);
+    return true;
+}
+
+static void text_ids(const struct tk_tokenizer *t, const struct parts *p, size_t n_prefix,
+                     char *work, uint32_t *ret_ids)
+{
+    size_t skip = TK_MIN(n_prefix, p->right.n);
+    memcpy(work, p->left.p, p->left.n);
+    memcpy(work + p->left.n, p->right.p + skip, p->right.n - skip);
+    ret_ids[0] = tk__vocab_find_text(&t->vocab, p->left);
+    ret_ids[1] = tk__vocab_find_text(&t->vocab, p->right);
+    ret_ids[2] = tk__vocab_find_text(&t->vocab,
+                                     (struct tk_str){ work, p->left.n + p->right.n - skip });
+}
+
+static int read_merge(const struct tk_tokenizer *t, struct bpe *m, const struct parts *p,
+                      uint32_t rank, struct tk_err *reterr)
+{
+    char work[4096];
+    uint32_t ids[3];
+    if (p->left.n + p->right.n > sizeof(work))
+        return tk_err_set(reterr, TK_E_LIMIT, "a merge of more than %zu bytes", sizeof(work));
+    if (!m->is_raw || !raw_ids(t, p, work, ids))
+        text_ids(t, p, m->prefix.n, work, ids);
+    for (int i = 0; i < 3; i++) {
+        if (ids[i] == TK__NO_ID)
+            return tk_err_set(
+                reterr, TK_E_FORMAT,
+                "the merge '%.*s' + '%.*s' needs a token that is not in the vocabulary",
+                (int)TK_MIN(p->left.n, 60), p->left.p, (int)TK_MIN(p->right.n, 60), p->right.p);
+    }
+    add_merge(m, ids[0], ids[1], rank, ids[2]);
+    return 0;
+}
+
+/* "a b" or ["a", "b"]: 1 with the parts, 0 for a line to skip. */
+static int parts_of(struct tk_json_val *v, bool is_legacy, struct parts *ret)
+{
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    struct tk_str whole;
+    int rc;
+    if (is_legacy) {
+        rc = tk_json_get_str(v, &whole);
+        if (rc < 0 || tk_str_starts(whole, TK_STR("#version")))
+            return rc;
+        ptrdiff_t space = tk_str_find(whole, ' ');
+        if (space < 0)
+            return TK_E_FORMAT;
+        ret->left = (struct tk_str){ whole.p, (size_t)space };
+        ret->right = (struct tk_str){ whole.p + space + 1, whole.n - (size_t)space - 1 };
+        return tk_str_find(ret->right, ' ') >= 0 ? TK_E_FORMAT : 1;
+    }
+    rc = tk_json_arr(v, &it);
+    if (rc == 0 && (tk_json_arr_next(&it, &item) <= 0 || tk_json_get_str(&item, &ret->left) < 0 ||
+                    tk_json_arr_next(&it, &item) <= 0 || tk_json_get_str(&item, &ret->right) < 0 ||
+                    tk_json_arr_next(&it, &item) != 0))
+        rc = TK_E_FORMAT;
+    return rc < 0 ? rc : 1;
+}
+
+static int count_items(struct tk_json_val *v, size_t *ret)
+{
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    int rc = tk_json_arr(v, &it);
+    *ret = 0;
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0) {
+        ++*ret;
+        rc = 0;
+    }
+    return rc;
+}
+
+static int read_merges(struct tk_tokenizer *t, struct bpe *m, struct tk_json_val *v,
+                       struct tk_err *reterr)
+{
+    struct tk_json_iter it;
+    struct tk_json_val item;
+    struct parts parts = { 0 };
+    size_t n = 0;
+    int rc = count_items(v, &n);
+    bool is_known = false;
+    bool is_legacy = false;
+    if (rc == 0)
+        rc = tk_json_arr(v, &it);
+    if (rc < 0)
+        return tk_err_set(reterr, TK_E_FORMAT, "the merges are no list");
+    rc = make_merges(m, n, reterr);
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0) {
+        if (!is_known)
+            is_legacy = tk_json_type(&item) == TK_JSON_STRING;
+        is_known = true;
+        rc = parts_of(&item, is_legacy, &parts);
+        if (rc < 0)
+            return tk_err_set(reterr, TK_E_FORMAT, "merge %u is not two tokens", m->n_merges + 1);
+        if (rc > 0)
+            rc = read_merge(t, m, &parts, m->n_merges++, reterr);
+    }
+    return rc;
+}
+
+static int read_options(struct tk_tokenizer *t, struct bpe *m, struct tk_json_val *v,
+                        struct tk_err *reterr)
+{
+    struct tk_json_val dropout;
+    double d = 0;
+    int rc = tk__ju_bool(v, "fuse_unk", WHERE, &m->fuses_unk, reterr);
+    if (rc == 0)
+        rc = tk__ju_bool(v, "byte_fallback", WHERE, &m->byte_fallback, reterr);
+    if (rc == 0)
+        rc = tk__ju_bool(v, "ignore_merges", WHERE, &m->ignores_merges, reterr);
+    if (rc == 0)
+        rc = tk__ju_str(v, "continuing_subword_prefix", WHERE, &t->arena, &m->prefix, reterr);
+    if (rc == 0)
+        rc = tk__ju_str(v, "end_of_word_suffix", WHERE, &t->arena, &m->suffix, reterr);
+    if (rc == 0 && tk__ju_member(v, "dropout", &dropout) > 0 &&
+        (tk_json_get_double(&dropout, &d) < 0 || d != 0))
+        return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                          "a BPE model with 'dropout' counts by chance: not supported");
+    return rc;
+}
+
+static int read_unk(struct tk_tokenizer *t, struct bpe *m, struct tk_json_val *v,
+                    struct tk_err *reterr)
+{
+    struct tk_str unk = { 0 };
+    int rc = tk__ju_str(v, "unk_token", WHERE, &t->arena, &unk, reterr);
+    m->unk = TK__NO_ID;
+    if (rc < 0 || !unk.p)
+        return rc;
+    m->unk = tk__vocab_find_text(&t->vocab, unk);
+    if (m->unk == TK__NO_ID)
+        return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                          "the unknown token '%.*s' is not in the vocabulary", TK_STR_ARG(unk));
+    return 0;
+}
+
+static void find_symbols(const struct tk_tokenizer *t, struct bpe *m)
+{
+    for (unsigned b = 0; b < 256; b++) {
+        char one = (char)b;
+        char name[8] = "<0x00>";
+        name[3] = "0123456789ABCDEF"[b >> 4];
+        name[4] = "0123456789ABCDEF"[b & 15];
+        m->by_byte[b] = TK__NO_ID;
+        if (m->is_raw || b < 0x80)
+            m->by_byte[b] = tk__vocab_find(&t->vocab, (struct tk_str){ &one, 1 },
+                                           m->is_raw ? TK__FORM_BYTES : TK__FORM_TEXT);
+        m->fallback[b] = tk__vocab_find_text(&t->vocab, (struct tk_str){ name, 6 });
+    }
+}
+
+static bool is_stand_in(const struct bpe *m, uint32_t id)
+{
+    bool is = id == m->unk;
+    for (unsigned b = 0; b < 256; b++)
+        is |= m->fallback[b] == id;
+    return is && id != TK__NO_ID;
+}
+
+/* Note after which bytes a token goes on over a META. */
+static void find_joins(struct bpe *m, struct tk_str piece)
+{
+    for (size_t at = 1; at + 3 <= piece.n; at++) {
+        if (memcmp(piece.p + at, META, 3) == 0 &&
+            !(at >= 3 && memcmp(piece.p + at - 3, META, 3) == 0))
+            m->is_joined[(unsigned char)piece.p[at - 1]] = 1;
+    }
+}
+
+/* Where may the text be cut before a META? Tokens must spell what they stand for: no merge may take a
+ * byte's stand-in or the unknown token. */
+static void find_parts(const struct tk_tokenizer *t, struct bpe *m)
+{
+    enum tk__form form;
+    m->has_parts = !m->is_raw && !m->ignores_merges && m->prefix.n == 0 && m->suffix.n == 0 &&
+                   tk__vocab_find_text(&t->vocab, TK_STR(META)) != TK__NO_ID;
+    uint32_t last = 0; /* of the stand-ins: mostly they come first */
+    for (unsigned b = 0; b < 256; b++)
+        last = m->fallback[b] != TK__NO_ID ? TK_MAX(last, m->fallback[b]) : last;
+    last = m->unk != TK__NO_ID ? TK_MAX(last, m->unk) : last;
+    for (uint32_t i = 0; m->has_parts && i <= m->mask; i++) {
+        const struct merge *merge = &m->merges[i];
+        uint32_t left = (uint32_t)(merge->pair >> 32);
+        uint32_t right = (uint32_t)merge->pair;
+        if (merge->pair == UINT64_MAX)
+            continue;
+        if ((left <= last && is_stand_in(m, left)) || (right <= last && is_stand_in(m, right)))
+            m->has_parts = false;
+        find_joins(m, tk__vocab_piece(&t->vocab, merge->id, &form));
+    }
+}
+
+int tk__bpe_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *reterr)
+{
+    static const char *const known[] = { "type",
+                                         "dropout",
+                                         "unk_token",
+                                         "continuing_subword_prefix",
+                                         "end_of_word_suffix",
+                                         "fuse_unk",
+                                         "byte_fallback",
+                                         "ignore_merges",
+                                         "vocab",
+                                         "merges",
+                                         NULL };
+    struct tk_json_val vocab, merges;
+    struct bpe *m = calloc(1, sizeof(*m));
+    if (!m)
+        return tk_err_set(reterr, -ENOMEM, "out of memory for the model");
+    m->base.ops = &ops;
+    t->model = &m->base;
+    int rc = tk__ju_only(v, WHERE, known, reterr);
+    if (rc == 0)
+        rc = read_options(t, m, v, reterr);
+    if (rc < 0)
+        return rc;
+    if (tk__ju_member(v, "vocab", &vocab) <= 0 || tk__ju_member(v, "merges", &merges) <= 0)
+        return tk_err_set(reterr, TK_E_FORMAT, "the BPE model has no vocabulary or no merges");
+    m->is_raw = tk__pre_is_raw(&t->pre) && m->prefix.n == 0 && m->suffix.n == 0 &&
+                !m->byte_fallback;
+    tk__vocab_init(&t->vocab, m->is_raw);
+    rc = tk__vocab_read(t, &vocab, reterr);
+    if (rc == 0)
+        rc = tk__vocab_index(&t->vocab, false, reterr);
+    if (rc == 0)
+        rc = read_unk(t, m, v, reterr);
+    if (rc == 0)
+        rc = read_merges(t, m, &merges, reterr);
+    if (rc < 0)
+        return rc;
+    find_symbols(t, m);
+    find_parts(t, m);
+    return 0;
+}
