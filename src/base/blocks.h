@@ -51,6 +51,20 @@ struct tk_chain {
 /* Append; owner's thread. False when the pool is exhausted: the chain is as before. */
 bool tk_chain_add(struct tk_chain *c, struct tk_blocks *pool, const void *p, size_t n);
 
+/* The same for at most TK_CHAIN_SHORT bytes, of which as many can be read at `p`: a copy of a fixed size,
+ * without a call, where the last block has room. */
+#define TK_CHAIN_SHORT 32
+static inline TK_UNUSED bool tk_chain_add_short(struct tk_chain *c, struct tk_blocks *pool,
+                                                const void *p, size_t n)
+{
+    if (TK_UNLIKELY(!c->last || TK_BLOCK_DATA_BYTES - c->last_used < TK_CHAIN_SHORT))
+        return tk_chain_add(c, pool, p, n);
+    __builtin_memcpy(c->last->data + c->last_used, p, TK_CHAIN_SHORT);
+    c->last_used += (uint32_t)n;
+    c->n_bytes += (uint32_t)n;
+    return true;
+}
+
 /* Give the blocks back to the pool that they came from; any thread. The chain is empty then. */
 void tk_chain_release(struct tk_chain *c, struct tk_blocks *pool);
 

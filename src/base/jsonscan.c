@@ -92,12 +92,12 @@ void tk_jsonscan_release(struct tk_jsonscan *s)
 
 /* ---- places in the text ---- */
 
-/* Count the line ends in the first `n` bytes of the window: *line grows by them, and *line_base
+/* Count the line ends from s->counted to the window's byte `n`: *line grows by them, and *line_base
  * becomes the offset in the stream of the byte after the last. */
 static void count_lines(const struct tk_jsonscan *s, size_t n, uint64_t *line, uint64_t *line_base)
 {
-    const char *p = s->window;
-    const char *end = p + n;
+    const char *p = s->window + s->counted;
+    const char *end = s->window + n;
     while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
         p++;
         ++*line;
@@ -105,12 +105,19 @@ static void count_lines(const struct tk_jsonscan *s, size_t n, uint64_t *line, u
     }
 }
 
-uint64_t tk_jsonscan_line(const struct tk_jsonscan *s)
+/* Count up to `n` for good: a reader who asks for the line of each element must not start anew. */
+static void count_up_to(struct tk_jsonscan *s, size_t n)
 {
-    uint64_t line = s->line;
-    uint64_t line_base = s->line_base;
-    count_lines(s, s->element, &line, &line_base);
-    return line + 1;
+    if (n <= s->counted)
+        return;
+    count_lines(s, n, &s->line, &s->line_base);
+    s->counted = n;
+}
+
+uint64_t tk_jsonscan_line(struct tk_jsonscan *s)
+{
+    count_up_to(s, s->element);
+    return s->line + 1;
 }
 
 uint64_t tk_jsonscan_offset(const struct tk_jsonscan *s)
@@ -165,7 +172,8 @@ static int fail_limit(struct tk_jsonscan *s, struct tk_err *e)
 static void slide(struct tk_jsonscan *s)
 {
     size_t n = s->in_element ? s->element : s->at;
-    count_lines(s, n, &s->line, &s->line_base);
+    count_up_to(s, n);
+    s->counted = 0;
     memmove(s->window, s->window + n, s->n - n);
     s->base += n;
     s->n -= n;

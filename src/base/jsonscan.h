@@ -49,7 +49,8 @@ struct tk_jsonscan {
     uint64_t is_object[4]; /* bit d: the bracket open at depth d is a brace */
 
     uint64_t base;      /* bytes of the stream before the window */
-    uint64_t line;      /* line ends before the window */
+    size_t counted;     /* bytes of the window whose line ends are in `line` */
+    uint64_t line;      /* line ends before the window, and in those bytes */
     uint64_t line_base; /* offset in the stream of the first byte of that line */
     int failed;         /* the code of the failure, which sticks */
 };
@@ -70,7 +71,7 @@ void tk_jsonscan_release(struct tk_jsonscan *s); /* may be called twice */
 int tk_jsonscan_next(struct tk_jsonscan *s, struct tk_str *ret_element, struct tk_err *reterr);
 
 /* Line (from 1) and byte offset (from 0) of the element given last, for messages about it. */
-uint64_t tk_jsonscan_line(const struct tk_jsonscan *s);
+uint64_t tk_jsonscan_line(struct tk_jsonscan *s);
 uint64_t tk_jsonscan_offset(const struct tk_jsonscan *s);
 
 #endif

@@ -89,24 +89,26 @@ struct tk_lconn {
 /* --- streams: a request under way --- */
 
 struct tk_stream {
+    /* what each read and event touches, side by side */
     struct tk_worker *w;
-    struct tk_done *done;  /* the record in the making; owned */
     struct tk_lconn *conn; /* NULL while none is assigned */
-    struct tk_str json;    /* the body; the load's */
-    struct tk_timer timer; /* the nearest deadline, looked at lazily */
-    struct tk_sse sse;
-    struct tk_buf body; /* of a reply that is not a stream */
     struct tk_trace trace;
-    tk_ns connect_from;      /* from when the connect time-out counts */
-    tk_ns last_seen_at;      /* the clock at the latest read, 0: none yet */
-    int64_t usage_before;    /* output tokens by the latest continuous usage */
-    uint64_t n_token_events; /* events with tokens */
-    int failed;              /* enum tk_end decided in mid-reply, 0: none */
+    struct tk_chain text, reasoning; /* of the reply, when they are kept */
+    struct tk_record rec;            /* in the making */
+    tk_ns last_seen_at;              /* the clock at the latest read, 0: none yet */
+    int64_t usage_before;            /* output tokens by the latest continuous usage */
+    int failed;                      /* enum tk_end decided in mid-reply, 0: none */
     bool is_sse;
     bool has_done;    /* [DONE] came */
     bool is_complete; /* [DONE], a finish reason or usage came */
-    bool has_token;   /* an event with tokens came */
     bool was_resent;
+    struct tk_sse sse;
+
+    struct tk_done *done;          /* where the record goes at the end; owned */
+    struct tk_str json;            /* the body; the load's */
+    struct tk_timer timer;         /* the nearest deadline, looked at lazily */
+    struct tk_buf body;            /* of a reply that is not a stream */
+    tk_ns connect_from;            /* from when the connect time-out counts */
     unsigned head_bytes;           /* in use of head[] */
     char head[TK_LOAD_HEAD_BYTES]; /* the lines of the head that are its own */
     struct tk_link link; /* in the worker's list: active, waiting for a connection, or free */

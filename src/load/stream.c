@@ -24,7 +24,7 @@ static void on_timer(struct tk_timer *t);
 
 static struct tk_record *rec(struct tk_stream *s)
 {
-    return &s->done->rec;
+    return &s->rec;
 }
 
 static const struct tk_plan *plan(const struct tk_stream *s)
@@ -99,11 +99,14 @@ static void finish(struct tk_stream *s, enum tk_end end, int code)
     r->end_at = tk_clock_now();
     if (r->output_tokens < 0 && r->n_events && end == TK_END_OK) {
         r->count_source = TK_COUNT_EVENTS;
-        r->output_tokens = (int64_t)s->n_token_events;
+        r->output_tokens = r->n_token_events;
     }
     if (s->trace.is_truncated)
         r->flags |= TK_REC_TRACE_TRUNCATED;
+    d->rec = *r;
     d->trace = s->trace.bytes;
+    d->text = s->text;
+    d->reasoning = s->reasoning;
     count_end(w, r);
     tk_timer_stop(&s->timer);
     tk_list_remove(&s->link);
@@ -152,7 +155,7 @@ void tk__stream_no_conn(struct tk_stream *s, int code, const char *detail)
 static tk_ns next_deadline(const struct tk_stream *s, enum tk_end *ret_end)
 {
     const struct tk_plan_timeouts *t = &plan(s)->timeouts;
-    const struct tk_record *r = &s->done->rec;
+    const struct tk_record *r = &s->rec;
     tk_ns from = r->sent_first_at ? r->sent_first_at : r->released_at;
     tk_ns at = TK_NS_NEVER;
     *ret_end = TK_END_TIMEOUT_TOTAL;
@@ -163,7 +166,7 @@ static tk_ns next_deadline(const struct tk_stream *s, enum tk_end *ret_end)
         at = s->connect_from + t->connect;
         *ret_end = TK_END_TIMEOUT_CONNECT;
     }
-    if (is_sent && !s->has_token && t->first && from + t->first < at) {
+    if (is_sent && !r->n_token_events && t->first && from + t->first < at) {
         at = from + t->first;
         *ret_end = TK_END_TIMEOUT_FIRST;
     }
@@ -209,17 +212,17 @@ static void reset_stream(struct tk_stream *s, tk_ns now)
     s->conn = NULL;
     s->connect_from = now;
     s->last_seen_at = 0;
+    s->text = s->reasoning = (struct tk_chain){ 0 };
     s->failed = 0;
-    s->n_token_events = 0;
     s->usage_before = 0;
     s->is_sse = s->has_done = s->is_complete = false;
-    s->has_token = s->was_resent = false;
+    s->was_resent = false;
 }
 
 static void init_record(struct tk_stream *s, uint64_t index, uint32_t item, tk_ns due_at, tk_ns now)
 {
     const struct tk_load_body *body = &s->w->load->conf.bodies[item];
-    s->done->rec = (struct tk_record){
+    s->rec = (struct tk_record){
         .index = index,
         .item = item,
         .worker = (uint16_t)s->w->index,
@@ -348,7 +351,6 @@ void tk__stream_send(struct tk_stream *s, struct tk_lconn *c)
 static void on_read(struct tk_stream *s, const struct tk_http_event *ev)
 {
     struct tk_worker *w = s->w;
-    struct tk_record *r = rec(s);
     tk_ns wall = ev->stamp.arrived_wall, seen_at = ev->stamp.seen_at;
     bool is_off = false;
     if (TK_UNLIKELY(wall == 0))
@@ -363,6 +365,7 @@ static void on_read(struct tk_stream *s, const struct tk_http_event *ev)
     if (is_off)
         at = seen_at; /* readers of the trace do the same: they know the step */
     s->last_seen_at = seen_at;
+    struct tk_record *r = rec(s);
     r->n_reads++;
     r->bytes_in += ev->n_bytes;
     if (!r->first_byte_at)
@@ -392,11 +395,10 @@ static void on_head(struct tk_stream *s, const struct tk_http_event *ev)
 
 static void keep_text(struct tk_stream *s, const struct tk_api_event *e)
 {
-    struct tk_done *d = s->done;
     if (e->text.n)
-        (void)tk_chain_add(&d->text, s->w->pool, e->text.p, e->text.n);
+        (void)tk_chain_add(&s->text, s->w->pool, e->text.p, e->text.n);
     if (e->reasoning.n)
-        (void)tk_chain_add(&d->reasoning, s->w->pool, e->reasoning.p, e->reasoning.n);
+        (void)tk_chain_add(&s->reasoning, s->w->pool, e->reasoning.p, e->reasoning.n);
 }
 
 static void note_usage(struct tk_record *r, const struct tk_api_event *e)
@@ -424,10 +426,8 @@ static void note_event(struct tk_stream *s, const struct tk_api_event *e, unsign
         s->usage_before = e->output_tokens;
     }
     tk_trace_event(&s->trace, channels, tokens, e->text_bytes);
-    r->n_events++;
+    tk_record_event(r, r->last_byte_at, channels);
     if (channels & TK_CH_TOKENS) {
-        s->has_token = true;
-        s->n_token_events++;
         tk_live_add(&s->w->live->events, 1);
     }
     if (channels & TK_CH_USAGE)
@@ -546,7 +546,7 @@ static enum tk_end classify(const struct tk_stream *s, int code)
 {
     switch (code) {
     case TK_E_EOF_EARLY:
-        return s->done->rec.first_byte_at ? TK_END_TRUNCATED : TK_END_RESET;
+        return s->rec.first_byte_at ? TK_END_TRUNCATED : TK_END_RESET;
     case TK_E_PROTO:
         return TK_END_PROTOCOL;
     case TK_E_LIMIT:

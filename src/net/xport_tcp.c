@@ -24,6 +24,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -120,10 +121,10 @@ static int64_t tcp_read(struct tk_xport *x, void *buf, size_t cap, struct tk_sta
         .msg_control = control.bytes,
         .msg_controllen = sizeof(control.bytes),
     };
-    ssize_t n;
+    long n;
 
-    do {
-        n = recvmsg(x->io.fd, &m, 0);
+    do { /* not libc's recvmsg(): it is a point of cancellation, two locked instructions each */
+        n = syscall(SYS_recvmsg, x->io.fd, &m, 0);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? TK_E_AGAIN_READ : -errno;

@@ -37,6 +37,8 @@ enum {
     SMALL_BITS = 5,
     SMALL_MAX = (1 << SMALL_BITS) - 1,
     ENTRY_MAX_BYTES = 2 + 4 * TK_VARINT_MAX_BYTES, /* with the version */
+    ENTRY_ROOM = ENTRY_MAX_BYTES +
+                 TK_CHAIN_SHORT, /* so that a short copy may read past the entry */
 };
 
 static int64_t wrap_sub(int64_t a, int64_t b)
@@ -56,6 +58,12 @@ void tk_trace_begin(struct tk_trace *t, struct tk_blocks *pool, tk_ns base_at, u
     *t = (struct tk_trace){ .pool = pool, .prev_seen_at = base_at, .max_bytes = max_bytes };
 }
 
+static bool add(struct tk_trace *t, const uint8_t *p, size_t n)
+{
+    return TK_LIKELY(n <= TK_CHAIN_SHORT) ? tk_chain_add_short(&t->bytes, t->pool, p, n)
+                                          : tk_chain_add(&t->bytes, t->pool, p, n);
+}
+
 /* Append the entry that stands in out[1 .. n], with the version before it when it is the first. */
 static bool append(struct tk_trace *t, uint8_t *out, size_t n)
 {
@@ -65,8 +73,7 @@ static bool append(struct tk_trace *t, uint8_t *out, size_t n)
         from = out;
         n++;
     }
-    if (TK_UNLIKELY(n > t->max_bytes || t->bytes.n_bytes > t->max_bytes - n ||
-                    !tk_chain_add(&t->bytes, t->pool, from, n))) {
+    if (TK_UNLIKELY(n > t->max_bytes || t->bytes.n_bytes > t->max_bytes - n || !add(t, from, n))) {
         t->is_truncated = true;
         return false;
     }
@@ -76,7 +83,7 @@ static bool append(struct tk_trace *t, uint8_t *out, size_t n)
 tk_ns tk_trace_read(struct tk_trace *t, tk_ns arrived_wall, tk_ns seen_at, tk_ns offset,
                     uint32_t n_bytes)
 {
-    uint8_t out[ENTRY_MAX_BYTES];
+    uint8_t out[ENTRY_ROOM];
     uint8_t *p = out + 2;
     unsigned flags = 0;
     tk_ns late = 0;
@@ -104,7 +111,7 @@ tk_ns tk_trace_read(struct tk_trace *t, tk_ns arrived_wall, tk_ns seen_at, tk_ns
 
 void tk_trace_event(struct tk_trace *t, unsigned channels, int64_t tokens, uint32_t text_bytes)
 {
-    uint8_t out[ENTRY_MAX_BYTES];
+    uint8_t out[ENTRY_ROOM];
     uint8_t *p = out + 2;
     unsigned flags = ENTRY_EVENT;
 
