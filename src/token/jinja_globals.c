@@ -129,6 +129,9 @@ GLOBAL(do_raise_exception)
     return r->rc ? text : tk__jfail(r, -EINVAL, "%.*s", TK_STR_ARG(tk__jtext(text)));
 }
 
+/* The format is the template's by design; strftime reads no arguments by it. */
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
 /* The C library's strftime, but for what Python adds or a time without zone has not. */
 static void add_time(struct tk_buf *out, const struct tm *tm, long nanoseconds,
                      struct tk_str format)
@@ -142,7 +145,8 @@ static void add_time(struct tk_buf *out, const struct tm *tm, long nanoseconds,
             continue;
         }
         i++;
-        while (i + 1 < format.n && n < sizeof(spec) - 2 && strchr("-_0^#EO", format.p[i]))
+        while (i + 1 < format.n && n < sizeof(spec) - 2 && format.p[i] &&
+               strchr("-_0^#EO", format.p[i]))
             spec[n++] = format.p[i++];
         spec[n++] = format.p[i];
         if (format.p[i] == 'f') {
