@@ -42,13 +42,14 @@ struct bpe {
     uint32_t n_merges;     /* as given in the file */
     bool is_raw;           /* symbols are bytes */
     bool fuses_unk, byte_fallback, ignores_merges;
-    bool has_parts;         /* the text may be cut before a META */
-    uint32_t unk;           /* TK__NO_ID: unknown symbols vanish */
-    struct tk_str prefix;   /* continuing_subword_prefix */
-    struct tk_str suffix;   /* end_of_word_suffix */
-    uint32_t by_byte[256];  /* raw: the id of each byte; else of each ASCII character */
-    uint32_t fallback[256]; /* "<0x…>" */
-    uint8_t is_joined[256]; /* by the byte before: some token goes on over a META there */
+    bool has_parts;          /* the text may be cut before a META */
+    uint32_t unk;            /* TK__NO_ID: unknown symbols vanish */
+    struct tk__trie *frozen; /* texts that are one symbol each; owned, may be NULL */
+    struct tk_str prefix;    /* continuing_subword_prefix */
+    struct tk_str suffix;    /* end_of_word_suffix */
+    uint32_t by_byte[256];   /* raw: the id of each byte; else of each ASCII character */
+    uint32_t fallback[256];  /* "<0x…>" */
+    uint8_t is_joined[256];  /* by the byte before: some token goes on over a META there */
 };
 
 static const struct bpe *bpe_of(const struct tk_tokenizer *t)
@@ -241,6 +242,24 @@ static uint32_t decorated(const struct tk_tokenizer *t, struct tk_str split, siz
     return tk__vocab_find(&t->vocab, tk_buf_str(text), TK__FORM_TEXT);
 }
 
+/* The longest frozen text at `at`: its id and *ret_end, or TK__NO_ID. */
+static uint32_t find_frozen(const struct tk__trie *trie, struct tk_str split, size_t at,
+                            size_t *ret_end)
+{
+    uint32_t node = 0;
+    uint32_t id = TK__NO_ID;
+    for (size_t i = at; i < split.n; i++) {
+        node = tk__trie_next(trie, node, (unsigned char)split.p[i]);
+        if (node == TK__TRIE_NONE)
+            break;
+        if (trie->values[node] != TK__TRIE_NONE) {
+            id = trie->values[node];
+            *ret_end = i + 1;
+        }
+    }
+    return id;
+}
+
 static int characters(const struct tk_tokenizer *t, struct tk_tok_scratch *s, struct tk_str split,
                       struct tk_tok_ids *ids)
 {
@@ -253,7 +272,9 @@ static int characters(const struct tk_tokenizer *t, struct tk_tok_scratch *s, st
         struct tk_str symbol;
         end = at + tk__utf8_len(split.p[at]);
         symbol = (struct tk_str){ split.p + at, end - at };
-        if (!is_plain) {
+        if (m->frozen && (id = find_frozen(m->frozen, split, at, &end)) != TK__NO_ID) {
+            ; /* the merges know nothing of it */
+        } else if (!is_plain) {
             id = decorated(t, split, at, end, &s->decode[0]);
             symbol = tk_buf_str(&s->decode[0]);
             rc = s->decode[0].failed;
@@ -334,6 +355,9 @@ static size_t first_part(const struct tk_tokenizer *t, struct tk_str split)
 static void bpe_free(struct tk__model *base)
 {
     struct bpe *m = (struct bpe *)base;
+    if (m->frozen)
+        tk__trie_release(m->frozen);
+    free(m->frozen);
     free(m->merges);
     free(m);
 }
@@ -625,5 +649,128 @@ int tk__bpe_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *
         return rc;
     find_symbols(t, m);
     find_parts(t, m);
+    return 0;
+}
+
+/* ---- without a list of merges ---- */
+
+struct pairs {
+    struct merge *v; /* owned */
+    size_t n, cap;
+};
+
+static int add_pair(struct pairs *pairs, const struct merge *one)
+{
+    if (pairs->n == pairs->cap) {
+        size_t cap = pairs->cap ? pairs->cap * 2 : 4096;
+        struct merge *grown = realloc(pairs->v, cap * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        pairs->v = grown;
+        pairs->cap = cap;
+    }
+    pairs->v[pairs->n++] = *one;
+    return 0;
+}
+
+static uint32_t rank_of_piece(const struct tk__bpe_pieces *conf, uint32_t id)
+{
+    return conf->ranks ? conf->ranks[id] : id;
+}
+
+/* The part as a symbol that may merge, or TK__NO_ID. */
+static uint32_t part_id(const struct tk_tokenizer *t, const struct tk__bpe_pieces *conf,
+                        struct tk_str part, enum tk__form form)
+{
+    uint32_t id = tk__vocab_find(&t->vocab, part, form);
+    return id != TK__NO_ID && rank_of_piece(conf, id) != TK__NO_ID ? id : TK__NO_ID;
+}
+
+/* A character that no piece stands for would merge all the same, by its text. */
+static int refuse_part(struct tk_str part, struct tk_str piece, struct tk_err *reterr)
+{
+    return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                      "the piece '%.*s' has the character '%.*s', which is no piece: not supported",
+                      (int)TK_MIN(piece.n, 60), piece.p, TK_STR_ARG(part));
+}
+
+static bool is_character(const struct bpe *m, struct tk_str part)
+{
+    return !m->is_raw && tk__utf8_len(part.p[0]) == part.n;
+}
+
+/* Every way to make the piece of two. */
+static int pairs_of(const struct tk_tokenizer *t, const struct bpe *m,
+                    const struct tk__bpe_pieces *conf, uint32_t id, struct pairs *pairs,
+                    struct tk_err *reterr)
+{
+    enum tk__form form = TK__FORM_TEXT;
+    struct tk_str piece = tk__vocab_piece(&t->vocab, id, &form);
+    uint32_t rank = piece.p ? rank_of_piece(conf, id) : TK__NO_ID;
+    int rc = 0;
+    if (rank == TK__NO_ID || (m->is_raw && form != TK__FORM_BYTES))
+        return 0;
+    for (size_t at = 1; rc == 0 && at < piece.n; at++) {
+        struct tk_str left = { piece.p, at };
+        struct tk_str right = { piece.p + at, piece.n - at };
+        if (!m->is_raw && ((unsigned char)piece.p[at] & 0xC0) == 0x80)
+            continue;
+        uint32_t l = part_id(t, conf, left, form);
+        uint32_t r = part_id(t, conf, right, form);
+        if (l != TK__NO_ID && r != TK__NO_ID)
+            rc = add_pair(pairs, &(struct merge){ (uint64_t)l << 32 | r, rank, id });
+        else if (l == TK__NO_ID && r != TK__NO_ID && is_character(m, left))
+            return refuse_part(left, piece, reterr);
+        else if (r == TK__NO_ID && l != TK__NO_ID && is_character(m, right))
+            return refuse_part(right, piece, reterr);
+    }
+    return rc;
+}
+
+static int merges_of_pieces(const struct tk_tokenizer *t, struct bpe *m,
+                            const struct tk__bpe_pieces *conf, struct tk_err *reterr)
+{
+    struct pairs pairs = { 0 };
+    int rc = 0;
+    for (uint32_t id = 0; rc == 0 && id < t->vocab.n_ids; id++)
+        rc = pairs_of(t, m, conf, id, &pairs, reterr);
+    if (rc == -ENOMEM)
+        (void)tk_err_set(reterr, rc, "out of memory for the merges");
+    if (rc == 0)
+        rc = make_merges(m, pairs.n, reterr);
+    for (size_t i = 0; rc == 0 && i < pairs.n; i++)
+        add_merge(m, (uint32_t)(pairs.v[i].pair >> 32), (uint32_t)pairs.v[i].pair, pairs.v[i].rank,
+                  pairs.v[i].id);
+    m->n_merges = (uint32_t)pairs.n;
+    free(pairs.v);
+    return rc;
+}
+
+int tk__bpe_of_pieces(struct tk_tokenizer *t, const struct tk__bpe_pieces *conf,
+                      struct tk_err *reterr)
+{
+    enum tk__form form;
+    struct bpe *m = calloc(1, sizeof(*m));
+    if (!m) {
+        if (conf->frozen)
+            tk__trie_release(conf->frozen);
+        free(conf->frozen);
+        return tk_err_set(reterr, -ENOMEM, "out of memory for the model");
+    }
+    m->base.ops = &ops;
+    t->model = &m->base;
+    m->is_raw = t->vocab.is_raw;
+    m->frozen = conf->frozen;
+    m->unk = conf->unk;
+    m->ignores_merges = conf->ignores_merges;
+    m->byte_fallback = conf->byte_fallback;
+    m->fuses_unk = conf->fuses_unk;
+    int rc = merges_of_pieces(t, m, conf, reterr);
+    if (rc < 0)
+        return rc;
+    find_symbols(t, m);
+    find_parts(t, m);
+    for (uint32_t id = 0; m->frozen && id < t->vocab.n_ids; id++)
+        find_joins(m, tk__vocab_piece(&t->vocab, id, &form));
     return 0;
 }

@@ -108,6 +108,21 @@ struct tk__model {
 };
 
 int tk__bpe_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *reterr);
+
+/* A BPE model without a list of merges (tiktoken, sentencepiece): two neighbours merge when their
+ * bytes together are a piece. */
+struct tk__bpe_pieces {
+    const uint32_t *ranks;   /* by id: the lowest merges first; TK__NO_ID: neither merged nor made by
+                                merging; NULL: each id is its rank */
+    struct tk__trie *frozen; /* texts that are one symbol wherever they stand, longest first, values
+                                are ids; taken over, also on failure; NULL: none */
+    uint32_t unk;            /* TK__NO_ID: unknown symbols vanish */
+    bool ignores_merges, byte_fallback, fuses_unk;
+};
+
+/* t->vocab is filled and indexed already. */
+int tk__bpe_of_pieces(struct tk_tokenizer *t, const struct tk__bpe_pieces *conf,
+                      struct tk_err *reterr);
 int tk__unigram_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *reterr);
 int tk__wordpiece_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *reterr);
 int tk__wordlevel_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *reterr);
@@ -131,6 +146,7 @@ enum tk__normal_kind {
     TK__NORMAL_PRECOMPILED,
     TK__NORMAL_NMT,
     TK__NORMAL_BYTE_LEVEL,
+    TK__NORMAL_SPM,
 };
 
 struct tk__normal {
@@ -140,6 +156,7 @@ struct tk__normal {
     struct tk__regex *regex;       /* REPLACE by a regular expression; owned */
     struct tk_str content;         /* REPLACE, PREPEND, APPEND */
     struct tk__charsmap *charsmap; /* PRECOMPILED; owned */
+    struct tk__spm_normal *spm;    /* SPM; owned */
 };
 
 /* What a BertNormalizer does; transformers' configuration may change it. */
@@ -196,6 +213,10 @@ int tk__normal_form(struct tk__step *x);
 int tk__charsmap_new(struct tk_str base64, struct tk__charsmap **ret, struct tk_err *reterr);
 struct tk__charsmap *tk__charsmap_free(struct tk__charsmap *m);
 int tk__charsmap_step(struct tk__step *x);
+
+/* All that sentencepiece does to a text before its model: see spm_normal.c. */
+struct tk__spm_normal *tk__spm_normal_free(struct tk__spm_normal *n);
+int tk__spm_normal_step(struct tk__step *x);
 
 /* ---- pre-tokenizers ---- */
 
@@ -381,6 +402,7 @@ struct tk_tokenizer {
 
     enum tk__scan_kind direct; /* splits by this scanner go straight to a raw BPE model */
     bool splits_special;       /* split_special_tokens of the configuration */
+    unsigned mistral_version;    /* of the chat encoding of mistral-common, 0: none */
     bool cleans_up;            /* decoding cleans up spaces */
     int64_t max_length;
     struct tk__nameds specials;  /* roles and texts */

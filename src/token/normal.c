@@ -240,6 +240,7 @@ void tk__normal_release(struct tk__normals *ns)
     for (unsigned i = 0; i < ns->n; i++) {
         ns->v[i].regex = tk__regex_free(ns->v[i].regex);
         ns->v[i].charsmap = tk__charsmap_free(ns->v[i].charsmap);
+        ns->v[i].spm = tk__spm_normal_free(ns->v[i].spm);
     }
     ns->n = 0;
 }
@@ -475,6 +476,8 @@ static int run_step(struct tk__step *x)
         return nmt(x);
     case TK__NORMAL_BYTE_LEVEL:
         return byte_level(x);
+    case TK__NORMAL_SPM:
+        return tk__spm_normal_step(x);
     default:
         return tk__normal_form(x);
     }

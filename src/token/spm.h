@@ -1,0 +1,53 @@
+/* spm.h - sentencepiece's models: what their files share */
+#ifndef TK_TOKEN_SPM_H
+#define TK_TOKEN_SPM_H
+
+#include "base/def.h"
+#include "base/err.h"
+#include "token/internal.h"
+
+#define TK__SPM_MAX_PIECES (1U << 22)
+
+enum tk__spm_type {
+    TK__SPM_NORMAL = 1,
+    TK__SPM_UNKNOWN = 2,
+    TK__SPM_CONTROL = 3,
+    TK__SPM_USER = 4,
+    TK__SPM_UNUSED = 5,
+    TK__SPM_BYTE = 6,
+};
+
+struct tk__spm_piece {
+    struct tk_str text; /* in the file */
+    float score;
+    uint8_t type; /* enum tk__spm_type */
+};
+
+/* A model file as it was read; slices point into its bytes. */
+struct tk__spm_file {
+    struct tk__spm_piece *pieces; /* owned */
+    uint32_t n, cap;
+    uint32_t model_type; /* 1 Unigram, 2 BPE, 3 word, 4 char */
+    bool byte_fallback, is_suffix;
+    struct tk_str charsmap; /* precompiled; empty: none */
+    struct tk_str denormalizer;
+    bool adds_prefix, removes_extra, escapes;
+};
+
+/* Read the protocol buffer. Unknown fields are passed over. 0, TK_E_FORMAT, TK_E_LIMIT, -ENOMEM. */
+int tk__spm_read(struct tk_str bytes, struct tk__spm_file *ret, struct tk_err *reterr);
+void tk__spm_file_release(struct tk__spm_file *f);
+
+/* The normalizer as the one step of t->normal. `first_only`: the prefix goes only before what begins
+ * the text. */
+int tk__spm_normal_new(struct tk_tokenizer *t, const struct tk__spm_file *f, bool first_only,
+                       struct tk_err *reterr);
+
+/* A trie of the pieces that `type` has; *ret is NULL where there are none. Values are ids. */
+int tk__spm_trie(const struct tk__spm_file *f, enum tk__spm_type type, struct tk__trie **ret);
+
+/* The Unigram model; t->vocab is filled. */
+int tk__spm_unigram_new(struct tk_tokenizer *t, const struct tk__spm_file *f,
+                        struct tk_err *reterr);
+
+#endif
