@@ -171,6 +171,13 @@ static bool is_plain(const struct tk__charsmap *m, struct tk_str in, size_t at)
            (at + 1 == in.n || (unsigned char)in.p[at + 1] < 0x80);
 }
 
+/* Characters that vanish before the first one that stays leave it their place: `tokenizers` forgets
+ * what it removes before there is a character to note it with. */
+static size_t origin_of(const struct tk__step *x, size_t at)
+{
+    return x->out->n == 0 ? 0 : at;
+}
+
 static void add_characters(struct tk__step *x, size_t at, size_t end, bool *modified)
 {
     while (at < end) {
@@ -180,9 +187,9 @@ static void add_characters(struct tk__step *x, size_t at, size_t end, bool *modi
                                      (struct tk_str){ x->in.p + from, at - from });
         *modified |= as.p != NULL;
         if (as.p)
-            tk__step_add(x, as.p, as.n, from);
+            tk__step_add(x, as.p, as.n, origin_of(x, from));
         else
-            tk__step_add(x, x->in.p + from, at - from, from);
+            tk__step_add(x, x->in.p + from, at - from, origin_of(x, from));
     }
 }
 
@@ -196,7 +203,10 @@ int tk__charsmap_step(struct tk__step *x)
         while (at < x->in.n && is_plain(m, x->in, at))
             at++;
         if (at > from) {
+            bool is_first = x->out->n == 0 && x->origin_in > 0;
             (void)tk_buf_add(x->out, x->in.p + from, at - from);
+            if (is_first)
+                x->origin_out = 1;
             if (from < x->origin_in)
                 x->origin_out = (uint32_t)(x->out->n - (at - from) +
                                            TK_MIN(at - from, x->origin_in - from));
@@ -208,7 +218,7 @@ int tk__charsmap_step(struct tk__step *x)
             as = transform(m, (struct tk_str){ x->in.p + at, end - at });
         if (as.p) {
             modified = true;
-            tk__step_add(x, as.p, as.n, at);
+            tk__step_add(x, as.p, as.n, origin_of(x, at));
         } else {
             add_characters(x, at, end, &modified);
         }

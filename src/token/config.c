@@ -534,19 +534,28 @@ static int apply_decoder(struct config *c)
     return rc;
 }
 
-/* A special token: with the flags of an added token of its text, its own, or a string's. */
+static bool is_role(struct tk_str role)
+{
+    bool is = false;
+    for (unsigned i = 0; i < N_ROLES; i++)
+        is |= tk_str_is(role, roles[i]);
+    return is;
+}
+
+/* Add a special token. The text of a role gets the flags of an added token that the configuration, or
+ * else tokenizer.json, has; a plain string that is known already stays as it is. */
 static int apply_special(struct config *c, const struct special *s)
 {
     const struct tk__added *known = tk__added_find(c->t, s->token.content);
     struct tk__added token = s->token;
-    if (known)
+    bool is_mapped = !c->has_decoder && known;
+    for (size_t i = 0; i < c->n_decoder; i++)
+        is_mapped |= tk_str_eq(c->decoder[i].content, token.content);
+    is_mapped = is_mapped && known && is_role(s->role);
+    if (!is_mapped && !s->has_flags && known)
+        return 0;
+    if (is_mapped)
         token = *known;
-    if (s->has_flags) {
-        bool in_decoder = false;
-        for (size_t i = 0; i < c->n_decoder; i++)
-            in_decoder |= tk_str_eq(c->decoder[i].content, token.content);
-        token = in_decoder && known ? *known : s->token;
-    }
     token.content = s->token.content;
     token.special = true;
     return tk__added_add(c->t, &token, c->err);

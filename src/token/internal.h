@@ -112,7 +112,7 @@ int tk__bpe_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *
 /* A BPE model without a list of merges (tiktoken, sentencepiece): two neighbours merge when their
  * bytes together are a piece. */
 struct tk__bpe_pieces {
-    const uint32_t *ranks;   /* by id: the lowest merges first; TK__NO_ID: neither merged nor made by
+    const uint32_t *ranks; /* by id: the lowest merges first; TK__NO_ID: neither merged nor made by
                                 merging; NULL: each id is its rank */
     struct tk__trie *frozen; /* texts that are one symbol wherever they stand, longest first, values
                                 are ids; taken over, also on failure; NULL: none */
@@ -402,7 +402,7 @@ struct tk_tokenizer {
 
     enum tk__scan_kind direct; /* splits by this scanner go straight to a raw BPE model */
     bool splits_special;       /* split_special_tokens of the configuration */
-    unsigned mistral_version;    /* of the chat encoding of mistral-common, 0: none */
+    unsigned mistral_version;  /* of the chat encoding of mistral-common, 0: none */
     bool cleans_up;            /* decoding cleans up spaces */
     int64_t max_length;
     struct tk__nameds specials;  /* roles and texts */

@@ -99,6 +99,14 @@ static void write_value(struct tk_jrender *r, struct tk_jval v)
         tk__jstr_of(r, r->out, v);
 }
 
+/* What a block gives must be text: jinja2 joins it as it is. */
+static void write_block(struct tk_jrender *r, struct tk_jval v)
+{
+    if (r->rc == 0 && v.type != TK_J_STR)
+        tk__jfail(r, TK_E_FORMAT, "expected str instance, %s found", tk__jtype_name(v));
+    write_value(r, v);
+}
+
 /* ---- assignment ---- */
 
 static void assign_tuple(struct tk_jrender *r, const struct tk_jnode *target, struct tk_jval v)
@@ -200,7 +208,7 @@ static enum tk_jflow exec_filter_block(struct tk_jrender *r, const struct tk_jno
     if (r->rc || flow != TK_J_NEXT)
         return flow;
     r->captured = text;
-    write_value(r, tk__jeval(r, n->a));
+    write_block(r, tk__jeval(r, n->a));
     tk__jframe_leave(r, n->scope);
     return flow;
 }
@@ -377,7 +385,7 @@ static void exec_call_block(struct tk_jrender *r, const struct tk_jnode *n)
         memcpy(kw, args.kw, args.n_kw * sizeof(*kw));
     kw[args.n_kw++] = (struct tk_jkw){ TK_STR("caller"), caller };
     args.kw = kw;
-    write_value(r, tk__jcall(r, callee, &args));
+    write_block(r, tk__jcall(r, callee, &args));
 }
 
 static void exec_generation(struct tk_jrender *r, const struct tk_jnode *n)

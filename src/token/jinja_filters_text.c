@@ -208,20 +208,21 @@ static struct tk_jval do_truncate(struct tk_jrender *r, struct tk_jval v, const 
 {
     int64_t length = is_given(a[0]) ? a[0].i : 255;
     struct tk_jval end = is_given(a[2]) ? a[2] : tk__jstr(TK_STR("..."));
-    int64_t leeway = is_given(a[3]) && a[3].type != TK_J_NONE ? a[3].i : 5;
+    bool has_leeway = is_given(a[3]) && a[3].type != TK_J_NONE;
+    int64_t leeway = has_leeway ? a[3].i : 5;
+    int64_t n = tk__jlen(v);
     (void)args;
-    if (v.type == TK_J_UNDEF)
-        return v;
-    if (v.type != TK_J_STR || end.type != TK_J_STR || (is_given(a[0]) && !tk__jis_int(a[0])) ||
-        (is_given(a[3]) && a[3].type != TK_J_NONE && !tk__jis_int(a[3])))
-        return tk__jfail(r, TK_E_FORMAT,
-                         "truncate takes text, a length, a flag, an end and a leeway");
+    if (n < 0 || end.type != TK_J_STR || (is_given(a[0]) && !tk__jis_int(a[0])) ||
+        (has_leeway && !tk__jis_int(a[3])))
+        return tk__jfail(r, TK_E_FORMAT, "truncate takes text, a length, a flag, an end, a leeway");
     int64_t end_n = tk__jlen(end);
     if (length < end_n || leeway < 0)
         return tk__jfail(r, TK_E_FORMAT, "expected length >= %lld, got %lld", (long long)end_n,
                          (long long)length);
-    if (tk__jlen(v) - leeway <= length)
+    if (n - leeway <= length)
         return v;
+    if (v.type != TK_J_STR)
+        return tk__jfail(r, TK_E_FORMAT, "'%s' cannot be truncated", tk__jtype_name(v));
     v = tk__jslice(r, v, tk__jnone(), tk__jint(length - end_n), tk__jnone());
     if (!flag(r, a[1])) {
         ptrdiff_t space = tk__jrfind(r, tk__jtext(v), TK_STR(" "));

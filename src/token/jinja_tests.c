@@ -15,6 +15,12 @@
         return tk__jbool(expr); \
     }
 
+static bool is_hashable(struct tk_jrender *r, struct tk_jval v)
+{
+    uint64_t hash;
+    return tk__jhash(r, v, &hash);
+}
+
 TEST_OF(is_defined, v.type != TK_J_UNDEF)
 TEST_OF(is_undefined, v.type == TK_J_UNDEF)
 TEST_OF(is_none, v.type == TK_J_NONE)
@@ -32,8 +38,8 @@ TEST_OF(is_sequence, v.type == TK_J_UNDEF || v.type == TK_J_STR || tk__jis_seq(v
                          v.type == TK_J_DICT || v.type == TK_J_RANGE)
 TEST_OF(is_callable, v.type == TK_J_UNDEF || v.type == TK_J_MACRO || v.type == TK_J_FUNC ||
                          v.type == TK_J_METHOD || v.type == TK_J_LOOP || v.type == TK_J_JOINER)
-TEST_OF(is_filter, v.type == TK_J_STR && tk__jfilter(tk__jtext(v)))
-TEST_OF(is_test, v.type == TK_J_STR && tk__jtest(tk__jtext(v)))
+TEST_OF(is_filter, is_hashable(r, v) && v.type == TK_J_STR && tk__jfilter(tk__jtext(v)))
+TEST_OF(is_test, is_hashable(r, v) && v.type == TK_J_STR && tk__jtest(tk__jtext(v)))
 TEST_OF(is_sameas, tk__jsame(v, a[0]))
 TEST_OF(is_eq, tk__jequal(r, v, a[0]))
 TEST_OF(is_ne, !tk__jequal(r, v, a[0]))

@@ -617,6 +617,14 @@ static int escape_atom(struct rewrite *w)
         return item_atom(w, &item);
     if (letter == 'b' || letter == 'B')
         return boundary(w, letter == 'B');
+    if (letter == 'k' && looking_at(w, "<")) {
+        size_t from = w->at;
+        while (w->at < w->in.n && w->in.p[w->at] != '>')
+            w->at++;
+        w->at += w->at < w->in.n;
+        (void)tk_buf_add_z(w->out, "\\k");
+        return tk_buf_add(w->out, w->in.p + from, w->at - from);
+    }
     if (strchr("AzZRK123456789", letter))
         return tk_buf_addf(w->out, "\\%c", letter);
     return refuse(w, "an escape");

@@ -82,6 +82,20 @@ int tk__named_add(struct tk_tokenizer *t, struct tk__nameds *list, struct tk_str
 
 /* ---- finishing ---- */
 
+/* A token is special by its text: of two pieces with one text both are. */
+static void mark_twins(struct tk_tokenizer *t)
+{
+    enum tk__form form;
+    if (strcmp(t->model->ops->name, "Unigram") != 0)
+        return;
+    for (uint32_t id = 0; id < t->vocab.n_ids; id++) {
+        struct tk_str piece = tk__vocab_piece(&t->vocab, id, &form);
+        const struct tk__added *a = piece.p ? tk__added_find(t, piece) : NULL;
+        if (a && a->was_special)
+            t->id_flags[id] |= TK__ID_SPECIAL;
+    }
+}
+
 /* Flags and added tokens by id. */
 static int index_ids(struct tk_tokenizer *t)
 {
@@ -100,6 +114,7 @@ static int index_ids(struct tk_tokenizer *t)
         if (t->added[i].was_special)
             t->id_flags[id] |= TK__ID_SPECIAL;
     }
+    mark_twins(t);
     return 0;
 }
 

@@ -1,0 +1,193 @@
+/* test_config.c - folders with configuration files, against what transformers makes of them */
+#include "lib/tap.h"
+
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vectors.h"
+
+#include "base/str.h"
+
+static char folder[4096]; /* the one in use */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static void remove_folder(void)
+{
+    (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void make_folder(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof(folder), "%s/tk_config_XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(folder))
+        folder[0] = '\0';
+}
+
+static void write_file(const char *name, struct tk_str text)
+{
+    char path[8192];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    (void)mkdir(path, 0700);
+    *slash = '/';
+    FILE *f = fopen(path, "wb");
+    if (f) {
+        fwrite(text.p, 1, text.n, f);
+        fclose(f);
+    }
+}
+
+/* The files of a case: a string as it is, anything else as JSON. */
+static int write_files(struct tk_json_val *one)
+{
+    struct tk_json_val files, v;
+    struct tk_json_iter it;
+    struct tk_str key, text;
+    int rc = tk_json_find(one, "files", &files);
+    rc = rc < 0 ? rc : tk_json_obj(&files, &it);
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &v)) > 0) {
+        char *name = tk_str_dup(key);
+        rc = tk_json_type(&v) == TK_JSON_STRING ? tk_json_get_str(&v, &text)
+                                                : tk_json_get_raw(&v, &text);
+        if (rc == 0)
+            write_file(name, text);
+        free(name);
+    }
+    return rc;
+}
+
+static int64_t number(struct tk_json_val *one, const char *key, int64_t none)
+{
+    struct tk_json_val v;
+    int64_t i = none;
+    if (tk_json_find(one, key, &v) == 0)
+        (void)tk_json_get_i64(&v, &i);
+    return i;
+}
+
+static void check_templates(const struct tk_tokenizer *t, struct tk_json_val *one,
+                            struct tk_str name)
+{
+    struct tk_json_val list, v;
+    struct tk_json_iter it;
+    struct tk_str key, want, got_name, got;
+    size_t n = 0;
+    int rc = tk_json_find(one, "templates", &list);
+    rc = rc < 0 ? rc : tk_json_obj(&list, &it);
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &v)) > 0) {
+        rc = tk_json_get_str(&v, &want);
+        T_OK(tk_tokenizer_chat_template(t, n, &got_name, &got), "%.*s: template %zu",
+             TK_STR_ARG(name), n);
+        T_EQ_N(got_name.p, got_name.n, key.p, key.n, "its name");
+        T_EQ_N(got.p, got.n, want.p, want.n, "its text");
+        n++;
+    }
+    T_OK(!tk_tokenizer_chat_template(t, n, &got_name, &got), "%.*s: %zu templates",
+         TK_STR_ARG(name), n);
+}
+
+static void replay_case(struct replay *r, struct tk_json_val *one)
+{
+    struct tk_json_val m;
+    struct tk_str name = { 0 };
+    struct tk_err err = { 0 };
+    struct tk_tokenizer *t = NULL;
+    make_folder();
+    int rc = tk_json_find(one, "name", &m);
+    rc = rc < 0 ? rc : tk_json_get_str(&m, &name);
+    rc = rc < 0 ? rc : write_files(one);
+    rc = rc < 0 ? rc : tk_tokenizer_load(folder, NULL, &t, &err);
+    if (T_OK(rc == 0, "%.*s: loads %s", TK_STR_ARG(name), err.msg)) {
+        r->t = t;
+        T_EQ_I(tk_tokenizer_bos(t), number(one, "bos", UINT32_MAX), "its BOS");
+        T_EQ_I(tk_tokenizer_eos(t), number(one, "eos", UINT32_MAX), "its EOS");
+        T_EQ_I(tk_tokenizer_vocab_size(t, true), number(one, "size", 0), "its size");
+        T_EQ_I(tk_tokenizer_max_length(t), number(one, "max_length", INT64_MAX), "its length");
+        check_templates(t, one, name);
+        replay_all(r, one, "encode", replay_encode, name);
+        replay_all(r, one, "decode", replay_decode, name);
+    }
+    tk_tokenizer_free(t);
+    remove_folder();
+}
+
+/* A small tokenizer for the cases below. */
+#define SMALL                                                                                          \
+    "{\"version\":\"1.0\",\"added_tokens\":[],\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\" \":1," \
+    "\".\":2},\"merges\":[]},\"decoder\":{\"type\":\"Fuse\"}}"
+
+static int load_with(const char *config, const struct tk_tokenizer_conf *conf,
+                     struct tk_tokenizer **ret, struct tk_err *err)
+{
+    make_folder();
+    write_file("tokenizer.json", TK_STR(SMALL));
+    write_file("tokenizer_config.json", tk_str_of(config));
+    int rc = tk_tokenizer_load(folder, conf, ret, err);
+    remove_folder();
+    return rc;
+}
+
+/* Clean-up of spaces by version: "a ." loses its space or not. */
+static void check_cleanup(enum tk_tok_cleanup cleanup, const char *want)
+{
+    static const uint32_t ids[] = { 0, 1, 2 };
+    struct tk_tokenizer_conf conf = { .cleanup = cleanup };
+    struct tk_tokenizer *t = NULL;
+    struct tk_tok_scratch *s = tk_tok_scratch_new();
+    struct tk_buf out = TK_BUF_INIT(100);
+    T_EQ_I(load_with("{\"clean_up_tokenization_spaces\":true}", &conf, &t, NULL), 0, "loads");
+    T_EQ_I(tk_tokenizer_decode(t, s, ids, 3, 0, &out), 0, "decodes");
+    T_EQ_S(out.p, want, "clean-up %d", (int)cleanup);
+    tk_buf_release(&out);
+    tk_tok_scratch_free(s);
+    tk_tokenizer_free(t);
+}
+
+static void check_refused(const char *config, int want, const char *word)
+{
+    struct tk_tokenizer *t = NULL;
+    struct tk_err err = { 0 };
+    T_EQ_I(load_with(config, NULL, &t, &err), want, "%s", word);
+    T_OK(strstr(err.msg, word) != NULL, "the message names it: %s", err.msg);
+    tk_tokenizer_free(t);
+}
+
+int main(void)
+{
+    struct vectors v;
+    struct replay r;
+    struct tk_json_iter it;
+    struct tk_json_val one;
+    if (!T_OK(vectors_open(&v, "folders") == 0, "the vectors are there"))
+        return T_DONE();
+    replay_init(&r);
+    int rc = tk_json_arr(&v.root, &it);
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &one)) > 0) {
+        replay_case(&r, &one);
+        rc = 0;
+    }
+    T_EQ_I(rc, 0, "the vectors are whole");
+    replay_release(&r);
+    vectors_close(&v);
+
+    check_cleanup(TK_TOK_CLEANUP_4, "a.");
+    check_cleanup(TK_TOK_CLEANUP_5, "a .");
+    check_cleanup(TK_TOK_CLEANUP_NEVER, "a .");
+    check_refused("{\"tokenizer_class\":\"NllbTokenizerFast\"}", TK_E_UNSUPPORTED, "NllbTokenizer");
+    check_refused("{\"tokenizer_class\":\"LlamaTokenizer\",\"bos_token\":null}", TK_E_FORMAT,
+                  "bos_token");
+    check_refused("[]", TK_E_FORMAT, "tokenizer_config.json");
+    check_refused("{\"bos_token\":3}", TK_E_FORMAT, "bos_token");
+    check_refused("{\"added_tokens_decoder\":{\"x\":{\"content\":\"a\"}}}", TK_E_FORMAT, "'x'");
+    return T_DONE();
+}
