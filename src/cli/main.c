@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/argv.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
 
@@ -72,6 +73,11 @@ int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that left is an error of a write, not our end */
     tk_log_init(getenv("TK_LOG"));
+    argv = tk_argv_take(argc, argv);
+    if (!argv) {
+        tk_say("tokmark", "no memory");
+        return TK_EXIT_FAILED;
+    }
     const struct tk_command *self = argc > 0 ? by_program_name(argv[0]) : NULL;
     if (self)
         return self->run(argc, argv);
