@@ -59,12 +59,23 @@ void tk__stream_free_all(struct tk_worker *w)
 
 /* --- the end --- */
 
+/* One line, whatever the peer sent, and without the keys that it was sent. */
 static void set_detail(struct tk_stream *s, struct tk_str words)
 {
     struct tk_record *r = rec(s);
-    size_t n = TK_MIN(words.n, sizeof(r->detail) - 1);
-    for (size_t i = 0; i < n; i++) /* one line, whatever the peer sent */
-        r->detail[i] = (unsigned char)words.p[i] < ' ' ? ' ' : words.p[i];
+    size_t n = 0;
+    for (size_t i = 0; i < words.n && n < sizeof(r->detail) - 1;) {
+        struct tk_str rest = { words.p + i, words.n - i };
+        size_t secret = tk_plan_secret_at(plan(s), rest);
+        if (secret) {
+            for (int k = 0; k < 3 && n < sizeof(r->detail) - 1; k++)
+                r->detail[n++] = '*';
+            i += secret;
+        } else {
+            r->detail[n++] = (unsigned char)words.p[i] < ' ' ? ' ' : words.p[i];
+            i++;
+        }
+    }
     r->detail[n] = '\0';
 }
 
@@ -452,7 +463,7 @@ static int on_event(void *owner, const struct tk_sse_event *ev)
     struct tk_api_event e;
     int rc = s->w->load->conf.api->decode_event(s->w->json, ev->type, ev->data, &e);
     if (rc)
-        return rc;
+        return rc == TK_E_FORMAT && ev->is_cut ? TK_E_EOF_EARLY : rc;
     if (TK_UNLIKELY(ev->is_cut))
         rec(s)->flags |= TK_REC_CUT_EVENT;
     note_event(s, &e, 0);
@@ -465,24 +476,10 @@ static void fail_feed(struct tk_stream *s, int rc)
         fail(s, TK_END_LIMIT, rc, "a line or an event is longer than its bound");
     else if (rc == -ENOMEM)
         fail(s, TK_END_CLIENT, rc, "no memory");
+    else if (rc == TK_E_EOF_EARLY)
+        fail(s, TK_END_TRUNCATED, rc, "the stream ended within an event");
     else
         fail(s, TK_END_PROTOCOL, rc, "an event is not the JSON that it should be");
-}
-
-static void on_data(struct tk_stream *s, const struct tk_http_event *ev)
-{
-    if (s->is_sse) {
-        int rc = tk_sse_feed(&s->sse, ev->data.p, ev->data.n, on_event, s);
-        if (TK_UNLIKELY(rc))
-            fail_feed(s, rc);
-        return;
-    }
-    /* Of an error's body only the beginning is of interest; a reply must be whole. */
-    size_t room = TK_LOAD_MAX_ERROR_BODY > s->body.n ? TK_LOAD_MAX_ERROR_BODY - s->body.n : 0;
-    size_t n = is_success(rec(s)) ? ev->data.n : TK_MIN(ev->data.n, room);
-    int rc = tk_buf_add(&s->body, ev->data.p, n);
-    if (rc)
-        fail(s, rc == TK_E_LIMIT ? TK_END_LIMIT : TK_END_CLIENT, rc, "the reply is too large");
 }
 
 /* The body of a reply that was not a stream. 0 or an error of the feed. */
@@ -501,6 +498,36 @@ static int decode_body(struct tk_stream *s)
     if (rc == 0)
         note_event(s, &e, TK_CH_BODY);
     return rc;
+}
+
+/* Of an error's body the beginning says enough: what is longer is not waited for. */
+static void on_error_data(struct tk_stream *s, struct tk_str data)
+{
+    size_t room = TK_LOAD_MAX_ERROR_BODY - s->body.n;
+    int rc = tk_buf_add(&s->body, data.p, TK_MIN(data.n, room));
+    if (rc == 0 && data.n <= room)
+        return;
+    if (rc == 0)
+        rc = decode_body(s);
+    fail(s, rc ? TK_END_CLIENT : TK_END_HTTP_STATUS, rc, rc ? tk_err_text(rc) : NULL);
+}
+
+static void on_data(struct tk_stream *s, const struct tk_http_event *ev)
+{
+    int rc;
+    if (s->is_sse) {
+        rc = tk_sse_feed(&s->sse, ev->data.p, ev->data.n, on_event, s);
+        if (TK_UNLIKELY(rc))
+            fail_feed(s, rc);
+        return;
+    }
+    if (!is_success(rec(s))) {
+        on_error_data(s, ev->data);
+        return;
+    }
+    rc = tk_buf_add(&s->body, ev->data.p, ev->data.n);
+    if (rc)
+        fail(s, rc == TK_E_LIMIT ? TK_END_LIMIT : TK_END_CLIENT, rc, "the reply is too large");
 }
 
 /* The reply is whole: how did the request end? */

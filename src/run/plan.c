@@ -47,6 +47,32 @@ bool tk_plan_is_secret(struct tk_str name)
     return false;
 }
 
+#define MIN_SECRET_BYTES 4 /* shorter ones are no secret, and would mask all and sundry */
+
+/* How much of `secret` is at the start of `text`: all of it, or, `may_be_cut`, what `text` has room for. */
+static size_t begins_with(struct tk_str text, struct tk_str secret, bool may_be_cut)
+{
+    size_t n = may_be_cut ? TK_MIN(text.n, secret.n) : secret.n;
+
+    return n >= MIN_SECRET_BYTES && n <= text.n && memcmp(text.p, secret.p, n) == 0 ? n : 0;
+}
+
+size_t tk_plan_secret_at(const struct tk_plan *p, struct tk_str text)
+{
+    for (size_t i = 0; i < p->n_headers; i++) {
+        if (!p->headers[i].is_secret)
+            continue;
+        const char *value = p->headers[i].value;
+        const char *space = strrchr(value, ' '); /* "Bearer KEY": the key alone too */
+        size_t n = begins_with(text, tk_str_of(value), !space);
+        if (n == 0 && space)
+            n = begins_with(text, tk_str_of(space + 1), true);
+        if (n > 0)
+            return n;
+    }
+    return 0;
+}
+
 /* --- schedules --- */
 
 /* What comes out of an arrival process, one offset after the other. */

@@ -26,6 +26,11 @@ struct tk_plan_header {
 /* Headers whose value is a secret: authorization, cookies, and whatever ends in key, token, secret. */
 bool tk_plan_is_secret(struct tk_str name);
 
+struct tk_plan;
+/* How many bytes at the start of `text` are a secret of the plan's headers, or the beginning of one
+ * that the end of `text` cuts off; 0: none. Servers repeat what they were sent in their errors. */
+size_t tk_plan_secret_at(const struct tk_plan *p, struct tk_str text);
+
 struct tk_plan_timeouts {
     tk_ns connect; /* until connected, TLS included; 0: none */
     tk_ns first;   /* from sent to the first event with tokens; 0: none */
@@ -41,28 +46,29 @@ enum tk_record_level {
 
 /* One stretch of load: the check, the warm-up, the measured one. */
 struct tk_plan_phase {
-    uint64_t n_requests;   /* 0: no bound by count */
-    tk_ns duration;        /* no new request after that; 0: no bound by time */
-    tk_ns grace;           /* what is in flight then may end within this; then it is cancelled */
-    uint32_t concurrency;  /* permits: at most this many in flight; 0: no bound */
+    uint64_t n_requests;  /* 0: no bound by count */
+    tk_ns duration;       /* no new request after that; 0: no bound by time */
+    tk_ns grace;          /* what is in flight then may end within this; then it is cancelled */
+    uint32_t concurrency; /* permits: at most this many in flight; 0: no bound */
     enum tk_arrival arrival;
-    double rate;           /* requests per second; INFINITY: all due at 0 */
-    const tk_ns *due_offset; /* n_due instants from the phase's start, ascending; NULL when closed */
+    double rate; /* requests per second; INFINITY: all due at 0 */
+    const tk_ns
+        *due_offset; /* n_due instants from the phase's start, ascending; NULL when closed */
     uint64_t n_due;
     bool is_first_item_only; /* every request is item 0 (vLLM's check and warm-ups) */
 };
 
 struct tk_plan {
-    const char *tool;    /* "tokmark run", "tokmark vllm": which words made it */
-    const char *url;     /* as it was given, without secrets */
+    const char *tool; /* "tokmark run", "tokmark vllm": which words made it */
+    const char *url;  /* as it was given, without secrets */
     const char *host;
     uint16_t port;
     bool is_tls;
-    const char *target;  /* path and query of the request line */
+    const char *target;    /* path and query of the request line */
     const char *authority; /* value of the Host header */
-    const char *ca_file; /* NULL: the system's authorities */
+    const char *ca_file;   /* NULL: the system's authorities */
     bool is_insecure;
-    const char *api;     /* name of the wire format */
+    const char *api; /* name of the wire format */
     const char *model;
     bool is_streamed;
     const struct tk_plan_header *headers; /* the user's own and the key's; Host, Content-Type and
@@ -77,10 +83,11 @@ struct tk_plan {
     enum tk_record_level level;
     bool keeps_text;          /* the generated text of every request */
     uint32_t max_trace_bytes; /* per request; past it the record says truncated */
-    uint64_t max_record_bytes; /* memory of records not written yet; past it nothing new is released */
-    bool opens_ahead;         /* connections are opened before the phase starts */
+    uint64_t
+        max_record_bytes; /* memory of records not written yet; past it nothing new is released */
+    bool opens_ahead;     /* connections are opened before the phase starts */
 
-    const char *data;      /* what the items come from, for people: "sharegpt file.json" */
+    const char *data; /* what the items come from, for people: "sharegpt file.json" */
     uint64_t n_items;
 };
 

@@ -53,6 +53,30 @@ static void test_count(void)
     T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, -1, 0, 1, 9), 0, "bad rate");
 }
 
+static size_t secret_at(const struct tk_plan *p, const char *text)
+{
+    return tk_plan_secret_at(p, tk_str_of(text));
+}
+
+static void test_secrets(void)
+{
+    static const struct tk_plan_header headers[] = {
+        { "X-Run", "open", false },
+        { "Authorization", "Bearer sesame", true },
+        { "Api-Key", "abc", true },
+    };
+    const struct tk_plan p = { .headers = headers, .n_headers = 3 };
+
+    T_EQ_U(secret_at(&p, "Bearer sesame is wrong"), 13, "the whole value");
+    T_EQ_U(secret_at(&p, "sesame is wrong"), 6, "the key alone");
+    T_EQ_U(secret_at(&p, "sesa"), 4, "cut off");
+    T_EQ_U(secret_at(&p, "sesa is"), 0, "only alike");
+    T_EQ_U(secret_at(&p, "Bearer"), 0, "the scheme is none");
+    T_EQ_U(secret_at(&p, "open"), 0, "a header that is none");
+    T_EQ_U(secret_at(&p, "abc"), 0, "too short for one");
+    T_EQ_U(secret_at(&p, ""), 0, "empty");
+}
+
 static void test_json(void)
 {
     static const struct tk_plan_header headers[] = {
@@ -123,6 +147,7 @@ int main(void)
     test_poisson();
     test_edges();
     test_count();
+    test_secrets();
     test_json();
     return T_DONE();
 }
