@@ -173,9 +173,9 @@ def test_channels():
     stream('a refusal', role + event(chunk({'refusal': 'no'})) + end, n_token_events=1, first_answer_at=None)
     stream('several choices', b''.join(event(says(w, index=i)) for w in 'ab' for i in (0, 1)) + end, n_token_events=4, text='ab')
     stream('usage with choices', event(says('a')) + event(chunk({}, 'stop', usage=USAGE)) + DONE, output_tokens=3, prompt_tokens=7)
-    def upto(n):
+    def so_far(n):
         return {'prompt_tokens': 7, 'completion_tokens': n, 'total_tokens': 7 + n}
-    stream('continuous usage', event(says('a', usage=upto(2))) + event(says('b', usage=upto(5))) + event(chunk({}, 'stop', usage=upto(5))) + DONE,
+    stream('continuous usage', event(says('a', usage=so_far(2))) + event(says('b', usage=so_far(5))) + event(chunk({}, 'stop', usage=so_far(5))) + DONE,
            output_tokens=5, count_source=1)
     gaps = json.loads(tk_it.run('report', 'run.tokmark', '--format', 'json').stdout)
     t.eq(gaps['tokens']['tokens_per_chunk']['by_server'], 1, 'continuous usage: the tokens of a chunk are known')
