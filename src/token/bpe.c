@@ -2,11 +2,7 @@
  *
  *   split --> symbols (a byte or a character each) --merge the pair of lowest rank, leftmost first--> ids
  *
- *   merges   (left id, right id) -> {rank, id}    open addressing, at most 5/8 full, 16 bytes a slot
- *
- * Up to SMALL symbols the ranks of all pairs stand in an array and the lowest is searched anew after
- * each merge: quadratic, but in one or two cache lines. Longer splits (text without spaces, or models
- * that do not split at all) use a heap of (rank, place) over a linked list: n log n.
+ * The merging itself is in merge.c.
  *
  * Raw vocabularies take bytes as symbols, and ByteLevel's spelling is never written out.
  *
@@ -19,28 +15,19 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "token/hash.h"
 #include "token/internal.h"
 #include "token/jsonu.h"
+#include "token/merge.h"
 #include "token/unicode.h"
 
 #define WHERE "BPE model"
-#define SMALL 48
-#define NO_RANK UINT32_MAX
 #define META "\xE2\x96\x81" /* U+2581 */
-
-struct merge {
-    uint64_t pair; /* left << 32 | right; UINT64_MAX: free */
-    uint32_t rank;
-    uint32_t id;
-};
 
 struct bpe {
     struct tk__model base; /* must be first */
-    struct merge *merges;  /* owned */
-    uint32_t mask;         /* slots - 1 */
-    uint32_t n_merges;     /* as given in the file */
-    bool is_raw;           /* symbols are bytes */
+    struct tk__merges merges;
+    uint32_t n_merges; /* as given in the file */
+    bool is_raw;       /* symbols are bytes */
     bool fuses_unk, byte_fallback, ignores_merges;
     bool has_parts;          /* the text may be cut before a META */
     uint32_t unk;            /* TK__NO_ID: unknown symbols vanish */
@@ -55,146 +42,6 @@ struct bpe {
 static const struct bpe *bpe_of(const struct tk_tokenizer *t)
 {
     return (const struct bpe *)t->model;
-}
-
-/* ---- merging ---- */
-
-static inline uint32_t slot_of(uint64_t pair, uint32_t mask)
-{
-    return (uint32_t)((pair ^ pair >> 29) * TK__HASH_A >> 32) & mask;
-}
-
-static inline const struct merge *find(const struct bpe *m, uint32_t left, uint32_t right)
-{
-    uint64_t pair = (uint64_t)left << 32 | right;
-    for (uint32_t i = slot_of(pair, m->mask);; i = (i + 1) & m->mask) {
-        const struct merge *merge = &m->merges[i];
-        if (merge->pair == pair)
-            return merge;
-        if (merge->pair == UINT64_MAX)
-            return NULL;
-    }
-}
-
-static inline uint32_t rank_of(const struct bpe *m, uint32_t left, uint32_t right, uint32_t *ret_id)
-{
-    const struct merge *merge = find(m, left, right);
-    *ret_id = merge ? merge->id : 0;
-    return merge ? merge->rank : NO_RANK;
-}
-
-/* Merge ids[0, n) in place, n <= SMALL; how many are left. */
-static size_t merge_small(const struct bpe *m, uint32_t *ids, size_t n)
-{
-    uint32_t ranks[SMALL];  /* of the pair that begins here */
-    uint32_t merged[SMALL]; /* what it becomes */
-    for (size_t i = 0; i + 1 < n; i++)
-        ranks[i] = rank_of(m, ids[i], ids[i + 1], &merged[i]);
-    while (n > 1) {
-        size_t best = 0;
-        for (size_t i = 1; i + 1 < n; i++)
-            best = ranks[i] < ranks[best] ? i : best;
-        if (ranks[best] == NO_RANK)
-            break;
-        ids[best] = merged[best];
-        n--;
-        size_t tail = n - best - 1;
-        memmove(ids + best + 1, ids + best + 2, tail * sizeof(*ids));
-        if (tail > 0) {
-            memmove(ranks + best, ranks + best + 1, tail * sizeof(*ranks));
-            memmove(merged + best, merged + best + 1, tail * sizeof(*merged));
-            ranks[best] = rank_of(m, ids[best], ids[best + 1], &merged[best]);
-        }
-        if (best > 0)
-            ranks[best - 1] = rank_of(m, ids[best - 1], ids[best], &merged[best - 1]);
-    }
-    return n;
-}
-
-/* A heap of rank << 32 | place: the lowest rank first, the leftmost of one rank. */
-static void heap_push(uint64_t *heap, size_t *n, uint64_t key)
-{
-    size_t i = (*n)++;
-    while (i > 0 && heap[(i - 1) / 4] > key) {
-        heap[i] = heap[(i - 1) / 4];
-        i = (i - 1) / 4;
-    }
-    heap[i] = key;
-}
-
-static uint64_t heap_pop(uint64_t *heap, size_t *n)
-{
-    uint64_t top = heap[0];
-    uint64_t key = heap[--*n];
-    size_t i = 0;
-    for (;;) {
-        size_t child = i * 4 + 1;
-        size_t best = child;
-        if (child >= *n)
-            break;
-        for (size_t k = child + 1; k < child + 4 && k < *n; k++)
-            best = heap[k] < heap[best] ? k : best;
-        if (heap[best] >= key)
-            break;
-        heap[i] = heap[best];
-        i = best;
-    }
-    heap[i] = key;
-    return top;
-}
-
-struct link {
-    uint32_t prev; /* UINT32_MAX: none */
-    uint32_t next; /* n: none; 0: merged into one before */
-};
-
-static void offer(const struct bpe *m, const uint32_t *ids, uint32_t left, uint32_t right,
-                  uint64_t *heap, size_t *n_heap)
-{
-    const struct merge *merge = find(m, ids[left], ids[right]);
-    if (merge)
-        heap_push(heap, n_heap, (uint64_t)merge->rank << 32 | left);
-}
-
-/* Merge ids[0, n) in place, any n; how many are left, or -ENOMEM. */
-static int64_t merge_large(const struct bpe *m, struct tk_tok_scratch *s, uint32_t *ids, size_t n)
-{
-    /* Each merge takes one pair away and offers two: never more than 3 n in the heap. */
-    uint64_t *heap = tk__work(s, (n * 3 + 4) * sizeof(*heap));
-    struct link *links = tk__more(s, n * sizeof(*links));
-    size_t n_heap = 0;
-    size_t out = 0;
-    uint32_t count = (uint32_t)n;
-    if (!heap || !links)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < count; i++) {
-        links[i] = (struct link){ i - 1, i + 1 };
-        if (i + 1 < count)
-            offer(m, ids, i, i + 1, heap, &n_heap);
-    }
-    while (n_heap > 0) {
-        uint64_t key = heap_pop(heap, &n_heap);
-        uint32_t left = (uint32_t)key;
-        uint32_t right = links[left].next;
-        if (right == 0 || right == count)
-            continue;
-        const struct merge *merge = find(m, ids[left], ids[right]);
-        if (!merge || merge->rank != key >> 32)
-            continue; /* one of the two was merged since */
-        ids[left] = merge->id;
-        uint32_t next = links[right].next;
-        links[left].next = next;
-        links[right].next = 0;
-        if (next < count) {
-            links[next].prev = left;
-            offer(m, ids, left, next, heap, &n_heap);
-        }
-        if (links[left].prev != UINT32_MAX)
-            offer(m, ids, links[left].prev, left, heap, &n_heap);
-    }
-    for (uint32_t i = 0; i < count; i = links[i].next)
-        ids[out++] = ids[i];
-    return (int64_t)out;
 }
 
 /* ---- symbols ---- */
@@ -322,12 +169,9 @@ static int encode(const struct tk_tokenizer *t, struct tk_tok_scratch *s, struct
     int rc = m->is_raw ? bytes(m, split, ids) : characters(t, s, split, ids);
     if (rc < 0)
         return rc;
-    size_t n = ids->n - from;
-    if (n <= SMALL) {
-        ids->n = from + merge_small(m, ids->p + from, n);
+    if (ids->n - from < 2)
         return 0;
-    }
-    int64_t left = merge_large(m, s, ids->p + from, n);
+    int64_t left = tk__merge_all(&m->merges, s, ids->p + from, ids->n - from);
     if (left < 0)
         return (int)left;
     ids->n = from + (size_t)left;
@@ -358,7 +202,7 @@ static void bpe_free(struct tk__model *base)
     if (m->frozen)
         tk__trie_release(m->frozen);
     free(m->frozen);
-    free(m->merges);
+    tk__merges_release(&m->merges);
     free(m);
 }
 
@@ -371,37 +215,13 @@ static const struct tk__model_ops ops = {
 
 /* ---- reading ---- */
 
-static void add_merge(struct bpe *m, uint32_t left, uint32_t right, uint32_t rank, uint32_t id)
-{
-    uint64_t pair = (uint64_t)left << 32 | right;
-    uint32_t i = slot_of(pair, m->mask);
-    while (m->merges[i].pair != UINT64_MAX && m->merges[i].pair != pair)
-        i = (i + 1) & m->mask;
-    m->merges[i] = (struct merge){ pair, rank, id }; /* of two equal ones the later counts */
-}
-
-static int make_merges(struct bpe *m, size_t n, struct tk_err *reterr)
-{
-    size_t slots = 16;
-    while (slots * 5 < n * 8)
-        slots *= 2;
-    if (slots > (size_t)1 << 28)
-        return tk_err_set(reterr, TK_E_LIMIT, "%zu merges", n);
-    m->merges = malloc(slots * sizeof(*m->merges));
-    if (!m->merges)
-        return tk_err_set(reterr, -ENOMEM, "out of memory for the merges");
-    memset(m->merges, 0xFF, slots * sizeof(*m->merges));
-    m->mask = (uint32_t)slots - 1;
-    return 0;
-}
-
 /* The two parts of a merge, as the file spells them. */
 struct parts {
     struct tk_str left, right;
 };
 
 /* The ids of the parts and of the whole, looked up as bytes; false when some character is none. */
-static bool raw_ids(const struct tk_tokenizer *t, const struct parts *p, char *work,
+static bool raw_ids(const struct tk_tokenizer *t, const struct parts *p, char *work, uint32_t guess,
                     uint32_t *ret_ids)
 {
     size_t n_left = tk__bytes_of_text(p->left, work);
@@ -413,8 +233,8 @@ static bool raw_ids(const struct tk_tokenizer *t, const struct parts *p, char *w
     ret_ids[0] = tk__vocab_find(&t->vocab, (struct tk_str){ work, n_left }, TK__FORM_BYTES);
     ret_ids[1] = tk__vocab_find(&t->vocab, (struct tk_str){ work + n_left, n_right },
                                 TK__FORM_BYTES);
-    ret_ids[2] = tk__vocab_find(&t->vocab, (struct tk_str){ work, n_left + n_right },
-                                TK__FORM_BYTES);
+    ret_ids[2] = tk__vocab_find_near(&t->vocab, (struct tk_str){ work, n_left + n_right },
+                                     TK__FORM_BYTES, guess);
     return true;
 }
 
@@ -430,14 +250,15 @@ static void text_ids(const struct tk_tokenizer *t, const struct parts *p, size_t
                                      (struct tk_str){ work, p->left.n + p->right.n - skip });
 }
 
+/* *last is the id of what the merge before made: mostly this one makes the next. */
 static int read_merge(const struct tk_tokenizer *t, struct bpe *m, const struct parts *p,
-                      uint32_t rank, struct tk_err *reterr)
+                      uint32_t *last, struct tk_err *reterr)
 {
     char work[4096];
     uint32_t ids[3];
     if (p->left.n + p->right.n > sizeof(work))
         return tk_err_set(reterr, TK_E_LIMIT, "a merge of more than %zu bytes", sizeof(work));
-    if (!m->is_raw || !raw_ids(t, p, work, ids))
+    if (!m->is_raw || !raw_ids(t, p, work, *last + 1, ids))
         text_ids(t, p, m->prefix.n, work, ids);
     for (int i = 0; i < 3; i++) {
         if (ids[i] == TK__NO_ID)
@@ -446,7 +267,8 @@ static int read_merge(const struct tk_tokenizer *t, struct bpe *m, const struct 
                 "the merge '%.*s' + '%.*s' needs a token that is not in the vocabulary",
                 (int)TK_MIN(p->left.n, 60), p->left.p, (int)TK_MIN(p->right.n, 60), p->right.p);
     }
-    add_merge(m, ids[0], ids[1], rank, ids[2]);
+    tk__merges_add(&m->merges, ids[0], ids[1], m->n_merges++, ids[2]);
+    *last = ids[2];
     return 0;
 }
 
@@ -495,6 +317,7 @@ static int read_merges(struct tk_tokenizer *t, struct bpe *m, struct tk_json_val
     struct tk_json_iter it;
     struct tk_json_val item;
     struct parts parts = { 0 };
+    uint32_t last = 0;
     size_t n = 0;
     int rc = count_items(v, &n);
     bool is_known = false;
@@ -503,7 +326,7 @@ static int read_merges(struct tk_tokenizer *t, struct bpe *m, struct tk_json_val
         rc = tk_json_arr(v, &it);
     if (rc < 0)
         return tk_err_set(reterr, TK_E_FORMAT, "the merges are no list");
-    rc = make_merges(m, n, reterr);
+    rc = tk__merges_init(&m->merges, n, reterr);
     while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0) {
         if (!is_known)
             is_legacy = tk_json_type(&item) == TK_JSON_STRING;
@@ -512,8 +335,9 @@ static int read_merges(struct tk_tokenizer *t, struct bpe *m, struct tk_json_val
         if (rc < 0)
             return tk_err_set(reterr, TK_E_FORMAT, "merge %u is not two tokens", m->n_merges + 1);
         if (rc > 0)
-            rc = read_merge(t, m, &parts, m->n_merges++, reterr);
+            rc = read_merge(t, m, &parts, &last, reterr);
     }
+    tk__merges_done(&m->merges);
     return rc;
 }
 
@@ -597,8 +421,8 @@ static void find_parts(const struct tk_tokenizer *t, struct bpe *m)
     for (unsigned b = 0; b < 256; b++)
         last = m->fallback[b] != TK__NO_ID ? TK_MAX(last, m->fallback[b]) : last;
     last = m->unk != TK__NO_ID ? TK_MAX(last, m->unk) : last;
-    for (uint32_t i = 0; m->has_parts && i <= m->mask; i++) {
-        const struct merge *merge = &m->merges[i];
+    for (uint32_t i = 0; m->has_parts && i <= m->merges.mask; i++) {
+        const struct tk__merge *merge = &m->merges.v[i];
         uint32_t left = (uint32_t)(merge->pair >> 32);
         uint32_t right = (uint32_t)merge->pair;
         if (merge->pair == UINT64_MAX)
@@ -655,15 +479,15 @@ int tk__bpe_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *
 /* ---- without a list of merges ---- */
 
 struct pairs {
-    struct merge *v; /* owned */
+    struct tk__merge *v; /* owned */
     size_t n, cap;
 };
 
-static int add_pair(struct pairs *pairs, const struct merge *one)
+static int add_pair(struct pairs *pairs, const struct tk__merge *one)
 {
     if (pairs->n == pairs->cap) {
         size_t cap = pairs->cap ? pairs->cap * 2 : 4096;
-        struct merge *grown = realloc(pairs->v, cap * sizeof(*grown));
+        struct tk__merge *grown = realloc(pairs->v, cap * sizeof(*grown));
         if (!grown)
             return -ENOMEM;
         pairs->v = grown;
@@ -718,7 +542,7 @@ static int pairs_of(const struct tk_tokenizer *t, const struct bpe *m,
         uint32_t l = part_id(t, conf, left, form);
         uint32_t r = part_id(t, conf, right, form);
         if (l != TK__NO_ID && r != TK__NO_ID)
-            rc = add_pair(pairs, &(struct merge){ (uint64_t)l << 32 | r, rank, id });
+            rc = add_pair(pairs, &(struct tk__merge){ (uint64_t)l << 32 | r, rank, id });
         else if (l == TK__NO_ID && r != TK__NO_ID && is_character(m, left))
             return refuse_part(left, piece, reterr);
         else if (r == TK__NO_ID && l != TK__NO_ID && is_character(m, right))
@@ -737,10 +561,12 @@ static int merges_of_pieces(const struct tk_tokenizer *t, struct bpe *m,
     if (rc == -ENOMEM)
         (void)tk_err_set(reterr, rc, "out of memory for the merges");
     if (rc == 0)
-        rc = make_merges(m, pairs.n, reterr);
+        rc = tk__merges_init(&m->merges, pairs.n, reterr);
     for (size_t i = 0; rc == 0 && i < pairs.n; i++)
-        add_merge(m, (uint32_t)(pairs.v[i].pair >> 32), (uint32_t)pairs.v[i].pair, pairs.v[i].rank,
-                  pairs.v[i].id);
+        tk__merges_add(&m->merges, (uint32_t)(pairs.v[i].pair >> 32), (uint32_t)pairs.v[i].pair,
+                       pairs.v[i].rank, pairs.v[i].id);
+    if (rc == 0)
+        tk__merges_done(&m->merges);
     m->n_merges = (uint32_t)pairs.n;
     free(pairs.v);
     return rc;

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "token/hash.h"
 #include "token/internal.h"
@@ -70,6 +71,18 @@ int tk__spans_add(struct tk__spans *spans, uint32_t at, uint32_t n, uint32_t n_o
     return 0;
 }
 
+void *tk__large_alloc(size_t bytes)
+{
+    const size_t large = (size_t)2 << 20;
+    if (bytes < large)
+        return malloc(bytes);
+    bytes = (bytes + large - 1) / large * large;
+    void *p = aligned_alloc(large, bytes);
+    if (p)
+        (void)madvise(p, bytes, MADV_HUGEPAGE);
+    return p;
+}
+
 /* Content survives growing. */
 static void *grow(void **p, size_t *have, size_t want)
 {
@@ -94,6 +107,11 @@ void *tk__work(struct tk_tok_scratch *s, size_t bytes)
 void *tk__more(struct tk_tok_scratch *s, size_t bytes)
 {
     return grow(&s->more, &s->more_bytes, bytes);
+}
+
+void *tk__third(struct tk_tok_scratch *s, size_t bytes)
+{
+    return grow(&s->third, &s->third_bytes, bytes);
 }
 
 struct tk_tok_scratch *tk_tok_scratch_new(void)
@@ -127,6 +145,7 @@ struct tk_tok_scratch *tk_tok_scratch_free(struct tk_tok_scratch *s)
     tk_tok_ids_release(&s->ids);
     free(s->work);
     free(s->more);
+    free(s->third);
     tk__regex_scratch_release(s);
     free(s);
     return NULL;
@@ -199,12 +218,16 @@ int tk__encode_split(const struct tk_tokenizer *t, struct tk_tok_scratch *s, str
 /* Make the cache this tokenizer's. */
 static int take_cache(const struct tk_tokenizer *t, struct tk_tok_scratch *s)
 {
+    size_t bytes = (size_t)N_SETS * 2 * sizeof(*s->words);
+    if (s->words && s->serial == t->serial)
+        return 0;
     if (!s->words)
-        s->words = calloc((size_t)N_SETS * 2, sizeof(*s->words));
-    else if (s->serial != t->serial)
-        memset(s->words, 0, (size_t)N_SETS * 2 * sizeof(*s->words));
+        s->words = tk__large_alloc(bytes);
+    if (!s->words)
+        return -ENOMEM;
+    memset(s->words, 0, bytes);
     s->serial = t->serial;
-    return s->words ? 0 : -ENOMEM;
+    return 0;
 }
 
 /* ---- the way of a text ---- */

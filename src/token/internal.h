@@ -34,6 +34,9 @@ struct tk__model;
 
 /* ---- working memory ---- */
 
+/* malloc for a table that is looked up at random: in large pages, where the system has them. */
+void *tk__large_alloc(size_t bytes);
+
 /* A part of the text under way. */
 struct tk__span {
     uint32_t at; /* in the text */
@@ -70,8 +73,10 @@ struct tk_tok_scratch {
     struct tk_tok_ids ids;    /* of a count */
     void *work;               /* of a model: owned */
     size_t work_bytes;
-    void *more; /* the same, for a second array */
+    void *more; /* the same, for a second array, and a third */
     size_t more_bytes;
+    void *third;
+    size_t third_bytes;
     struct tk_buf decode[2];
     struct tk__spans tokens[2];
     void *match_data; /* of PCRE2: pcre2_match_data, context and JIT stack */
@@ -82,6 +87,7 @@ struct tk_tok_scratch {
 /* `bytes` of working memory, content undefined; NULL when memory is out. */
 void *tk__work(struct tk_tok_scratch *s, size_t bytes);
 void *tk__more(struct tk_tok_scratch *s, size_t bytes);
+void *tk__third(struct tk_tok_scratch *s, size_t bytes);
 
 /* 0 or -ENOMEM. */
 int tk__spans_add(struct tk__spans *spans, uint32_t at, uint32_t n, uint32_t n_origin);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "token/hash.h"
+#include "token/internal.h"
 #include "token/tokenizer.h"
 #include "token/unicode.h"
 
@@ -163,7 +164,7 @@ int tk__vocab_index(struct tk__vocab *v, bool allows_twins, struct tk_err *reter
     size_t n_slots = 16;
     while (n_slots < (size_t)v->n_pieces * 2)
         n_slots *= 2;
-    v->slots = malloc(n_slots * sizeof(*v->slots));
+    v->slots = tk__large_alloc(n_slots * sizeof(*v->slots));
     if (!v->slots)
         return tk_err_set(reterr, -ENOMEM, "out of memory for the vocabulary");
     memset(v->slots, 0xFF, n_slots * sizeof(*v->slots));
@@ -186,6 +187,14 @@ int tk__vocab_index(struct tk__vocab *v, bool allows_twins, struct tk_err *reter
 uint32_t tk__vocab_find(const struct tk__vocab *v, struct tk_str bytes, enum tk__form form)
 {
     return v->slots ? slot_of(v, bytes, form)->id : TK__NO_ID;
+}
+
+uint32_t tk__vocab_find_near(const struct tk__vocab *v, struct tk_str bytes, enum tk__form form,
+                             uint32_t guess)
+{
+    if (guess < v->n_ids && v->pieces[guess].at != UINT32_MAX && is_piece(v, guess, bytes, form))
+        return guess;
+    return tk__vocab_find(v, bytes, form);
 }
 
 uint32_t tk__vocab_find_text(const struct tk__vocab *v, struct tk_str text)

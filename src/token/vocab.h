@@ -54,6 +54,10 @@ int tk__vocab_index(struct tk__vocab *v, bool allows_twins, struct tk_err *reter
 /* The id of these bytes in this form, or TK__NO_ID. */
 uint32_t tk__vocab_find(const struct tk__vocab *v, struct tk_str bytes, enum tk__form form);
 
+/* The same, looking at the piece of the id `guess` first, which may be any number. */
+uint32_t tk__vocab_find_near(const struct tk__vocab *v, struct tk_str bytes, enum tk__form form,
+                             uint32_t guess);
+
 /* The id of a piece as it is spelt. */
 uint32_t tk__vocab_find_text(const struct tk__vocab *v, struct tk_str text);
 
