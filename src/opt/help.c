@@ -9,6 +9,7 @@
  * Groups come in the order in which the table first names them.
  */
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -72,6 +73,19 @@ static void add_separator(struct tk_buf *out, size_t begin)
         tk_buf_add_z(out, "; ");
 }
 
+/* A bound that nobody comes near is not worth a word; a complaint has it all the same. */
+static void add_near_range(const struct tk_opt *o, size_t begin, struct tk_buf *out)
+{
+    double far = o->type == TK_OPT_DUR ? 1e7 : 1e9; /* a duration's bounds are seconds */
+    struct tk_opt near = *o;
+    if (o->max >= far)
+        near.max = INFINITY;
+    if (isinf(near.max) && (o->min <= -far || (o->min >= 0 && o->min < 1e-6)))
+        return;
+    add_separator(out, begin);
+    tk__opt_add_range(&near, out);
+}
+
 /* "from 1 to 100; default 1; TOKMARK_X"; `code` surrounds what is to be typed. */
 static void add_facts(const struct tk_opt *o, const char *code, struct tk_buf *out)
 {
@@ -84,10 +98,8 @@ static void add_facts(const struct tk_opt *o, const char *code, struct tk_buf *o
         add_separator(out, begin);
         tk_buf_add_z(out, o->unit);
     }
-    if (tk__opt_has_range(o)) {
-        add_separator(out, begin);
-        tk__opt_add_range(o, out);
-    }
+    if (tk__opt_has_range(o))
+        add_near_range(o, begin, out);
     if (o->type == TK_OPT_LIST) {
         add_separator(out, begin);
         tk_buf_add_z(out, o->is_many ? "one or more" : "may be given several times");
@@ -216,7 +228,7 @@ static bool has_option_help(const struct tk_opt_command *c)
 int tk_opt_help(const struct tk_opt_command *c, unsigned width, struct tk_buf *out)
 {
     size_t column = left_column(c), w = TK_MAX(width, MIN_WIDTH);
-    tk_buf_addf(out, "usage: %s %s\n", c->name, c->synopsis ? c->synopsis : "[options]");
+    tk_buf_addf(out, "Usage: %s %s\n", c->name, c->synopsis ? c->synopsis : "[options]");
     if (c->about) {
         tk_buf_add_c(out, '\n');
         add_paragraphs(out, c->about, w);
@@ -224,9 +236,10 @@ int tk_opt_help(const struct tk_opt_command *c, unsigned width, struct tk_buf *o
     for (size_t i = 0; i < c->n_opts; i++) {
         if (!begins_group(c, i))
             continue;
-        tk_buf_addf(out, "\n%s:\n", group_of(&c->opts[i]));
+        const char *group = group_of(&c->opts[i]);
+        tk_buf_addf(out, "\n%c%s:\n", toupper((unsigned char)group[0]), group + 1);
         for (size_t k = i; k < c->n_opts; k++) {
-            if (is_shown_in(&c->opts[k], group_of(&c->opts[i])))
+            if (is_shown_in(&c->opts[k], group))
                 add_option(&c->opts[k], column, w, out);
         }
     }

@@ -122,8 +122,7 @@ static int unknown(const struct walk *w, struct tk_str name)
     if (closest)
         return tk_err_set(w->reterr, TK_E_NOT_FOUND,
                           "unknown option '--%.*s'; did you mean '--%s'?", shown, name.p, closest);
-    return tk_err_set(w->reterr, TK_E_NOT_FOUND, "unknown option '--%.*s'; --help lists them all",
-                      shown, name.p);
+    return tk_err_set(w->reterr, TK_E_NOT_FOUND, "unknown option '--%.*s'", shown, name.p);
 }
 
 /* The option of that name. 0 or TK_E_NOT_FOUND. */
@@ -235,8 +234,7 @@ static int take_letters(struct walk *w, const char *p)
             return 0;
         }
         if (m.i == NONE)
-            return tk_err_set(w->reterr, TK_E_NOT_FOUND,
-                              "unknown option '-%c'; --help lists them all", *p);
+            return tk_err_set(w->reterr, TK_E_NOT_FOUND, "unknown option '-%c'", *p);
         p++;
         if (w->c->opts[m.i].type != TK_OPT_FLAG) {
             p += *p == '=';

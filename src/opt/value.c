@@ -29,7 +29,7 @@ static int add_bound(const struct tk_opt *o, double bound, struct tk_buf *out)
     char text[32];
     if (o->type == TK_OPT_DUR)
         return tk_buf_add_z(out, tk_num_format_dur((tk_ns)llround(bound * 1e9), text));
-    if (bound == floor(bound) && fabs(bound) < 1e15)
+    if (bound == floor(bound) && fabs(bound) < 1e18)
         return tk_buf_addf(out, "%" PRId64, (int64_t)bound);
     return tk_buf_add(out, text, tk_num_shortest(bound, text));
 }

@@ -20,17 +20,17 @@ struct values {
 
 static const struct tk_opt table[] = {
     { "concurrency", 'c', TK_OPT_INT, AT(concurrency), .value = "N", .def = "1", .min = 1,
-      .max = 1e5, .env = "TK_X", .group = "Load",
+      .max = 1e5, .env = "TK_X", .group = "load",
       .help = "at most so many requests in flight at the same time" },
     { "stream", 0, TK_OPT_FLAG, AT(stream), .def = "true", .group = "Requests",
       .help = "ask for a stream", .is_negatable = true },
     { "rate", 0, TK_OPT_RATE, AT(rate), .value = "R", .unit = "requests/s", .def = "inf",
-      .group = "Load", .help = "arrivals" },
+      .min = 1e-9, .max = INFINITY, .group = "load", .help = "arrivals" },
     { "hidden", 0, TK_OPT_INT, AT(hidden), .group = "Ghosts", .is_hidden = true },
     { "the-name-of-this-one-is-long", 0, TK_OPT_DUR, AT(timeout), .value = "DUR", .min = 0.25,
-      .max = INFINITY, .group = "Load", .help = "patience" },
+      .max = 1e7, .group = "load", .help = "patience" },
     { "arrival", 0, TK_OPT_CHOICE, AT(arrival), .value = "HOW", .choices = "closed poisson",
-      .group = "Load", .help = "when requests are due" },
+      .group = "load", .help = "when requests are due" },
     { "api-key", 0, TK_OPT_STR, AT(key), .value = "KEY", .def = "sk-default", .is_secret = true,
       .help = "a secret" },
     { "header", 'H', TK_OPT_LIST, AT(headers), .value = "H", .group = "Requests", .help = "more" },
@@ -47,7 +47,7 @@ static const struct tk_opt_command command = {
 };
 
 static const char want_help[] =
-    "usage: tokmark test URL [options]\n"
+    "Usage: tokmark test URL [options]\n"
     "\n"
     "Measures a server, with words enough here to need a second\n"
     "line of text.\n"
@@ -83,7 +83,7 @@ static const char want_manual[] =
     "tokmark test URL [options]\n"
     "```\n"
     "\n"
-    "## Load\n"
+    "## load\n"
     "\n"
     "### `--concurrency N`, `-c`\n"
     "\n"
