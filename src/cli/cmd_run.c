@@ -92,9 +92,11 @@ static int find_model(struct command *c, const char **ret)
     *ret = c->o.model;
     if (*ret)
         return TK_EXIT_OK;
-    if (tk_probe_models(&probe, c->run.target.models, &c->run.model, &n, &err) != 0) {
-        tk_say(PROGRAM, "the server was asked which models it has: %s; --model NAME names one",
-               err.msg);
+    int rc = tk_probe_models(&probe, c->run.target.models, &c->run.model, &n, &err);
+    if (rc != 0) {
+        bool has_answered = rc == TK_E_NOT_FOUND || rc == TK_E_FORMAT;
+        tk_say(PROGRAM, "which model? %s%s", err.msg,
+               has_answered ? "; --model NAME names one" : "");
         return TK_EXIT_FAILED;
     }
     if (n > 1)

@@ -65,7 +65,9 @@ static int other_command(int argc, char **argv)
     const char *second = argc > 2 ? argv[2] : "";
     bool is_bench = argc > 1 && strcmp(argv[1], "bench") == 0;
 
-    if (is_bench)
+    if (is_bench && argc == 2)
+        tk_say("tokmark vllm", "'vllm bench' what? tokmark does 'vllm bench serve'");
+    else if (is_bench)
         tk_say("tokmark vllm", "of 'vllm bench' tokmark does 'serve', not '%s'", second);
     else
         tk_say("tokmark vllm",

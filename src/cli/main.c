@@ -43,18 +43,58 @@ static int help(void)
     return fflush(stdout) == 0 ? TK_EXIT_OK : TK_EXIT_FAILED;
 }
 
+static int version(void)
+{
+    printf("tokmark " TK_VERSION "\n");
+    return fflush(stdout) == 0 ? TK_EXIT_OK : TK_EXIT_FAILED;
+}
+
 static int unknown(const char *word)
 {
-    const char *names[TK_ARRAY_LEN(commands)];
+    const char *names[TK_ARRAY_LEN(commands) + 2] = { "--help", "--version" };
 
     for (size_t i = 0; i < TK_ARRAY_LEN(commands); i++)
-        names[i] = commands[i]->name;
-    const char *close = tk_opt_closest(word, names, TK_ARRAY_LEN(commands));
+        names[i + 2] = commands[i]->name;
+    const char *close = tk_opt_closest(word, names, TK_ARRAY_LEN(names));
+    if (word[0] == '-') {
+        if (close)
+            tk_say("tokmark", "unknown option '%s'; did you mean '%s'?", word, close);
+        else
+            tk_say("tokmark", "the command comes before its options; tokmark --help lists them");
+        return TK_EXIT_USAGE;
+    }
     if (close)
         tk_say("tokmark", "there is no command '%s'; did you mean '%s'?", word, close);
     else
         tk_say("tokmark", "there is no command '%s'; tokmark --help lists them", word);
     return TK_EXIT_USAGE;
+}
+
+static const struct tk_command *find_command(const char *word)
+{
+    for (size_t i = 0; i < TK_ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i]->name, word) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+/* `tokmark help run` */
+static int help_of(const char *word)
+{
+    const struct tk_command *c = find_command(word);
+    char name[32], option[] = "--help";
+
+    if (!c)
+        return unknown(word);
+    (void)snprintf(name, sizeof(name), "%s", word);
+    return c->run(2, (char *[]){ name, option, NULL });
+}
+
+/* Whether the word is one of these; NULL is none. */
+static bool is_any(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || (c && strcmp(word, c) == 0);
 }
 
 static const struct tk_command *by_program_name(const char *path)
@@ -86,15 +126,14 @@ int main(int argc, char **argv)
         return TK_EXIT_USAGE;
     }
     const char *word = argv[1];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+    bool is_help = is_any(word, "--help", "-h", "help");
+    if (is_help && argc > 2)
+        return help_of(argv[2]);
+    if (is_help)
         return help();
-    if (strcmp(word, "--version") == 0) {
-        printf("tokmark " TK_VERSION "\n");
-        return fflush(stdout) == 0 ? TK_EXIT_OK : TK_EXIT_FAILED;
-    }
-    for (size_t i = 0; i < TK_ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i]->name, word) == 0)
-            return commands[i]->run(argc - 1, argv + 1);
-    }
-    return unknown(word);
+    bool is_version = argc == 3 && is_any(argv[2], "--version", "-V", NULL); /* after a command */
+    if (is_version || is_any(word, "--version", "-V", "version"))
+        return version();
+    const struct tk_command *c = find_command(word);
+    return c ? c->run(argc - 1, argv + 1) : unknown(word);
 }

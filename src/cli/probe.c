@@ -50,13 +50,18 @@ static void on_timer(struct tk_timer *t)
     finish(p, tk_err_set(p->reterr, TK_E_TIMEOUT, "'%s' did not answer in time", p->where));
 }
 
+static const char *hint(int status)
+{
+    return status == 401 || status == 403 ? " (is the API key in OPENAI_API_KEY?)" : "";
+}
+
 static void on_end(struct asking *p)
 {
     if (p->status == 200)
         finish(p, 0);
     else
-        finish(p, tk_err_set(p->reterr, TK_E_NOT_FOUND, "'%s' answered with status %d", p->where,
-                             p->status));
+        finish(p, tk_err_set(p->reterr, TK_E_NOT_FOUND, "'%s' answered with status %d%s", p->where,
+                             p->status, hint(p->status)));
 }
 
 static void on_error(struct asking *p, const struct tk_http_event *ev)

@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/num.h"
-
 #define SMOOTHING_S 2.0
 
 void tk_progress_begin(struct tk_progress *p, uint64_t n_planned, tk_ns duration, tk_ns now)
@@ -75,21 +73,33 @@ static tk_ns time_left(const struct tk_progress *p, uint64_t done, tk_ns now)
     return by_count >= 0 ? TK_MIN(by_count, by_time) : by_time;
 }
 
+/* Whole seconds, then minutes, then hours: "3 s", "2 min 05 s", "1 h 07 min". */
+static void add_left(tk_ns left, struct tk_buf *out)
+{
+    long long s = left / TK_NS_PER_S;
+
+    if (s < 60)
+        tk_buf_addf(out, "  %lld s left", s);
+    else if (s < 3600)
+        tk_buf_addf(out, "  %lld min %02lld s left", s / 60, s % 60);
+    else
+        tk_buf_addf(out, "  %lld h %02lld min left", s / 3600, s / 60 % 60);
+}
+
 void tk_progress_line(struct tk_progress *p, const struct tk_progress_sums *s, tk_ns now,
                       struct tk_buf *out)
 {
     uint64_t done = s->succeeded + s->failed + s->cancelled;
-    char text[32];
 
     update_rates(p, s, now);
     tk_buf_addf(out, "%llu", (unsigned long long)done);
     if (p->n_planned > 0)
         tk_buf_addf(out, "/%llu", (unsigned long long)p->n_planned);
-    tk_buf_addf(out, " done  %.1f req/s  %llu in flight  %.0f tok events/s", p->sent_per_s,
+    tk_buf_addf(out, " done  %.1f req/s  %llu in flight  %.0f token events/s", p->sent_per_s,
                 (unsigned long long)s->in_flight, p->events_per_s);
     if (s->failed > 0)
         tk_buf_addf(out, "  %llu failed", (unsigned long long)s->failed);
     tk_ns left = time_left(p, done, now);
     if (left >= 0)
-        tk_buf_addf(out, "  %s left", tk_num_format_dur(left / TK_NS_PER_S * TK_NS_PER_S, text));
+        add_left(left, out);
 }
