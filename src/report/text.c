@@ -355,6 +355,12 @@ static double percentile_of(const struct tk_stats *st, double p)
     return st->max;
 }
 
+static void put_reason(struct text *t, const char *words)
+{
+    indent(t);
+    tk_buf_addf(t->out, "  %s\n", words);
+}
+
 static void put_warning(struct text *t, double send_ns, double read_ns)
 {
     const struct tk_report_health *h = &t->r->health;
@@ -363,15 +369,14 @@ static void put_warning(struct text *t, double send_ns, double read_ns)
     if (!(send_ns > LATE_NS) && !(read_ns > LATE_NS) && !is_busy)
         return;
     indent(t);
-    tk_buf_add_z(t->out, "the client may have been the limit:");
+    tk_buf_add_z(t->out, "the client may have been the limit:\n");
     if (send_ns > LATE_NS)
-        tk_buf_add_z(t->out, " it sent late;");
+        put_reason(t, "it sent late");
     if (read_ns > LATE_NS)
-        tk_buf_add_z(t->out, " it read late (latencies have the kernel's stamps and stay right, "
-                             "events that were read together share one);");
+        put_reason(t, "it read late; stamps are the kernel's and stay right, but events that were "
+                      "read together share one");
     if (is_busy)
-        tk_buf_add_z(t->out, " a worker was busy all the time: --workers;");
-    t->out->p[t->out->n - 1] = '\n';
+        put_reason(t, "a worker was busy all the time; --workers gives it help");
 }
 
 static void put_client(struct text *t)
@@ -388,10 +393,12 @@ static void put_client(struct text *t)
     if (s->n_reads > 0)
         tk_buf_addf(t->out, "; %.1f %% of reads stamped by the kernel",
                     100.0 * (double)s->n_reads_kernel / (double)s->n_reads);
-    if (t->r->has_health && s->duration > 0)
-        tk_buf_addf(t->out, "; %u worker%s, %.1f %% CPU", h->n_workers,
-                    h->n_workers == 1 ? "" : "s", 100 * (double)h->cpu / 1e9 / s->duration);
     tk_buf_add_c(t->out, '\n');
+    if (t->r->has_health && s->duration > 0) {
+        indent(t);
+        tk_buf_addf(t->out, "%u worker%s, %.1f %% of a core\n", h->n_workers,
+                    h->n_workers == 1 ? "" : "s", 100 * (double)h->cpu / 1e9 / s->duration);
+    }
     put_warning(t, send_ns, read_ns);
 }
 
