@@ -178,9 +178,12 @@ void tk__conn_assign(struct tk_stream *s, bool wants_fresh)
 void tk__conn_done(struct tk_lconn *c, bool is_reusable)
 {
     struct tk_worker *w = c->w;
+    bool was_opening = c->state == TK_LCONN_OPENING;
     c->stream = NULL;
     if (!is_reusable) {
         tk__conn_free(c);
+        if (was_opening)
+            open_for_waiting(w);
         return;
     }
     c->had_reply = true;

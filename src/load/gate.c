@@ -9,6 +9,10 @@
  * for a ticket. Either the pacer sees the free permit, or the other sees a due ticket or the vacant
  * role. A permit that was taken for a ticket that another worker got first is given back and the
  * rule starts anew, so it cannot hide a free permit for longer than that.
+ *
+ * Nor does anything come after the end. Who finds that the time is up or the tickets are gone closes
+ * the gate for good before it looks at the permits; who takes a permit looks at the gate again
+ * afterwards. A clock that was read before the end and used after it thus releases nothing.
  */
 #include "load/internal.h"
 
@@ -38,19 +42,31 @@ static tk_ns due_at(const struct tk_gate *g, uint64_t t, tk_ns now)
     return at < g->until_at ? at : TK_NS_NEVER;
 }
 
+/* Stopped, or between two phases. In this order: is_over is set before is_stopped is taken back. */
+static bool is_shut(const struct tk_gate *g)
+{
+    return atomic_load(&g->is_stopped) || atomic_load(&g->is_over);
+}
+
 enum tk_gate_verdict tk__gate_take(struct tk_gate *g, tk_ns now, uint64_t *ret_index,
                                    tk_ns *ret_due_at)
 {
     for (;;) {
+        if (is_shut(g))
+            return TK_GATE_CLOSED;
         uint64_t t = atomic_load(&g->ticket);
         tk_ns at = due_at(g, t, now);
-        if (at == TK_NS_NEVER || now >= g->until_at || atomic_load(&g->is_stopped))
+        if (at == TK_NS_NEVER || now >= g->until_at)
             return TK_GATE_CLOSED;
         *ret_due_at = at;
         if (at > now)
             return TK_GATE_LATER;
         if (!take_permit(g))
             return TK_GATE_FULL;
+        if (is_shut(g)) { /* meanwhile */
+            tk__gate_give_permit(g);
+            return TK_GATE_CLOSED;
+        }
         if (atomic_compare_exchange_strong(&g->ticket, &t, t + 1)) {
             *ret_index = t;
             return TK_GATE_TAKEN;
@@ -61,16 +77,17 @@ enum tk_gate_verdict tk__gate_take(struct tk_gate *g, tk_ns now, uint64_t *ret_i
 
 bool tk__gate_is_closed(const struct tk_gate *g, tk_ns now)
 {
-    return atomic_load(&g->is_stopped) || now >= g->until_at ||
+    return is_shut(g) || now >= g->until_at ||
            due_at(g, atomic_load(&g->ticket), now) == TK_NS_NEVER;
 }
 
 bool tk__gate_ends(struct tk_gate *g, tk_ns now)
 {
-    /* In this order: once closed no permit is taken for good, so one look at them is enough. */
-    if (!tk__gate_is_closed(g, now) || atomic_load(&g->permits) != 0)
+    if (!tk__gate_is_closed(g, now))
         return false;
-    return !atomic_exchange(&g->is_over, true);
+    /* In this order: once shut no permit is taken for good, so one look at them is enough. */
+    atomic_store(&g->is_stopped, true);
+    return atomic_load(&g->permits) == 0 && !atomic_exchange(&g->is_over, true);
 }
 
 bool tk__gate_become_pacer(struct tk_gate *g, unsigned worker)

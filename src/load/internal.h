@@ -45,8 +45,8 @@ struct tk_gate {
     _Alignas(64) _Atomic uint32_t permits; /* in use = requests released and not ended */
     _Alignas(64) _Atomic int32_t pacer;    /* worker that holds the pacing timer; -1: none */
     _Atomic bool is_stopped;               /* no new tickets */
-    _Atomic bool is_over;                  /* the phase's end was announced */
-    /* const while a phase runs */
+    _Atomic bool is_over;                  /* the phase's end was announced, no other has begun */
+    /* const while a phase runs; set when every worker has done with the phase before */
     uint32_t max_permits; /* 0: no bound */
     uint64_t n;           /* tickets in all; UINT64_MAX: no bound */
     const tk_ns *due;     /* offsets; NULL: due when a permit is free, or at once */
@@ -156,6 +156,8 @@ struct tk_worker {
     uint64_t n_conns; /* opened so far: ids */
     unsigned n_ahead; /* still to open before the phase can start */
     bool is_preparing;
+    bool has_begun; /* the phase's start came to this worker: before it nothing is released, nothing
+                       ends, and the gate is not to be looked at */
 
     uint64_t quota; /* requests that it may release before its first one ended: the start is
                               dealt out over the workers; UINT64_MAX afterwards */
@@ -224,6 +226,8 @@ struct tk_load {
     tk_ns end_at;
 };
 
+/* Tickets of a phase; UINT64_MAX: no bound. */
+uint64_t tk__load_n_tickets(const struct tk_plan_phase *p);
 /* All workers are ready: set the start and let them go. */
 void tk__load_go(struct tk_load *l);
 void tk__load_ended(struct tk_load *l);

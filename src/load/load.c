@@ -103,6 +103,7 @@ int tk_load_new(const struct tk_load_conf *conf, struct tk_load **ret, struct tk
     if (!l)
         return tk_err_set(reterr, -ENOMEM, "no memory for the load");
     *l = (struct tk_load){ .conf = *conf, .n_workers = count_workers(conf) };
+    atomic_store(&l->gate.is_over, true);
     l->workers = calloc(l->n_workers, sizeof(*l->workers));
     l->live = aligned_alloc(64, l->n_workers * sizeof(*l->live));
     tk_buf_init(&l->head, 1 << 20);
@@ -127,6 +128,9 @@ struct tk_load *tk_load_free(struct tk_load *l)
     if (!l)
         return NULL;
     for (unsigned i = 0; l->workers && i < l->n_workers; i++)
+        tk__worker_join(
+            &l->workers[i]); /* all of them before one is gone: they post to each other */
+    for (unsigned i = 0; l->workers && i < l->n_workers; i++)
         tk__worker_release(&l->workers[i]);
     free(l->workers);
     free(l->live);
@@ -137,23 +141,25 @@ struct tk_load *tk_load_free(struct tk_load *l)
 
 /* --- phases --- */
 
-static void open_gate(struct tk_load *l, const struct tk_plan_phase *p)
+uint64_t tk__load_n_tickets(const struct tk_plan_phase *p)
 {
-    struct tk_gate *g = &l->gate;
+    uint64_t n = p->n_requests ? p->n_requests : UINT64_MAX;
+    return p->due_offset ? TK_MIN(n, p->n_due) : n;
+}
+
+/* Every permit came back before the phase before was over, and a stop during the preparation stays. */
+static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p)
+{
     bool is_closed_loop = !p->due_offset && (p->concurrency || p->arrival == TK_ARRIVAL_CLOSED);
     atomic_store(&g->ticket, 0);
-    atomic_store(&g->permits, 0);
     atomic_store(&g->pacer, -1);
-    atomic_store(&g->is_stopped, false);
-    atomic_store(&g->is_over, false);
     g->max_permits = p->concurrency;
-    g->n = p->n_requests ? p->n_requests : UINT64_MAX;
+    g->n = tk__load_n_tickets(p);
     g->due = p->due_offset;
-    if (g->due)
-        g->n = TK_MIN(g->n, p->n_due);
     g->is_due_at_begin = !is_closed_loop;
-    g->begin_at = TK_NS_NEVER;
-    g->until_at = TK_NS_NEVER;
+    g->begin_at = tk_clock_now();
+    g->until_at = p->duration ? g->begin_at + p->duration : TK_NS_NEVER;
+    atomic_store(&g->is_over, false);
 }
 
 int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *owner), void *owner,
@@ -166,7 +172,7 @@ int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *o
     l->phase = phase;
     l->on_end = on_end;
     l->on_end_owner = owner;
-    open_gate(l, p);
+    atomic_store(&l->gate.is_stopped, false);
     atomic_store(&l->stop_grace, TK_NS_NEVER / 4);
     atomic_store(&l->n_preparing, l->n_workers);
     for (unsigned i = 0; i < l->n_workers; i++)
@@ -176,10 +182,7 @@ int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *o
 
 void tk__load_go(struct tk_load *l)
 {
-    const struct tk_plan_phase *p = &l->conf.plan->phase[l->phase];
-    l->gate.begin_at = tk_clock_now();
-    if (p->duration)
-        l->gate.until_at = l->gate.begin_at + p->duration;
+    open_gate(&l->gate, &l->conf.plan->phase[l->phase]);
     for (unsigned i = 0; i < l->n_workers; i++)
         tk_loop_post(l->workers[i].loop, &l->workers[i].mail_go);
 }

@@ -88,7 +88,7 @@ static void on_tick(struct tk_timer *t)
 
 static void check_end(struct tk_worker *w)
 {
-    if (!w->is_preparing && tk__gate_ends(&w->load->gate, tk_clock_now()))
+    if (w->has_begun && tk__gate_ends(&w->load->gate, tk_clock_now()))
         tk__load_ended(w->load);
 }
 
@@ -170,6 +170,8 @@ static bool release_one(struct tk_worker *w)
 
 void tk__worker_pump(struct tk_worker *w)
 {
+    if (!w->has_begun) /* a timer or a call of the phase before */
+        return;
     if (w->is_pumping) { /* a stream ended while it was being started */
         w->pumps_again = true;
         return;
@@ -232,6 +234,8 @@ static void on_until(struct tk_timer *t)
         stop_preparing(w);
         return;
     }
+    if (!w->has_begun) /* ready, and others are not */
+        return;
     if (!tk__gate_is_closed(g, now)) { /* called early */
         (void)tk_timer_set(w->loop, t, g->until_at);
         return;
@@ -252,10 +256,7 @@ static void on_mail_stop(struct tk_mail *m)
     atomic_store(&w->is_stop_posted, false);
     tk_ns at = tk_clock_now() + atomic_load(&w->load->stop_grace);
     w->cancel_at = TK_MIN(w->cancel_at, at);
-    if (w->is_preparing)
-        stop_preparing(w);
-    else
-        on_until(&w->until);
+    on_until(&w->until); /* before the start it is kept in cancel_at: the phase begins, and ends */
 }
 
 /* --- phases --- */
@@ -268,23 +269,23 @@ static uint64_t share_of(const struct tk_worker *w, uint64_t n)
 }
 
 /* How many requests go out at once when the phase starts; 0: the schedule says. */
-static uint64_t n_at_start(const struct tk_load *l)
+static uint64_t n_at_start(const struct tk_plan_phase *p)
 {
-    const struct tk_gate *g = &l->gate;
-    if (g->due)
+    uint64_t n = tk__load_n_tickets(p);
+    if (p->due_offset)
         return 0;
-    return g->max_permits ? TK_MIN(g->max_permits, g->n) : g->n;
+    return p->concurrency ? TK_MIN(p->concurrency, n) : n;
 }
 
 /* Connections to open before the phase starts. */
 static uint64_t n_ahead(const struct tk_load *l)
 {
     const struct tk_plan_phase *p = &l->conf.plan->phase[l->phase];
-    uint64_t n = n_at_start(l);
+    uint64_t n = n_at_start(p);
     if (!l->conf.plan->opens_ahead || n == UINT64_MAX)
         return 0;
     if (n == 0) /* open loop: enough for the first moments */
-        n = TK_MIN(TK_MIN(l->gate.n, 64), p->concurrency ? p->concurrency : 64);
+        n = TK_MIN(TK_MIN(tk__load_n_tickets(p), 64), p->concurrency ? p->concurrency : 64);
     return TK_MIN(n, 20000);
 }
 
@@ -292,12 +293,13 @@ static void on_mail_phase(struct tk_mail *m)
 {
     struct tk_worker *w = m->owner;
     struct tk_load *l = w->load;
-    uint64_t at_start = n_at_start(l);
+    uint64_t at_start = n_at_start(&l->conf.plan->phase[l->phase]);
     w->sent = w->succeeded = w->failed = w->cancelled = w->resends = 0;
     w->last_end_at = 0;
     w->n_paced = 0;
     w->cancel_at = TK_NS_NEVER;
     w->quota = at_start && l->n_workers > 1 ? share_of(w, at_start) : UINT64_MAX;
+    w->has_begun = false;
     w->is_preparing = true;
     unsigned idle = tk__conn_n_idle(w);
     uint64_t ahead = share_of(w, n_ahead(l));
@@ -312,6 +314,7 @@ static void on_mail_go(struct tk_mail *m)
     struct tk_worker *w = m->owner;
     const struct tk_load *l = w->load;
     const struct tk_plan_phase *p = &l->conf.plan->phase[l->phase];
+    w->has_begun = true;
     tk_timer_stop(&w->until);
     if (l->gate.until_at != TK_NS_NEVER) {
         w->cancel_at = TK_MIN(w->cancel_at, l->gate.until_at + p->grace);

@@ -9,7 +9,7 @@
 #include "ev/loop.h"
 #include "lib/failmalloc.h"
 #include "lib/tap.h"
-#include "load/load.h"
+#include "load/internal.h"
 #include "net/xport.h"
 #include "sim/sim.h"
 
@@ -27,10 +27,36 @@ struct world {
     struct tk_load_body bodies[MAX_ITEMS];
     struct tk_load_totals totals;
     unsigned refuse; /* connections to refuse before one is accepted */
+    unsigned hang;   /* connections that never open, after those */
     bool has_ended;
     struct tk_timer timer; /* a test's own */
     tk_ns stop_grace;
 };
+
+/* --- a transport whose handshake never ends --- */
+
+static int hang_init(struct tk_xport *x, const struct tk_xport_conf *conf, struct tk_err *reterr)
+{
+    (void)x;
+    (void)conf;
+    (void)reterr;
+    return 0;
+}
+
+static int hang_handshake(struct tk_xport *x)
+{
+    (void)x;
+    return TK_E_AGAIN_READ;
+}
+
+static const struct tk_xport_ops hanging = {
+    .name = "hanging",
+    .size = sizeof(struct tk_xport),
+    .init = hang_init,
+    .handshake = hang_handshake,
+};
+
+/* --- the world --- */
 
 static int connect_mem(void *owner, struct tk_xport **ret)
 {
@@ -39,6 +65,11 @@ static int connect_mem(void *owner, struct tk_xport **ret)
     if (w->refuse) {
         w->refuse--;
         return -ECONNREFUSED;
+    }
+    if (w->hang) {
+        static const struct tk_xport_conf conf = { .fd = -1 };
+        w->hang--;
+        return tk_xport_new(&hanging, w->loop, &conf, ret, NULL);
     }
     int rc = tk_mem_pair(w->loop, 1 << 20, &client, &server);
     if (rc == 0)
@@ -312,6 +343,68 @@ static void test_stop(void)
     close_world(&w);
 }
 
+/* --- the start --- */
+
+/* A wait for the writer, or for a due instant, may outlive its phase. */
+static void test_nothing_before_the_start(void)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_WARMUP] = (struct tk_plan_phase){ .n_requests = 1, .concurrency = 1 };
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){ .n_requests = 8, .concurrency = 4 };
+    w.plan.opens_ahead = true;
+    w.plan.timeouts.connect = 200 * MS;
+    start_world(&w);
+    run_phase(&w, TK_PHASE_WARMUP);
+    w.hang = 1; /* the preparation takes 200 ms */
+    tk_timer_set(w.loop, &w.load->workers[0].pace, tk_clock_now() + 20 * MS);
+    run_phase(&w, TK_PHASE_MEASURE);
+    T_EQ_I(tk_sink_finish(w.sink, NULL), 0, "start: the sink finishes");
+    T_EQ_U(w.totals.succeeded, 8, "start: all succeed");
+    for (unsigned i = 0; i < 8; i++)
+        T_OK(record_of(&w, i).released_at >= w.totals.begin_at,
+             "start: request %u is not released before it", i);
+    close_world(&w);
+}
+
+static void on_other_ready(struct tk_timer *t)
+{
+    struct world *w = t->owner;
+    T_OK(!w->has_ended, "stopped before the start: does not end before it began");
+    if (atomic_fetch_sub(&w->load->n_preparing, 1) == 1)
+        tk__load_go(w->load);
+}
+
+static void on_stop_early(struct tk_timer *t)
+{
+    struct world *w = t->owner;
+    tk_load_stop(w->load, 0);
+    tk_timer_init(&w->timer, on_other_ready, w);
+    tk_timer_set(w->loop, &w->timer, tk_clock_now() + 10 * MS);
+}
+
+/* Ctrl-C when one worker is ready and another still opens its connections. */
+static void test_stop_before_the_start(void)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){ .n_requests = 8, .concurrency = 4 };
+    start_world(&w);
+    tk_ns now = tk_clock_now();
+    tk_timer_init(&w.timer, on_stop_early, &w);
+    tk_timer_set(w.loop, &w.timer, now + 10 * MS);
+    if (tk_load_start(w.load, TK_PHASE_MEASURE, on_end, &w, NULL))
+        abort();
+    atomic_store(&w.load->n_preparing, 2); /* as if there were another worker */
+    (void)tk_loop_run(w.loop);
+    tk_load_totals(w.load, &w.totals);
+    T_OK(w.has_ended, "stopped before the start: ends");
+    T_EQ_I(w.totals.begin_at - now, 20 * MS, "stopped before the start: it has an instant");
+    T_EQ_U(w.totals.sent, 0, "stopped before the start: nothing is sent");
+    T_EQ_U(w.totals.not_sent, 8, "stopped before the start: all is accounted for");
+    close_world(&w);
+}
+
 /* --- failures: each has its class --- */
 
 static enum tk_end end_with(struct tk_sim_knobs k, struct tk_plan_timeouts timeouts,
@@ -396,6 +489,32 @@ static void test_no_connection(void)
     close_world(&w);
 }
 
+/* What waits for its turn to connect gets it when a time-out ends another's attempt. */
+static void test_turn_to_connect(void)
+{
+    struct world w;
+    static const tk_ns due[3] = { 0, 0, 50 * MS };
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){
+        .n_requests = 3,
+        .arrival = TK_ARRIVAL_GIVEN,
+        .rate = 10,
+        .due_offset = due,
+        .n_due = 3,
+    };
+    w.plan.timeouts.connect = 100 * MS;
+    w.hang = 2;
+    start_world(&w);
+    w.load->workers[0].max_opening = 2;
+    run_phase(&w, TK_PHASE_MEASURE);
+    T_EQ_I(tk_sink_finish(w.sink, NULL), 0, "turn: the sink finishes");
+    T_EQ_I(record_of(&w, 1).end, TK_END_TIMEOUT_CONNECT, "turn: two never connect");
+    struct tk_record r = record_of(&w, 2);
+    T_EQ_I(r.end, TK_END_OK, "turn: the third waited for them, then connects");
+    T_EQ_I(r.sent_first_at - w.totals.begin_at, 100 * MS, "turn: as soon as one has given up");
+    close_world(&w);
+}
+
 /* Allocations of the worker (the writer thread has its own) in a measured phase whose requests have so
  * many events, after a warm-up that made what is kept: the peak of streams, connections, the simulator's own arrays. */
 static int64_t count_allocations(int64_t n_tokens)
@@ -430,9 +549,12 @@ int main(void)
     test_no_omission();
     test_duration();
     test_stop();
+    test_nothing_before_the_start();
+    test_stop_before_the_start();
     test_failures();
     test_cut_anywhere();
     test_no_connection();
+    test_turn_to_connect();
     test_no_allocation_per_event();
     return T_DONE();
 }

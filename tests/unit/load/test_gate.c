@@ -79,6 +79,25 @@ static void test_stop_and_roles(void)
     T_OK(!tk__gate_is_pacer(&g, 1), "dropped");
 }
 
+/* A worker may be held up between its look at the clock and its look at the gate. */
+static void test_end_is_final(void)
+{
+    struct tk_gate g;
+    uint64_t index = 99;
+    tk_ns due = 0;
+    open_gate(&g, UINT64_MAX, 2, NULL);
+    g.until_at = 100;
+    T_OK(tk__gate_ends(&g, 100), "final: time is up and nothing is in flight");
+    T_EQ_I(tk__gate_take(&g, 99, &index, &due), TK_GATE_CLOSED,
+           "final: a clock of before the end releases nothing");
+    T_EQ_U(atomic_load(&g.permits), 0, "final: and keeps no permit");
+    atomic_store(&g.is_stopped, false);
+    g.until_at = TK_NS_NEVER;
+    T_EQ_I(tk__gate_take(&g, 101, &index, &due), TK_GATE_CLOSED,
+           "final: nothing is released between two phases");
+    T_OK(!tk__gate_ends(&g, 101), "final: and nothing ends");
+}
+
 /* --- threads --- */
 
 enum { N_THREADS = 4, N_TICKETS = 20000, N_PERMITS = 3 };
@@ -144,6 +163,7 @@ int main(void)
     test_closed_loop();
     test_open_loop();
     test_stop_and_roles();
+    test_end_is_final();
     test_threads();
     return T_DONE();
 }
