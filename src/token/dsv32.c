@@ -66,6 +66,7 @@ struct render {
     const struct tk__py *tools;    /* of the request, NULL: none */
     size_t last_user;              /* SIZE_MAX: none */
     bool is_thinking, drops;       /* drops: reasoning before the last question */
+    bool is_odd;                   /* a content is neither text nor parts of text */
     struct tk_buf *out;
     struct tk_err *err;
 };
@@ -80,15 +81,29 @@ static void add(struct render *r, const char *text)
     (void)tk_buf_add_z(r->out, text);
 }
 
-/* format() of a member: null is None, what is no string its JSON. */
+/* A content of parts: their texts, line by line, as vLLM hands it on. */
+static bool add_parts(struct render *r, const struct tk__py *parts)
+{
+    for (size_t i = 0; i < parts->n; i++) {
+        const struct tk__py *part = &parts->v[i];
+        const struct tk__py *text = part->type == TK_JSON_STRING ? part : tk__py_get(part, "text");
+        if (!text || text->type != TK_JSON_STRING)
+            return false;
+        add(r, i > 0 ? "\n" : "");
+        (void)tk_buf_add_str(r->out, text->text);
+    }
+    return true;
+}
+
+/* format() of a member: null is None. What is neither text nor parts of text is noted: see render(). */
 static void add_value(struct render *r, const struct tk__py *v)
 {
     if (!v || v->type == TK_JSON_NULL)
         add(r, "None");
     else if (v->type == TK_JSON_STRING)
         (void)tk_buf_add_str(r->out, v->text);
-    else
-        (void)tk__py_dump(r->out, v);
+    else if (v->type != TK_JSON_ARRAY || !add_parts(r, v))
+        r->is_odd = true;
 }
 
 static int refuse(const struct render *r, size_t i, const char *why)
@@ -293,6 +308,8 @@ static int render(struct render *r)
                                  "a developer's message before the last question is not "
                                  "supported while thinking")
                         : add_message(r, i);
+        if (rc == 0 && r->is_odd)
+            rc = refuse(r, i, "its content is neither text nor parts of text");
     }
     return rc == 0 ? r->out->failed : rc;
 }
