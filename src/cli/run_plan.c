@@ -85,11 +85,17 @@ static int make_load(struct tk_run *r, struct tk_err *reterr)
 
 /* --- the data --- */
 
-/* As many made-up prompts as there are requests, up to a bound. */
-static size_t n_words_wanted(const struct tk_run *r)
+/* As many prompts as there are requests: a large file is not kept for a short run. 0: all of it. */
+static size_t n_wanted(const struct tk_run *r, bool is_words)
 {
-    uint64_t n = r->plan.phase[TK_PHASE_MEASURE].n_requests;
-    return n == 0 ? MAX_WORD_ITEMS : (size_t)TK_MIN(n, (uint64_t)MAX_WORD_ITEMS);
+    const struct tk_plan_phase *phase = r->plan.phase;
+    uint64_t n = phase[TK_PHASE_MEASURE].n_requests;
+
+    if (n > 0)
+        n = TK_MAX(n, phase[TK_PHASE_WARMUP].n_requests);
+    if (is_words)
+        return n == 0 ? MAX_WORD_ITEMS : (size_t)TK_MIN(n, (uint64_t)MAX_WORD_ITEMS);
+    return n;
 }
 
 static int load_data(struct tk_run *r, struct tk_err *reterr)
@@ -99,7 +105,7 @@ static int load_data(struct tk_run *r, struct tk_err *reterr)
     const struct tk_data_ops *ops = &tk_data_words;
     struct tk_data_conf conf = {
         .path = is_words ? NULL : o->data,
-        .n_wanted = is_words ? n_words_wanted(r) : 0,
+        .n_wanted = n_wanted(r, is_words),
         .seed = (uint64_t)o->seed,
         .do_shuffle = o->shuffle,
         .output_tokens = given(r, "output-tokens") ? o->output_tokens : -1,

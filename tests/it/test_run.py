@@ -112,6 +112,9 @@ def test_dry_run():
         args = ['--data', 'prompts.jsonl', '--shuffle', '--seed', 5, '-n', 20, '--rate', 1000, '--extra', '{"top_k":5}']
         plans = [tk_it.run('run', sim.url, *args, '--dry-run', '--workers', n) for n in (1, 2, 4)]
         t.ok(plans[0].stdout and plans[0].stdout == plans[1].stdout == plans[2].stdout, 'dry run: equal for 1, 2, 4 workers')
+        first = tk_it.run('run', sim.url, '--data', 'prompts.jsonl', '--shuffle', '--seed', 5, '-n', 3, '--rate', 1000, '--extra',
+                          '{"top_k":5}', '--dry-run')
+        t.ok(plans[0].stdout.startswith(first.stdout) and first.stdout.count('\n') == 3, 'dry run: a shorter one has the same beginning')
         for workers in (1, 4):
             out = tk_it.run('run', sim.url, *args, '--no-file', '--workers', workers)
             t.eq(out.returncode, 0, f'dry run: the real one, {workers} workers')
