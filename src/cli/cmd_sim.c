@@ -32,6 +32,10 @@ struct values {
     int64_t tokens, chunk, reasoning, seed, max_model_len, bytes_per_token;
     const char *jitter, *usage, *model, *words;
     bool has_role_chunk, is_tool;
+    const char *engine, *faults;
+    tk_ns idle_close;
+    struct tk_sim_engine costs;
+    bool has_no_prefix_cache;
     const char *log, *api_key_env, *cert, *key, *cert_out;
     bool logs_bodies, is_tls, is_quiet, is_with_parent;
 };
@@ -68,7 +72,7 @@ static const struct tk_opt opts[] = {
       .choices = "none exponential uniform", .group = "Answers",
       .help = "distribution of the gaps around their mean --itl" },
     { .name = "seed", .type = TK_OPT_INT, .at = AT(seed), .value = "N", .def = "0", .min = 0,
-      .max = 9e15, .group = "Answers", .help = "seed of --jitter" },
+      .max = 9e15, .group = "Answers", .help = "seed of --jitter, of drafts and of --fault: the same gives the same again" },
     { .name = "tokens", .letter = 'n', .type = TK_OPT_INT, .at = AT(tokens), .value = "N",
       .def = "100", .min = 0, .max = 1e7, .group = "Answers",
       .help = "length of an answer to a request that has no max_tokens" },
@@ -95,6 +99,56 @@ static const struct tk_opt opts[] = {
       .def = "4", .min = 1, .max = 1e6, .group = "Answers",
       .help = "how many bytes of a prompt count as one token" },
 
+    { .name = "engine", .type = TK_OPT_CHOICE, .at = AT(engine), .value = "KIND", .def = "fixed",
+      .choices = "fixed batching", .group = "Engine",
+      .help = "how answers are timed: fixed, each by --ttft and --itl alone; batching, by an engine "
+              "that steps many together, as below; its defaults resemble an 8B model on a GPU with "
+              "40 GB at 1.5 TB/s" },
+    { .name = "max-batch", .type = TK_OPT_INT, .at = AT(costs.max_batch), .value = "N",
+      .unit = "sequences", .def = "256", .min = 1, .max = 1e6, .group = "Engine",
+      .help = "most sequences that run at once; others wait in the order of their arrival" },
+    { .name = "step-tokens", .type = TK_OPT_INT, .at = AT(costs.step_tokens), .value = "N",
+      .unit = "tokens", .def = "2048", .min = 1, .max = 1e9, .group = "Engine",
+      .help = "most tokens of a step: one for each sequence that decodes, the rest for prefill, "
+              "which is cut to fit" },
+    { .name = "step-base", .type = TK_OPT_DUR, .at = AT(costs.base_dur), .value = "DUR",
+      .def = "11ms", .min = 1e-6, .max = 3600, .group = "Engine", .help = "cost of any step" },
+    { .name = "step-per-sequence", .type = TK_OPT_DUR, .at = AT(costs.seq_dur), .value = "DUR",
+      .def = "30us", .min = 0, .max = 3600, .group = "Engine",
+      .help = "cost of each sequence that decodes in a step" },
+    { .name = "step-per-token", .type = TK_OPT_DUR, .at = AT(costs.token_dur), .value = "DUR",
+      .def = "90ns", .min = 0, .max = 1, .group = "Engine",
+      .help = "cost of each token in the cache that these sequences read" },
+    { .name = "prefill-rate", .type = TK_OPT_DOUBLE, .at = AT(costs.prefill_rate), .value = "RATE",
+      .unit = "tokens/s", .def = "10000", .min = 1e-3, .max = 1e12, .group = "Engine",
+      .help = "how fast prompts are computed, besides the cost of the step" },
+    { .name = "cache-blocks", .type = TK_OPT_INT, .at = AT(costs.n_blocks), .value = "N",
+      .unit = "blocks", .def = "8192", .min = 1, .max = 268435456, .group = "Engine",
+      .help = "size of the cache; a request waits until its prompt has room, and the youngest "
+              "starts anew when a token finds none" },
+    { .name = "block-tokens", .type = TK_OPT_INT, .at = AT(costs.block_tokens), .value = "N",
+      .unit = "tokens", .def = "16", .min = 1, .max = 1e6, .group = "Engine",
+      .help = "tokens in a block of the cache" },
+    { .name = "no-prefix-cache", .type = TK_OPT_FLAG, .at = AT(has_no_prefix_cache),
+      .group = "Engine", .help = "compute each prompt anew, whatever prefix it shares" },
+    { .name = "drafts", .type = TK_OPT_INT, .at = AT(costs.n_drafts), .value = "N",
+      .unit = "tokens", .def = "0", .min = 0, .max = 16, .group = "Engine",
+      .help = "speculative decoding: tokens drafted for each sequence in each step" },
+    { .name = "acceptance", .type = TK_OPT_DOUBLE, .at = AT(costs.acceptance), .value = "P",
+      .def = "0.7", .min = 0, .max = 1, .group = "Engine",
+      .help = "probability that a draft is right when those before it were" },
+    { .name = "draft-cost", .type = TK_OPT_DUR, .at = AT(costs.draft_dur), .value = "DUR",
+      .def = "1ms", .min = 0, .max = 3600, .group = "Engine",
+      .help = "cost of each draft, once a step" },
+
+    { .name = "fault", .type = TK_OPT_STR, .at = AT(faults), .value = "MIX", .group = "Faults",
+      .help = "shares of the requests that get knobs besides, as in "
+              "'status=503:5%,reset_at=3+head_gap=1ms:2%'; exact in every hundred requests, in an "
+              "order that depends on --seed" },
+    { .name = "idle-close", .type = TK_OPT_DUR, .at = AT(idle_close), .value = "DUR", .def = "0",
+      .min = 0, .max = 3600, .group = "Faults",
+      .help = "close a connection that is idle for so long; 0: never" },
+
     { .name = "log", .type = TK_OPT_STR, .at = AT(log), .value = "FILE", .group = "Log",
       .help = "write there, as JSON lines, what was really done and when" },
     { .name = "log-bodies", .type = TK_OPT_FLAG, .at = AT(logs_bodies), .group = "Log",
@@ -110,9 +164,12 @@ static const struct tk_opt_command command = {
     .about = "A server that speaks the OpenAI words and answers on a known schedule. Each request "
              "may change how it is answered, in its header x-sim, its query (?sim=) or the key "
              "\"sim\" of its body: ttft, itl, jitter, tokens, chunk, role, reasoning, tool, usage, "
-             "events_per_write, cut_every, cut_gap, status, retry_after, error_at, reset_at, "
-             "close_at, stall_at, malformed, malformed_at, nodone, gzip, close.",
+             "events_per_write, cut_every, cut_gap, cut_random, status, retry_after, error_at, "
+             "reset_at, close_at, stall_at, cut_at, reset_byte, close_byte, stall_byte, malformed, "
+             "malformed_at, head_gap, length, endless, nodone, gzip, gzip_garbage, idle_close, "
+             "close. It has /metrics, /tokenize and /detokenize in vLLM's form.",
     .examples = "tokmark sim --port 0 --ttft 30ms --itl 5ms --log sim.jsonl\n"
+                "tokmark sim --engine batching --max-batch 64 --drafts 3\n"
                 "curl -H 'x-sim: ttft=1s,tokens=3' -d '{\"prompt\":\"hi\",\"stream\":true}' "
                 "localhost:8000/v1/completions",
     .opts = opts,
@@ -190,6 +247,9 @@ static int make_sim(const struct values *v, struct server *s, struct tk_err *ret
         .port = (uint16_t)v->port,
         .tls = s->tls,
         .knobs = TK_SIM_KNOBS_DEFAULT,
+        .is_batching = strcmp(v->engine, "batching") == 0,
+        .engine = v->costs,
+        .faults = v->faults,
         .model = v->model,
         .max_model_len = v->max_model_len,
         .words = v->words,
@@ -205,6 +265,8 @@ static int make_sim(const struct values *v, struct server *s, struct tk_err *ret
             return tk_err_set(reterr, TK_E_NOT_FOUND, "the environment has no key in '%s'",
                               v->api_key_env);
     }
+    conf.engine.has_no_prefix_cache = v->has_no_prefix_cache;
+    conf.knobs.idle_close = v->idle_close;
     conf.knobs.ttft_dur = v->ttft;
     conf.knobs.itl_dur = v->itl;
     conf.knobs.jitter = choice_of(choices_of("jitter"), v->jitter);

@@ -25,6 +25,7 @@
 #define WRITE_BYTES ((size_t)64 << 10) /* at a time */
 #define HURRY_BYTES ((size_t)64 << 20) /* waiting: write them all at once */
 #define LINE_MAX_BYTES ((size_t)1 << 30)
+#define FAULT_MAX_BYTES ((size_t)4 << 10)
 #define WAITING_MAX_BYTES ((size_t)2 << 30)
 
 struct tk__journal {
@@ -35,6 +36,7 @@ struct tk__journal {
     bool logs_bodies;
     int failed;            /* the first write's that failed, or 0 */
     struct tk_buf line;    /* under construction */
+    struct tk_buf fault;   /* scratch: the name of one */
     struct tk_buf waiting; /* for the file */
     size_t at;             /* bytes of it already written */
     struct tk_timer timer;
@@ -141,20 +143,38 @@ static void put_request(struct tk_jsonw *w, const struct tk__stream *st)
     key_z(w, "body_hash", hash);
 }
 
-static void put_call(struct tk_jsonw *w, const struct tk__call *c)
+static void put_call(struct tk_jsonw *w, const struct tk__stream *st)
 {
+    const struct tk__call *c = &st->call;
+
     tk_jsonw_key(w, "stream");
     tk_jsonw_bool(w, c->is_streamed);
     key_i64(w, "n_choices", c->n_choices);
     key_i64(w, "prompt_bytes", c->prompt_bytes);
     key_i64(w, "prompt_tokens", c->prompt_tokens);
     key_i64(w, "tokens_asked", c->tokens_asked);
-    key_i64(w, "tokens_planned", c->n_tokens);
+    key_i64(w, "tokens_planned", c->knobs.is_endless ? -1 : c->n_tokens);
     key_i64(w, "ttft_dur", c->knobs.ttft_dur);
     key_i64(w, "itl_dur", c->knobs.itl_dur);
+    if (st->sim->engine) {
+        key_i64(w, "scheduled_at", st->seq.scheduled_at);
+        key_i64(w, "cached_tokens", st->seq.n_cached);
+        key_i64(w, "n_preempted", st->seq.n_preempted);
+    }
 }
 
-static void put_answer(struct tk_jsonw *w, const struct tk__stream *st)
+static void put_fault(struct tk_jsonw *w, struct tk_buf *b, const struct tk__stream *st)
+{
+    tk_buf_reset(b);
+    tk__knobs_put_faults(b, &st->call.knobs);
+    tk_jsonw_key(w, "fault");
+    if (b->n > 0)
+        tk_jsonw_str(w, tk_buf_str(b));
+    else
+        tk_jsonw_null(w);
+}
+
+static void put_answer(struct tk_jsonw *w, struct tk_buf *fault, const struct tk__stream *st)
 {
     const struct tk__instants *a = &st->sent;
 
@@ -169,6 +189,9 @@ static void put_answer(struct tk_jsonw *w, const struct tk__stream *st)
     tk_jsonw_arr_end(w);
     key_i64(w, "ended_at", st->ended_at);
     key_z(w, "end", end_names[st->end]);
+    if (st->call.n_choices > 0)
+        put_fault(w, fault, st);
+    key_z(w, "expect", tk__faults_expect(st));
 }
 
 void tk__journal_add(struct tk__journal *j, const struct tk__stream *st)
@@ -183,8 +206,8 @@ void tk__journal_add(struct tk__journal *j, const struct tk__stream *st)
     key_z(&w, "kind", "request");
     put_request(&w, st);
     if (st->call.n_choices > 0)
-        put_call(&w, &st->call);
-    put_answer(&w, st);
+        put_call(&w, st);
+    put_answer(&w, &j->fault, st);
     if (j->logs_bodies) {
         tk_jsonw_key(&w, "body");
         tk_jsonw_str(&w, tk_buf_str(&st->body));
@@ -235,6 +258,7 @@ int tk__journal_new(const struct tk_sim_conf *conf, struct tk__journal **ret, st
     j->logs_bodies = conf->logs_bodies;
     j->fd = -1;
     tk_buf_init(&j->line, LINE_MAX_BYTES);
+    tk_buf_init(&j->fault, FAULT_MAX_BYTES);
     tk_buf_init(&j->waiting, WAITING_MAX_BYTES);
     tk_timer_init(&j->timer, on_timer, j);
     if (conf->log_path) {
@@ -259,6 +283,7 @@ struct tk__journal *tk__journal_free(struct tk__journal *j)
     if (j->fd >= 0)
         close(j->fd);
     tk_buf_release(&j->line);
+    tk_buf_release(&j->fault);
     tk_buf_release(&j->waiting);
     free(j);
     return NULL;

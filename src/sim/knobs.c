@@ -23,34 +23,45 @@ struct knob {
     size_t at;           /* offsetof() in struct tk_sim_knobs */
     int64_t min, max;    /* KIND_INT */
     const char *choices; /* KIND_CHOICE: words in the order of the enum */
+    bool is_fault;       /* named in the log as one when it is not as it comes */
 };
 
 #define AT(member) offsetof(struct tk_sim_knobs, member)
 
 static const struct knob knobs[] = {
-    { "ttft", KIND_DUR, AT(ttft_dur), 0, 0, NULL },
-    { "itl", KIND_DUR, AT(itl_dur), 0, 0, NULL },
-    { "jitter", KIND_CHOICE, AT(jitter), 0, 0, "none exponential uniform" },
-    { "tokens", KIND_INT, AT(n_tokens), 0, TK__MAX_TOKENS, NULL },
-    { "chunk", KIND_INT, AT(chunk), 1, 4096, NULL },
-    { "role", KIND_CHOICE, AT(role), 0, 0, "none at-once first" },
-    { "reasoning", KIND_INT, AT(n_reasoning), 0, TK__MAX_TOKENS, NULL },
-    { "tool", KIND_FLAG, AT(is_tool), 0, 0, NULL },
-    { "usage", KIND_CHOICE, AT(usage), 0, 0, "asked final continuous none" },
-    { "events_per_write", KIND_INT, AT(events_per_write), 1, 4096, NULL },
-    { "cut_every", KIND_INT, AT(cut_every), 0, 1 << 20, NULL },
-    { "cut_gap", KIND_DUR, AT(cut_gap), 0, 0, NULL },
-    { "status", KIND_INT, AT(status), 300, 599, NULL },
-    { "retry_after", KIND_INT, AT(retry_after), 0, 86400, NULL },
-    { "error_at", KIND_INT, AT(error_at), 0, TK__MAX_TOKENS, NULL },
-    { "reset_at", KIND_INT, AT(reset_at), 0, TK__MAX_TOKENS, NULL },
-    { "close_at", KIND_INT, AT(close_at), 0, TK__MAX_TOKENS, NULL },
-    { "stall_at", KIND_INT, AT(stall_at), 0, TK__MAX_TOKENS, NULL },
-    { "malformed", KIND_CHOICE, AT(malformed), 0, 0, "no json chunk head" },
-    { "malformed_at", KIND_INT, AT(malformed_at), 0, TK__MAX_TOKENS, NULL },
-    { "nodone", KIND_FLAG, AT(has_no_done), 0, 0, NULL },
-    { "gzip", KIND_FLAG, AT(is_gzip), 0, 0, NULL },
-    { "close", KIND_FLAG, AT(is_close), 0, 0, NULL },
+    { "ttft", KIND_DUR, AT(ttft_dur), 0, 0, NULL, false },
+    { "itl", KIND_DUR, AT(itl_dur), 0, 0, NULL, false },
+    { "jitter", KIND_CHOICE, AT(jitter), 0, 0, "none exponential uniform", false },
+    { "tokens", KIND_INT, AT(n_tokens), 0, TK__MAX_TOKENS, NULL, false },
+    { "chunk", KIND_INT, AT(chunk), 1, 4096, NULL, false },
+    { "role", KIND_CHOICE, AT(role), 0, 0, "none at-once first", false },
+    { "reasoning", KIND_INT, AT(n_reasoning), 0, TK__MAX_TOKENS, NULL, false },
+    { "tool", KIND_FLAG, AT(is_tool), 0, 0, NULL, false },
+    { "usage", KIND_CHOICE, AT(usage), 0, 0, "asked final continuous none", false },
+    { "events_per_write", KIND_INT, AT(events_per_write), 1, 4096, NULL, false },
+    { "cut_every", KIND_INT, AT(cut_every), 0, 1 << 20, NULL, false },
+    { "cut_gap", KIND_DUR, AT(cut_gap), 0, 0, NULL, false },
+    { "cut_random", KIND_FLAG, AT(is_cut_random), 0, 0, NULL, false },
+    { "status", KIND_INT, AT(status), 300, 599, NULL, true },
+    { "retry_after", KIND_INT, AT(retry_after), 0, 86400, NULL, true },
+    { "error_at", KIND_INT, AT(error_at), 0, TK__MAX_TOKENS, NULL, true },
+    { "reset_at", KIND_INT, AT(reset_at), 0, TK__MAX_TOKENS, NULL, true },
+    { "close_at", KIND_INT, AT(close_at), 0, TK__MAX_TOKENS, NULL, true },
+    { "stall_at", KIND_INT, AT(stall_at), 0, TK__MAX_TOKENS, NULL, true },
+    { "malformed", KIND_CHOICE, AT(malformed), 0, 0, "no json chunk head", true },
+    { "malformed_at", KIND_INT, AT(malformed_at), 0, TK__MAX_TOKENS, NULL, true },
+    { "nodone", KIND_FLAG, AT(has_no_done), 0, 0, NULL, true },
+    { "cut_at", KIND_INT, AT(cut_at), 0, TK__MAX_TOKENS, NULL, true },
+    { "reset_byte", KIND_INT, AT(reset_byte), 0, INT32_MAX, NULL, true },
+    { "close_byte", KIND_INT, AT(close_byte), 0, INT32_MAX, NULL, true },
+    { "stall_byte", KIND_INT, AT(stall_byte), 0, INT32_MAX, NULL, true },
+    { "head_gap", KIND_DUR, AT(head_gap), 0, 0, NULL, true },
+    { "length", KIND_CHOICE, AT(length), 0, 0, "true short long", true },
+    { "endless", KIND_FLAG, AT(is_endless), 0, 0, NULL, true },
+    { "gzip", KIND_FLAG, AT(is_gzip), 0, 0, NULL, false },
+    { "gzip_garbage", KIND_FLAG, AT(is_gzip_garbage), 0, 0, NULL, true },
+    { "idle_close", KIND_DUR, AT(idle_close), 0, 0, NULL, true },
+    { "close", KIND_FLAG, AT(is_close), 0, 0, NULL, false },
 };
 
 /* Index of the word in "a b c", or -1. */
@@ -141,6 +152,66 @@ int tk__knobs_parse(struct tk_sim_knobs *k, struct tk_str text, struct tk_err *r
         rc = tk__knobs_set(k, tk_str_trim(name), tk_str_trim(value), reterr);
     }
     return rc;
+}
+
+static struct tk_str nth_word(const char *words, int64_t n)
+{
+    struct tk_str rest = tk_str_of(words), word = { NULL, 0 };
+
+    while (n-- >= 0 && tk_str_split(&rest, ' ', &word))
+        continue;
+    return word;
+}
+
+static void put_dur(struct tk_buf *b, tk_ns dur)
+{
+    bool is_ms = dur % TK_NS_PER_MS == 0;
+
+    tk__put_i64(b, is_ms ? dur / TK_NS_PER_MS : dur);
+    tk_buf_add_z(b, is_ms ? "ms" : "ns");
+}
+
+static void put_value(struct tk_buf *b, const struct knob *knob, const void *at)
+{
+    int64_t i;
+
+    switch (knob->kind) {
+    case KIND_DUR:
+        memcpy(&i, at, sizeof(i));
+        put_dur(b, i);
+        break;
+    case KIND_INT:
+        memcpy(&i, at, sizeof(i));
+        tk__put_i64(b, i);
+        break;
+    case KIND_CHOICE:
+        memcpy(&i, at, sizeof(i));
+        tk_buf_add_str(b, nth_word(knob->choices, i));
+        break;
+    case KIND_FLAG:
+        tk_buf_add_c(b, *(const bool *)at ? '1' : '0');
+        break;
+    }
+}
+
+void tk__knobs_put_faults(struct tk_buf *b, const struct tk_sim_knobs *k)
+{
+    const struct tk_sim_knobs plain = TK_SIM_KNOBS_DEFAULT;
+    size_t from = b->n;
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(knobs); i++) {
+        const struct knob *knob = &knobs[i];
+        const char *at = (const char *)k + knob->at, *usual = (const char *)&plain + knob->at;
+
+        if (!knob->is_fault ||
+            memcmp(at, usual, knob->kind == KIND_FLAG ? sizeof(bool) : sizeof(int64_t)) == 0)
+            continue;
+        if (b->n > from)
+            tk_buf_add_c(b, ',');
+        tk_buf_add_z(b, knob->name);
+        tk_buf_add_c(b, '=');
+        put_value(b, knob, at);
+    }
 }
 
 /* Undo %XX and '+'. What is no escape stays as it is. Returns the length, or TK_E_LIMIT. */

@@ -17,8 +17,7 @@ struct found {
     int64_t max_tokens, max_completion_tokens; /* -1: absent */
     int64_t n;
     int64_t n_prompts;
-    int64_t text_bytes; /* of strings in the prompt or the messages */
-    int64_t n_ids;      /* numbers in it: token ids */
+    struct tk__prompt *prompt; /* strings and token ids go there */
     bool is_streamed, include_usage, continuous_usage;
 };
 
@@ -27,13 +26,13 @@ static int refuse(struct tk_err *reterr, const char *what)
     return tk_err_set(reterr, TK_E_RANGE, "%s", what);
 }
 
-/* Add up strings and numbers of a prompt, or of a message's content. Of objects only the members
- * `content` and `text` count. */
-static int count_text(struct tk_json_val *v, unsigned depth, struct found *f)
+/* Of objects only the members `content` and `text` count. */
+int tk__prompt_walk(struct tk__prompt *p, struct tk_json_val *v, unsigned depth)
 {
     struct tk_json_iter it;
     struct tk_json_val item;
     struct tk_str s;
+    int64_t id = 0;
     int rc;
 
     if (depth > TEXT_DEPTH)
@@ -42,21 +41,23 @@ static int count_text(struct tk_json_val *v, unsigned depth, struct found *f)
     case TK_JSON_STRING:
         rc = tk_json_get_str(v, &s);
         if (rc == 0)
-            f->text_bytes += (int64_t)s.n;
+            tk__prompt_text(p, s);
         return rc;
     case TK_JSON_NUMBER:
-        f->n_ids++;
+        (void)tk_json_get_i64(v, &id);
+        tk__prompt_id(p, id);
         return 0;
     case TK_JSON_ARRAY:
         rc = tk_json_arr(v, &it);
         while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
-            rc = count_text(&item, depth + 1, f);
+            rc = tk__prompt_walk(p, &item, depth + 1);
         return rc;
     case TK_JSON_OBJECT:
         rc = tk_json_obj(v, &it);
         while (rc == 0 && (rc = tk_json_obj_next(&it, &s, &item)) > 0)
-            rc = tk_str_is(s, "content") || tk_str_is(s, "text") ? count_text(&item, depth + 1, f)
-                                                                 : 0;
+            rc = tk_str_is(s, "content") || tk_str_is(s, "text")
+                     ? tk__prompt_walk(p, &item, depth + 1)
+                     : 0;
         return rc;
     case TK_JSON_NULL:
     case TK_JSON_BOOL:
@@ -77,12 +78,12 @@ static int count_prompt(struct tk_json_val *v, struct found *f)
     f->has_prompt = true;
     f->n_prompts = 1;
     if (type != TK_JSON_ARRAY)
-        return count_text(v, 0, f);
+        return tk__prompt_walk(f->prompt, v, 0);
     f->n_prompts = 0;
     rc = tk_json_arr(v, &it);
     while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0) {
         f->n_prompts += tk_json_type(&item) != TK_JSON_NUMBER;
-        rc = count_text(&item, 1, f);
+        rc = tk__prompt_walk(f->prompt, &item, 1);
     }
     f->n_prompts = TK_MAX(f->n_prompts, 1);
     return rc;
@@ -146,7 +147,7 @@ static int read_member(struct tk_str key, struct tk_json_val *v, struct tk__call
     if (tk_str_is(key, "messages") && c->is_chat) {
         f->has_messages = tk_json_type(v) == TK_JSON_ARRAY;
         f->n_prompts = 1;
-        return count_text(v, 0, f);
+        return tk__prompt_walk(f->prompt, v, 0);
     }
     if (tk_str_is(key, "prompt") && !c->is_chat)
         return count_prompt(v, f);
@@ -205,6 +206,10 @@ static void decide_tokens(struct tk__call *c, int64_t n_default)
         c->n_tokens = c->tokens_asked;
         c->is_cut_short = true;
     }
+    if (k->is_endless) {
+        c->n_tokens = TK__ENDLESS;
+        c->is_cut_short = false;
+    }
     if (!c->is_chat)
         k->n_reasoning = 0;
     k->n_reasoning = TK_MIN(k->n_reasoning, c->n_tokens);
@@ -245,9 +250,9 @@ static int check(const struct tk__call *c, const struct found *f, struct tk_err 
 }
 
 int tk__call_parse(struct tk_json *j, const struct tk_sim_conf *conf, struct tk_str body,
-                   struct tk__call *ret, struct tk_err *reterr)
+                   struct tk__prompt *prompt, struct tk__call *ret, struct tk_err *reterr)
 {
-    struct found f = { .max_tokens = -1, .max_completion_tokens = -1, .n = 1 };
+    struct found f = { .max_tokens = -1, .max_completion_tokens = -1, .n = 1, .prompt = prompt };
     struct tk_err err = { 0 };
     int rc = read_body(j, body, ret, &f, &err);
 
@@ -255,6 +260,8 @@ int tk__call_parse(struct tk_json *j, const struct tk_sim_conf *conf, struct tk_
         return tk_err_set(reterr, rc == -ENOMEM ? rc : TK_E_FORMAT, "the body is no JSON object");
     if (rc < 0)
         return tk_err_set(reterr, TK_E_RANGE, "%s", err.msg);
+    if (prompt->failed)
+        return tk_err_set(reterr, prompt->failed, "no memory for the prompt");
     ret->tokens_asked = f.max_completion_tokens != -1 ? f.max_completion_tokens : f.max_tokens;
     rc = check(ret, &f, reterr);
     if (rc < 0)
@@ -262,9 +269,8 @@ int tk__call_parse(struct tk_json *j, const struct tk_sim_conf *conf, struct tk_
 
     ret->is_streamed = f.is_streamed;
     ret->n_choices = (uint32_t)(f.n * f.n_prompts);
-    ret->prompt_bytes = f.text_bytes;
-    ret->prompt_tokens = f.n_ids +
-                         (f.text_bytes + conf->bytes_per_token - 1) / conf->bytes_per_token;
+    ret->prompt_bytes = prompt->n_bytes;
+    ret->prompt_tokens = tk__prompt_tokens(prompt);
     decide_tokens(ret, conf->knobs.n_tokens);
     decide_usage(ret, &f);
     return 0;

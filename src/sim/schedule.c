@@ -15,7 +15,7 @@
 #include "sim/internal.h"
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t rng_next(uint64_t *state)
+uint64_t tk__rng_next(uint64_t *state)
 {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -24,10 +24,9 @@ static uint64_t rng_next(uint64_t *state)
     return z ^ z >> 31;
 }
 
-/* [0, 1) */
-static double rng_double(uint64_t *state)
+double tk__rng_double(uint64_t *state)
 {
-    return (double)(rng_next(state) >> 11) * 0x1p-53;
+    return (double)(tk__rng_next(state) >> 11) * 0x1p-53;
 }
 
 static tk_ns draw_gap(struct tk__stream *st)
@@ -37,9 +36,9 @@ static tk_ns draw_gap(struct tk__stream *st)
 
     switch ((enum tk_sim_jitter)k->jitter) {
     case TK_SIM_JITTER_EXPONENTIAL:
-        return (tk_ns)(-mean * log1p(-rng_double(&st->rng)));
+        return (tk_ns)(-mean * log1p(-tk__rng_double(&st->rng)));
     case TK_SIM_JITTER_UNIFORM:
-        return (tk_ns)(2 * mean * rng_double(&st->rng));
+        return (tk_ns)(2 * mean * tk__rng_double(&st->rng));
     case TK_SIM_JITTER_NONE:
         break;
     }

@@ -58,6 +58,8 @@ static void free_stream(struct tk__stream *st)
     tk_buf_release(&st->held);
     tk_buf_release(&st->out);
     free(st->sent.v);
+    free(st->seq.table.v);
+    free(st->seq.hashes.v);
     free(st);
 }
 
@@ -71,6 +73,7 @@ static struct tk__stream *take_stream(struct tk_sim *s, struct tk_http_peer *pee
         if (!st)
             return NULL;
         st->sim = s;
+        tk_timer_init(&st->aside, NULL, st);
         tk_buf_init(&st->body, MAX_BODY_BYTES);
         tk_buf_init(&st->prefix, MAX_EVENT_BYTES);
         tk_buf_init(&st->held, MAX_EVENT_BYTES);
@@ -91,6 +94,7 @@ static void on_closed(void *owner, struct tk_http_peer *peer, bool is_mid_reply)
     if (!st)
         return;
     tk__stream_end(st, TK__END_BROKEN);
+    tk_timer_stop(&st->aside);
     st->peer = NULL;
     tk_list_remove(&st->link);
     tk_list_push(&s->spare, &st->link);
@@ -141,6 +145,7 @@ static void open_stream(struct tk__stream *st, const struct tk_http_request *r)
     struct tk_sim *s = st->sim;
     const struct tk_str *id = tk_headers_get(&r->headers, "x-request-id");
 
+    tk_timer_stop(&st->aside);
     note_arrival(st, &r->stamp);
     st->is_open = true;
     st->serial = ++s->n.n_requests;
@@ -157,13 +162,20 @@ static void open_stream(struct tk__stream *st, const struct tk_http_request *r)
         tk_buf_add_str(&st->body, r->body);
     st->call = (struct tk__call){ .knobs = s->conf.knobs };
     st->rng = s->conf.seed ^ st->serial * UINT64_C(0xd1342543de82ef95);
+    st->cut_rng = st->rng + 1;
     st->due_at = st->again_at = 0;
+    st->n_ready = 0;
     st->status = 0;
     st->stage = TK__STAGE_TOKENS;
     st->end = TK__END_FINISHED;
     st->n_sent = st->n_held = 0;
     st->n_events = st->n_held_tokens = 0;
-    st->is_spoiled = false;
+    st->is_spoiled = st->has_error = false;
+    st->is_raw = st->is_unframed = st->is_broken_off = false;
+    st->n_wire = st->n_head = 0;
+    st->seq.n_cached = st->seq.n_preempted = 0;
+    st->seq.scheduled_at = 0;
+    st->seq.hashes.n = 0;
     tk_buf_reset(&st->held);
     tk_buf_reset(&st->out);
     st->out_at = 0;
@@ -175,8 +187,7 @@ static void open_stream(struct tk__stream *st, const struct tk_http_request *r)
 
 /* --- replies without a schedule --- */
 
-/* The reply's body is in the scratch buffer. */
-static int reply(struct tk__stream *st, int status, const char *headers)
+int tk__reply(struct tk__stream *st, int status, const char *type, const char *headers)
 {
     struct tk_buf *b = &st->sim->scratch;
     struct tk_http_peer *peer = st->peer;
@@ -191,7 +202,7 @@ static int reply(struct tk__stream *st, int status, const char *headers)
     st->status = status;
     st->head_at = tk_clock_now();
     tk__stream_end(st, TK__END_FINISHED);
-    rc = tk_http_reply(peer, status, "application/json", both, tk_buf_str(b));
+    rc = tk_http_reply(peer, status, type, both, tk_buf_str(b));
     if (is_close)
         tk_http_peer_close(peer, false);
     return rc;
@@ -231,7 +242,7 @@ int tk__reply_error(struct tk__stream *st, int status, const char *message, cons
     tk_jsonw_i64(&w, status);
     tk_jsonw_obj_end(&w);
     tk_jsonw_obj_end(&w);
-    return reply(st, status, headers);
+    return tk__reply(st, status, "application/json", headers);
 }
 
 static void serve_models(struct tk__stream *st, const struct tk_http_request *r)
@@ -265,30 +276,57 @@ static void serve_models(struct tk__stream *st, const struct tk_http_request *r)
     tk_jsonw_obj_end(&w);
     tk_jsonw_arr_end(&w);
     tk_jsonw_obj_end(&w);
-    reply(st, 200, NULL);
+    tk__reply(st, 200, "application/json", NULL);
+}
+
+static void serve_metrics(struct tk__stream *st, const struct tk_http_request *r)
+{
+    (void)r;
+    tk_buf_reset(&st->sim->scratch);
+    tk__stats_put(&st->sim->scratch, st->sim);
+    tk__reply(st, 200, "text/plain; version=0.0.4; charset=utf-8", NULL);
 }
 
 static void serve_health(struct tk__stream *st, const struct tk_http_request *r)
 {
     (void)r;
     tk_buf_reset(&st->sim->scratch);
-    reply(st, 200, NULL);
+    tk__reply(st, 200, "application/json", NULL);
 }
 
 /* --- routes --- */
 
-static void serve_tokens(struct tk__stream *st, const struct tk_http_request *r, bool is_chat)
+/* Put the call together from options, chance, head and body. */
+static int make_call(struct tk__stream *st, const struct tk_http_request *r, struct tk_err *err)
 {
     struct tk_sim *s = st->sim;
-    struct tk_err err = { 0 };
+    struct tk__call *c = &st->call;
+    struct tk__prompt prompt;
     int rc;
 
-    st->call.is_chat = is_chat;
-    st->call.knobs.n_tokens = -1;
-    rc = tk__knobs_of_head(&st->call.knobs, r, &err);
+    tk__prompt_init(&prompt, s->conf.bytes_per_token);
+    if (s->engine && !s->conf.engine.has_no_prefix_cache) {
+        prompt.hashes = &st->seq.hashes;
+        prompt.block_tokens = s->conf.engine.block_tokens;
+    }
+    c->knobs.n_tokens = -1;
+    if (s->faults)
+        tk__faults_apply(s->faults, s->n_calls++, &c->knobs);
+    rc = tk__knobs_of_head(&c->knobs, r, err);
     if (rc == 0)
-        rc = tk__call_parse(s->json, &s->conf, r->body, &st->call, &err);
-    if (rc < 0) {
+        rc = tk__call_parse(s->json, &s->conf, r->body, &prompt, c, err);
+    if (rc == 0 && s->engine)
+        rc = tk__engine_check(s->engine, c, err);
+    return rc;
+}
+
+static void serve_tokens(struct tk__stream *st, const struct tk_http_request *r, bool is_chat)
+{
+    struct tk_err err = { 0 };
+
+    st->call.is_chat = is_chat;
+    if (make_call(st, r, &err) < 0) {
+        st->call.n_choices = 0; /* it is no call */
         tk__reply_error(st, 400, err.msg, NULL);
         return;
     }
@@ -314,6 +352,9 @@ static const struct route {
     { "/v1/chat/completions", "POST", "allow: POST\r\n", false, serve_chat },
     { "/v1/completions", "POST", "allow: POST\r\n", false, serve_completions },
     { "/v1/models", "GET", "allow: GET\r\n", false, serve_models },
+    { "/metrics", "GET", "allow: GET\r\n", true, serve_metrics },
+    { "/tokenize", "POST", "allow: POST\r\n", true, tk__serve_tokenize },
+    { "/detokenize", "POST", "allow: POST\r\n", true, tk__serve_detokenize },
     { "/health", "GET", "allow: GET\r\n", true, serve_health },
 };
 
@@ -374,7 +415,8 @@ static int own_conf(struct tk_sim *s, const struct tk_sim_conf *conf)
     struct tk_sim_conf *c = &s->conf;
 
     *c = *conf;
-    c->host = c->log_path = c->words = c->api_key = NULL; /* the caller's, who may free them */
+    c->host = c->log_path = c->words = c->api_key = c->faults =
+        NULL; /* the caller's, who may free them */
     c->model = s->model = tk_str_dup(tk_str_of(conf->model ? conf->model : "sim"));
     if (!s->model)
         return -ENOMEM;
@@ -394,7 +436,7 @@ static int own_conf(struct tk_sim *s, const struct tk_sim_conf *conf)
 static int make_words(struct tk_sim *s, const char *words)
 {
     struct tk_str rest = tk_str_of(words && words[0] ? words : "token"), word, counted = rest;
-    struct tk_buf *b = &s->word_text;
+    struct tk_buf *b = &s->word_text, *plain = &s->word_plain;
     size_t n = 1;
 
     for (; tk_str_split(&counted, ' ', &word); n++)
@@ -403,13 +445,16 @@ static int make_words(struct tk_sim *s, const char *words)
     if (!s->words)
         return -ENOMEM;
     /* Six bytes for each at most, so the slices do not move. */
-    if (tk_buf_reserve(b, 6 * rest.n + n) < 0)
-        return b->failed;
+    if (tk_buf_reserve(b, 6 * rest.n + n) < 0 || tk_buf_reserve(plain, rest.n + n) < 0)
+        return -ENOMEM;
     while (tk_str_split(&rest, ' ', &word)) {
-        size_t at = b->n;
+        size_t at = b->n, plain_at = plain->n;
 
         if (word.n == 0)
             continue;
+        tk_buf_add_c(plain, ' ');
+        tk_buf_add_str(plain, word);
+        s->words[s->n_words].plain = (struct tk_str){ plain->p + plain_at, plain->n - plain_at };
         tk_buf_add_c(b, ' ');
         tk_json_escape(b, word, TK_JSONW_COMPACT);
         s->words[s->n_words++].text = (struct tk_str){ b->p + at, b->n - at };
@@ -449,6 +494,19 @@ static int start_server(struct tk_sim *s, const struct tk_sim_conf *conf, struct
     return 0;
 }
 
+static int make_engine(struct tk_sim *s, const struct tk_sim_conf *conf, struct tk_err *reterr)
+{
+    int rc = 0;
+
+    if (conf->is_batching) {
+        s->schedule = &tk__schedule_batching;
+        rc = tk__engine_new(s, &conf->engine, &s->engine);
+    }
+    if (rc < 0)
+        return tk_err_set(reterr, rc, "cannot make the engine: %s", tk_err_text(rc));
+    return conf->faults ? tk__faults_new(conf->faults, conf->seed, &s->faults, reterr) : 0;
+}
+
 static int init(struct tk_sim *s, const struct tk_sim_conf *conf, struct tk_err *reterr)
 {
     int rc = own_conf(s, conf);
@@ -460,7 +518,9 @@ static int init(struct tk_sim *s, const struct tk_sim_conf *conf, struct tk_err 
         rc = -ENOMEM;
     if (rc < 0)
         return tk_err_set(reterr, rc, "cannot set the simulator up: %s", tk_err_text(rc));
-    rc = tk__journal_new(conf, &s->journal, reterr);
+    rc = make_engine(s, conf, reterr);
+    if (rc == 0)
+        rc = tk__journal_new(conf, &s->journal, reterr);
     if (rc < 0)
         return rc;
     return start_server(s, conf, reterr);
@@ -481,6 +541,7 @@ int tk_sim_new(const struct tk_sim_conf *conf, struct tk_sim **ret, struct tk_er
     tk_list_init(&s->spare);
     tk_buf_init(&s->scratch, MAX_EVENT_BYTES);
     tk_buf_init(&s->word_text, MAX_EVENT_BYTES);
+    tk_buf_init(&s->word_plain, MAX_EVENT_BYTES);
     rc = init(s, conf, reterr);
     if (rc < 0) {
         s->is_finished = true; /* nothing to sum up */
@@ -520,12 +581,15 @@ struct tk_sim *tk_sim_free(struct tk_sim *s)
         return NULL;
     tk_sim_finish(s);
     tk_http_server_free(s->server);
+    tk__engine_free(s->engine);
+    tk__faults_free(s->faults);
     free_list(&s->streams);
     free_list(&s->spare);
     tk__journal_free(s->journal);
     tk_json_free(s->json);
     tk_buf_release(&s->scratch);
     tk_buf_release(&s->word_text);
+    tk_buf_release(&s->word_plain);
     free(s->words);
     free(s->model);
     free(s->api_key);

@@ -1,8 +1,9 @@
 /* sim.h - the simulated inference server
  *
- * Speaks the OpenAI words (completions, chat completions, models, health) on a schedule that is
- * known to the nanosecond, and writes down what it really did. It is the oracle of the client's
- * tests, so it shares no measuring code with the client. On real sockets, or over transports in
+ * Speaks the OpenAI words (completions, chat completions, models, health) and some of vLLM's
+ * (metrics, tokenize, detokenize), on a schedule that is known to the nanosecond or as an engine
+ * with continuous batching would, and writes down what it really did. It is the oracle of the
+ * client's tests, so it shares no measuring code with the client. On real sockets, or over transports in
  * memory on a virtual loop. See docs/internals/simulator.md.
  *
  * Everything on the loop's thread.
@@ -44,6 +45,12 @@ enum tk_sim_malformed {
     TK_SIM_MALFORMED_HEAD,  /* a status line that is none, then the connection is closed */
 };
 
+enum tk_sim_length {
+    TK_SIM_LENGTH_TRUE,
+    TK_SIM_LENGTH_SHORT, /* content-length says less than comes */
+    TK_SIM_LENGTH_LONG,  /* … more than comes before the connection is closed */
+};
+
 /* How one request is answered. A request may change each of them by the name in brackets: in its
  * header x-sim, its query (?sim=), or the key "sim" of its body. Counts of tokens are per choice.
  * */
@@ -61,6 +68,7 @@ struct tk_sim_knobs {
     int64_t cut_every;    /* bytes of a write, one write per round of the loop; 0: a write per event
                                  [cut_every] */
     tk_ns cut_gap;        /* at least so long between such writes [cut_gap] */
+    bool is_cut_random;   /* the writes have 1 to twice cut_every less 1 bytes [cut_random] */
     int64_t status;       /* answer with this status and an error object; 0: no [status] */
     int64_t retry_after;  /* seconds in a retry-after header with it; -1: none [retry_after] */
     int64_t error_at;     /* an error object in the stream after so many tokens; -1 [error_at] */
@@ -70,7 +78,16 @@ struct tk_sim_knobs {
     int64_t malformed;    /* enum tk_sim_malformed [malformed] */
     int64_t malformed_at; /* after so many tokens [malformed_at] */
     bool has_no_done;     /* the stream ends without [DONE] [nodone] */
-    bool is_gzip;         /* a whole reply comes with content-encoding gzip [gzip] */
+    int64_t cut_at;       /* closed in the middle of the event after so many tokens [cut_at] */
+    int64_t reset_byte; /* reset after so many bytes of the reply, its head included [reset_byte] */
+    int64_t close_byte; /* … closed [close_byte] */
+    int64_t stall_byte; /* … nothing more is sent [stall_byte] */
+    tk_ns head_gap;     /* the head comes byte by byte, so long apart; 0: whole [head_gap] */
+    int64_t length;     /* enum tk_sim_length; the reply has a wrong content-length [length] */
+    bool is_endless;    /* tokens without end, until the client leaves [endless] */
+    bool is_gzip;       /* a whole reply comes with content-encoding gzip [gzip] */
+    bool is_gzip_garbage; /* says gzip, and is none [gzip_garbage] */
+    tk_ns idle_close;     /* an idle connection is closed after so long; 0: never [idle_close] */
     bool is_close;        /* connection: close, and it is closed after the reply [close] */
 };
 #define TK_SIM_KNOBS_DEFAULT                                                                      \
@@ -78,7 +95,32 @@ struct tk_sim_knobs {
     {                                                                                             \
         .ttft_dur = 50 * TK_NS_PER_MS, .itl_dur = 10 * TK_NS_PER_MS, .n_tokens = 100, .chunk = 1, \
         .events_per_write = 1, .retry_after = -1, .error_at = -1, .reset_at = -1, .close_at = -1, \
-        .stall_at = -1, .malformed_at = 1                                                         \
+        .stall_at = -1, .malformed_at = 1, .cut_at = -1, .reset_byte = -1, .close_byte = -1,      \
+        .stall_byte = -1                                                                          \
+    }
+
+/* An engine with continuous batching, on paper: what its steps cost and what it has room for. A step
+ * takes base_dur, and token_dur for each token in the cache that its decoding sequences read, and
+ * seq_dur for each of these, and the time of its prefill. See simulator.md. */
+struct tk_sim_engine {
+    tk_ns base_dur, seq_dur, token_dur;
+    double prefill_rate; /* tokens per second */
+    int64_t max_batch;   /* sequences at once */
+    int64_t step_tokens; /* most tokens of a step, prefill and decode */
+    int64_t n_blocks;    /* of the cache */
+    int64_t block_tokens;
+    bool has_no_prefix_cache;
+    int64_t n_drafts;  /* speculative tokens a sequence and step; 0: none */
+    double acceptance; /* probability that a draft is accepted, when those before it were */
+    tk_ns draft_dur;   /* for each draft, once a step */
+};
+/* Resembles an 8B model in 16 bits on a GPU with 40 GB at 1.5 TB/s. */
+#define TK_SIM_ENGINE_DEFAULT                                                           \
+    (struct tk_sim_engine)                                                              \
+    {                                                                                   \
+        .base_dur = 11 * TK_NS_PER_MS, .seq_dur = 30 * TK_NS_PER_US, .token_dur = 90,   \
+        .prefill_rate = 10000, .max_batch = 256, .step_tokens = 2048, .n_blocks = 8192, \
+        .block_tokens = 16, .acceptance = 0.7, .draft_dur = TK_NS_PER_MS                \
     }
 
 /* One line of the log, without its line end; valid during the call. */
@@ -90,13 +132,17 @@ struct tk_sim_conf {
     uint16_t port;             /* 0: any free one */
     struct tk_tls *tls;        /* NULL: plain; not owned */
     struct tk_sim_knobs knobs; /* of requests that say nothing else */
-    const char *model;         /* its name; NULL: "sim" */
-    int64_t max_model_len;     /* told by /v1/models, not enforced; 0: 131072 */
-    const char *words;         /* what tokens say, in turn, separated by spaces; NULL: "token" */
-    int64_t bytes_per_token;   /* prompt tokens are its bytes divided by this, rounded up; 0: 4.
+    bool is_batching;          /* by `engine`; else on the schedule of the knobs */
+    struct tk_sim_engine engine;
+    const char *faults;      /* which shares of the requests get knobs besides, in simulator.md's
+                                  words: "status=503:5%,reset_at=3:2%"; NULL: none */
+    const char *model;       /* its name; NULL: "sim" */
+    int64_t max_model_len;   /* told by /v1/models, not enforced; 0: 131072 */
+    const char *words;       /* what tokens say, in turn, separated by spaces; NULL: "token" */
+    int64_t bytes_per_token; /* prompt tokens are its bytes divided by this, rounded up; 0: 4.
                                    A prompt of token ids counts exactly. */
-    const char *api_key;       /* asked for as bearer, else 401; NULL: no key is needed */
-    uint64_t seed;          /* of jittered schedules: the n-th request's gaps depend on it and n */
+    const char *api_key;     /* asked for as bearer, else 401; NULL: no key is needed */
+    uint64_t seed; /* of jitter, drafts and faults: those of the n-th request depend on it and n */
     const char *log_path;   /* JSON lines are written there, see simulator.md; NULL: nowhere */
     tk_sim_line_cb on_line; /* called with each line as it is made; NULL: not */
     void *owner;            /* of on_line */

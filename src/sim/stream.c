@@ -1,4 +1,4 @@
-/* stream.c - one answer: the words of its events, the faults, the end
+/* stream.c - one answer: its stages, the faults, the end
  *
  *               the schedule says when
  *                        |
@@ -7,18 +7,11 @@
  *                        |                        [DONE]
  *                        +--> fault: error object, reset, close, stall, malformed
  *
- * An event is put together from pieces that are ready: the prefix with id and model (made once per
- * request), the text, the numbers. It ends with its instant, patched in just before the write:
+ * An event goes to the server's chunk as one write, or waits with others (events_per_write), or is
+ * cut over writes (wire.c), which are steps too: more of this event before the next one.
  *
- *   data: {"id":…,"choices":[ {"index":0,"delta":{"content":" token"},…}] ,"sent_at_ns":   1234567}
- *   '-------- prefix -------' '------------------ choice ---------------' '-------- stamp --------'
- *
- * The number is right-aligned in room for 19 digits; white space before it is JSON. An event goes
- * to the server's chunk as one write, or waits with others (events_per_write), or is cut over
- * writes, one per round of the loop (cut_every), framing and all.
- *
- * What is logged is what was patched in: the clock just before the write. Where the peer does not
- * take the bytes, the server keeps them; the instant stays that of the attempt.
+ * What is logged is what was patched into the event: the clock just before the write. Where the
+ * peer does not take the bytes, the server keeps them; the instant stays that of the attempt.
  *
  * A stream is ended before the last call of its reply, and not touched after it: the connection
  * may be gone by then, or be at its next request.
@@ -28,117 +21,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsonw.h"
 #include "base/str.h"
 #include "sim/internal.h"
 
-#define STAMP_KEY ",\"sent_at_ns\":"
-#define STAMP_DIGITS 19
-#define STAMP_END "}\n\n"
-
-#define ADD(b, literal) tk_buf_add((b), literal, sizeof(literal) - 1)
-
-/* --- words --- */
-
-static void put_words(struct tk_buf *b, const struct tk_sim *s, int64_t from, int64_t n)
-{
-    for (int64_t i = from; i < from + n; i++)
-        tk_buf_add_str(b, s->words[(size_t)i % s->n_words].text);
-}
-
-static void put_usage(struct tk_buf *b, const struct tk__stream *st, int64_t n_completion)
-{
-    const struct tk__call *c = &st->call;
-
-    ADD(b, ",\"usage\":{\"prompt_tokens\":");
-    tk__put_i64(b, c->prompt_tokens);
-    ADD(b, ",\"completion_tokens\":");
-    tk__put_i64(b, n_completion);
-    ADD(b, ",\"total_tokens\":");
-    tk__put_i64(b, c->prompt_tokens + n_completion);
-    if (c->knobs.n_reasoning > 0) {
-        ADD(b, ",\"completion_tokens_details\":{\"reasoning_tokens\":");
-        tk__put_i64(b, TK_MIN(n_completion, c->knobs.n_reasoning * c->n_choices));
-        ADD(b, "}");
-    }
-    ADD(b, "}");
-}
-
-static void put_stamp_room(struct tk_buf *b)
-{
-    ADD(b, STAMP_KEY "                   " STAMP_END);
-}
-
-static const char *finish_reason(const struct tk__stream *st)
-{
-    if (st->call.knobs.is_tool && st->call.is_chat)
-        return "tool_calls";
-    return st->call.is_cut_short ? "length" : "stop";
-}
-
-static void put_finish(struct tk_buf *b, const struct tk__stream *st, bool is_last)
-{
-    ADD(b, ",\"logprobs\":null,\"finish_reason\":");
-    if (is_last) {
-        ADD(b, "\"");
-        tk_buf_add_z(b, finish_reason(st));
-        ADD(b, "\"}");
-    } else {
-        ADD(b, "null}");
-    }
-}
-
-/* The arguments of the one call are {"q":" token token…"}; escaped, since they are a string. */
-static void put_tool_delta(struct tk_buf *b, const struct tk__stream *st, int64_t n)
-{
-    int64_t from = st->n_sent;
-
-    ADD(b, "\"tool_calls\":[{\"index\":0,");
-    if (from == st->call.knobs.n_reasoning) {
-        tk_buf_addf(b, "\"id\":\"call-%llu\",\"type\":\"function\",",
-                    (unsigned long long)st->serial);
-        ADD(b, "\"function\":{\"name\":\"lookup\",\"arguments\":\"{\\\"q\\\":\\\"");
-    } else {
-        ADD(b, "\"function\":{\"arguments\":\"");
-    }
-    put_words(b, st->sim, from, n);
-    if (from + n == st->call.n_tokens)
-        ADD(b, "\\\"}");
-    ADD(b, "\"}}]");
-}
-
-static void put_delta(struct tk_buf *b, const struct tk__stream *st, int64_t n)
-{
-    const struct tk_sim_knobs *k = &st->call.knobs;
-
-    if (st->call.is_chat) {
-        ADD(b, "\"delta\":{");
-        if (st->n_sent < k->n_reasoning) {
-            ADD(b, "\"reasoning_content\":\"");
-            put_words(b, st->sim, st->n_sent, n);
-            ADD(b, "\"");
-        } else if (k->is_tool) {
-            put_tool_delta(b, st, n);
-        } else {
-            ADD(b, "\"content\":\"");
-            put_words(b, st->sim, st->n_sent, n);
-            ADD(b, "\"");
-        }
-        ADD(b, "}");
-    } else {
-        ADD(b, "\"text\":\"");
-        put_words(b, st->sim, st->n_sent, n);
-        ADD(b, "\"");
-    }
-}
-
-/* Tokens of the next event: `chunk`, but never of two channels. */
+/* Tokens of the next event: `chunk`, or what the schedule has; but never of two channels. */
 static int64_t next_count(const struct tk__stream *st)
 {
     const struct tk_sim_knobs *k = &st->call.knobs;
     int64_t end = st->n_sent < k->n_reasoning ? k->n_reasoning : st->call.n_tokens;
 
-    return TK_MIN(k->chunk, end - st->n_sent);
+    return TK_MIN(st->n_ready > 0 ? st->n_ready : k->chunk, end - st->n_sent);
 }
 
 int64_t tk__stream_n_steps(const struct tk__stream *st)
@@ -149,83 +41,7 @@ int64_t tk__stream_n_steps(const struct tk__stream *st)
     return (k->n_reasoning + k->chunk - 1) / k->chunk + (n_rest + k->chunk - 1) / k->chunk;
 }
 
-static void make_prefix(struct tk__stream *st)
-{
-    struct tk_buf *b = &st->prefix;
-    bool is_chat = st->call.is_chat;
-
-    tk_buf_reset(b);
-    ADD(b, "data: {\"id\":\"");
-    tk_buf_add_z(b, is_chat ? "chatcmpl-" : "cmpl-");
-    if (st->id[0])
-        tk_json_escape(b, tk_str_of(st->id), TK_JSONW_COMPACT);
-    else
-        tk__put_i64(b, (int64_t)st->serial);
-    ADD(b, "\",\"object\":\"");
-    if (is_chat)
-        tk_buf_add_z(b, st->call.is_streamed ? "chat.completion.chunk" : "chat.completion");
-    else
-        ADD(b, "text_completion");
-    ADD(b, "\",\"created\":");
-    tk__put_i64(b, st->sim->created);
-    ADD(b, ",\"model\":\"");
-    tk_json_escape(b, tk_str_of(st->sim->conf.model), TK_JSONW_COMPACT);
-    ADD(b, "\",\"choices\":[");
-}
-
 /* --- writes --- */
-
-static bool has_rest(const struct tk__stream *st)
-{
-    return st->out_at < st->out.n;
-}
-
-/* The next `cut_every` bytes of what is framed. */
-static int send_slice(struct tk__stream *st)
-{
-    size_t n = TK_MIN(st->out.n - st->out_at, (size_t)st->call.knobs.cut_every);
-    struct tk_str slice = { st->out.p + st->out_at, n };
-
-    st->out_at += n;
-    st->again_at = tk_clock_now() + st->call.knobs.cut_gap;
-    return tk_http_peer_raw(st->peer, slice);
-}
-
-/* Frame a chunk for cut writes, and send the first of them unless others wait. */
-static int send_cut(struct tk__stream *st, struct tk_str piece)
-{
-    bool is_first = !has_rest(st);
-
-    if (is_first) {
-        tk_buf_reset(&st->out);
-        st->out_at = 0;
-    }
-    tk_buf_addf(&st->out, "%zx\r\n", piece.n);
-    tk_buf_add_str(&st->out, piece);
-    tk_buf_add(&st->out, "\r\n", 2);
-    if (st->out.failed)
-        return st->out.failed;
-    return is_first ? send_slice(st) : 0;
-}
-
-static void stamp_at(char *end, tk_ns at)
-{
-    char *p = end;
-
-    for (uint64_t v = (uint64_t)at; v > 0; v /= 10)
-        *--p = (char)('0' + v % 10);
-}
-
-/* Patch the instant into each event of the bytes. */
-static void stamp_all(struct tk_buf *b, tk_ns at)
-{
-    char *p = b->p, *end = b->p + b->n;
-
-    while ((p = memmem(p, (size_t)(end - p), STAMP_KEY, sizeof(STAMP_KEY) - 1))) {
-        p += sizeof(STAMP_KEY) - 1 + STAMP_DIGITS;
-        stamp_at(p, at);
-    }
-}
 
 static int note_sent(struct tk__stream *st, tk_ns at)
 {
@@ -240,7 +56,8 @@ static int note_sent(struct tk__stream *st, tk_ns at)
         a->cap = cap;
     }
     a->v[a->n++] = at;
-    st->n_events++;
+    if (st->n_events++ % st->call.n_choices == 0)
+        tk__stats_event(st, at);
     st->sim->n.n_events++;
     st->sim->n.late_max = TK_MAX(st->sim->n.late_max, at - st->due_at);
     return 0;
@@ -257,11 +74,10 @@ static int send_stamped(struct tk__stream *st, struct tk_buf *b, bool is_one, si
         return b->failed;
     at = tk_clock_now();
     if (is_one)
-        stamp_at(b->p + b->n - (sizeof(STAMP_END) - 1), at);
+        tk__event_stamp(b, at);
     else
-        stamp_all(b, at);
-    rc = st->call.knobs.cut_every > 0 ? send_cut(st, piece)
-                                      : tk_http_reply_piece(st->peer, piece, NULL);
+        tk__event_stamp_all(b, at);
+    rc = tk__wire_piece(st, piece);
     for (size_t i = 0; i < n_tokens && rc == 0; i++)
         rc = note_sent(st, at);
     return rc;
@@ -300,53 +116,26 @@ static int emit(struct tk__stream *st, bool is_stamped, bool has_tokens)
 
 static int emit_role(struct tk__stream *st)
 {
-    struct tk_buf *b = &st->sim->scratch;
     int rc = 0;
 
     for (uint32_t i = 0; i < st->call.n_choices && rc == 0; i++) {
-        tk_buf_reset(b);
-        tk_buf_add_str(b, tk_buf_str(&st->prefix));
-        ADD(b, "{\"index\":");
-        tk__put_i64(b, i);
-        ADD(b, ",\"delta\":{\"role\":\"assistant\",\"content\":\"\"}");
-        put_finish(b, st, false);
-        ADD(b, "]");
-        if (st->call.wants_continuous)
-            put_usage(b, st, 0);
-        put_stamp_room(b);
+        tk__event_role(st, i);
         st->role_at = tk_clock_now();
         rc = emit(st, true, false);
     }
     return rc;
 }
 
-/* One event whose object breaks off. */
 static int emit_spoiled(struct tk__stream *st)
 {
-    struct tk_buf *b = &st->sim->scratch;
-
     st->is_spoiled = true;
-    tk_buf_reset(b);
-    tk_buf_add_str(b, tk_buf_str(&st->prefix));
-    ADD(b, "{\"index\":0,\"delta\":{\"content\":\n\n");
+    tk__event_spoiled(st);
     return emit(st, false, false);
 }
 
 static int emit_tokens(struct tk__stream *st, uint32_t choice, int64_t n)
 {
-    struct tk_buf *b = &st->sim->scratch;
-
-    tk_buf_reset(b);
-    tk_buf_add(b, st->prefix.p, st->prefix.n);
-    ADD(b, "{\"index\":");
-    tk__put_i64(b, choice);
-    ADD(b, ",");
-    put_delta(b, st, n);
-    put_finish(b, st, st->n_sent + n == st->call.n_tokens);
-    ADD(b, "]");
-    if (st->call.wants_continuous)
-        put_usage(b, st, st->n_sent + n);
-    put_stamp_room(b);
+    tk__event_tokens(st, choice, n);
     return emit(st, true, n > 0);
 }
 
@@ -366,6 +155,7 @@ static int emit_step(struct tk__stream *st)
             rc = emit_tokens(st, i, n);
         st->sim->n.n_tokens += (uint64_t)n * st->call.n_choices;
     }
+    st->sim->stats.n_generated_tokens += (uint64_t)n * st->call.n_choices;
     st->n_sent += n;
     return rc;
 }
@@ -377,22 +167,17 @@ static int emit_done(struct tk__stream *st)
     if (st->call.knobs.has_no_done)
         return 0;
     tk_buf_reset(b);
-    ADD(b, "data: [DONE]\n\n");
+    tk_buf_add_z(b, "data: [DONE]\n\n");
     return emit(st, false, false);
 }
 
 /* Usage, [DONE], and everything that was held. */
 static int emit_tail(struct tk__stream *st)
 {
-    struct tk_buf *b = &st->sim->scratch;
     int rc = 0;
 
     if (st->call.wants_usage) {
-        tk_buf_reset(b);
-        tk_buf_add_str(b, tk_buf_str(&st->prefix));
-        ADD(b, "]");
-        put_usage(b, st, st->n_sent * st->call.n_choices);
-        put_stamp_room(b);
+        tk__event_usage(st);
         rc = emit(st, true, false);
     }
     if (rc == 0)
@@ -402,13 +187,10 @@ static int emit_tail(struct tk__stream *st)
 
 static int emit_error(struct tk__stream *st)
 {
-    struct tk_buf *b = &st->sim->scratch;
     int rc;
 
-    tk_buf_reset(b);
-    ADD(b, "data: {\"error\":{\"object\":\"error\",\"message\":\"simulated error\","
-           "\"type\":\"InternalServerError\",\"param\":null,\"code\":500}");
-    put_stamp_room(b);
+    st->has_error = true;
+    tk__event_error(st);
     rc = emit(st, true, false);
     if (rc == 0)
         rc = emit_done(st);
@@ -426,10 +208,12 @@ void tk__stream_end(struct tk__stream *st, enum tk__end end)
     st->is_open = false;
     if (st->is_scheduled) {
         st->is_scheduled = false;
+        st->sim->stats.n_scheduled--;
         st->sim->schedule->end(st);
     }
     st->end = end;
     st->ended_at = tk_clock_now();
+    tk_timer_stop(&st->aside);
     n->n_open--;
     n->n_finished += end == TK__END_FINISHED;
     n->n_refused += end == TK__END_FINISHED && st->status >= 400;
@@ -437,33 +221,50 @@ void tk__stream_end(struct tk__stream *st, enum tk__end end)
     n->n_abandoned += end == TK__END_ABANDONED;
     n->n_faults += end == TK__END_ERROR || end == TK__END_RESET || end == TK__END_CLOSED ||
                    end == TK__END_MALFORMED;
+    if (st->call.n_choices > 0)
+        tk__stats_end(st, end);
     tk__journal_add(st->sim->journal, st);
+    if (end == TK__END_FINISHED)
+        tk__wire_idle(st);
+}
+
+/* Its reply was to break off after so many bytes, which were sent. */
+static enum tk__step break_off(struct tk__stream *st)
+{
+    const struct tk_sim_knobs *k = &st->call.knobs;
+    struct tk_http_peer *peer = st->peer;
+    bool is_reset = k->reset_byte >= 0 && st->n_wire == (uint64_t)k->reset_byte;
+
+    if (!is_reset && (k->close_byte < 0 || st->n_wire != (uint64_t)k->close_byte))
+        return TK__STEP_OVER; /* stalled */
+    tk__stream_end(st, is_reset ? TK__END_RESET : TK__END_CLOSED);
+    tk_http_peer_close(peer, is_reset);
+    return TK__STEP_OVER;
 }
 
 /* The transport failed: the server calls on_closed, which ends the stream. */
 static enum tk__step broken(struct tk__stream *st)
 {
+    if (st->is_broken_off)
+        return break_off(st);
     tk_http_peer_close(st->peer, true);
     return TK__STEP_OVER;
 }
 
+/* The reply ends, and its connection where it is to be the last. */
 static enum tk__step finish(struct tk__stream *st)
 {
     struct tk_http_peer *peer = st->peer;
-    bool is_close = st->call.knobs.is_close;
+    bool is_raw = st->is_raw, is_close = st->call.knobs.is_close || is_raw;
 
+    if (is_raw && tk__wire_end(st) < 0)
+        return broken(st);
     tk__stream_end(st, st->end);
-    tk_http_reply_end(peer); /* when it fails, the connection closes and nothing is under way */
+    if (!is_raw)
+        tk_http_reply_end(peer); /* when it fails, the connection closes and nothing is under way */
     if (is_close)
         tk_http_peer_close(peer, false);
     return TK__STEP_OVER;
-}
-
-static const char *reply_headers(const struct tk__stream *st)
-{
-    if (st->call.knobs.is_close)
-        return "cache-control: no-cache\r\nconnection: close\r\n";
-    return "cache-control: no-cache\r\n";
 }
 
 /* --- faults --- */
@@ -474,31 +275,62 @@ static bool is_due(int64_t at, const struct tk__stream *st)
 }
 
 /* Everything that was held or cut goes out, then the connection ends this way. */
-static enum tk__step leave(struct tk__stream *st, enum tk__end end, const char *last_words)
+static enum tk__step leave(struct tk__stream *st, enum tk__end end, struct tk_str last_words)
 {
     struct tk_http_peer *peer = st->peer;
 
-    flush_held(st);
-    if (has_rest(st))
-        tk_http_peer_raw(peer, (struct tk_str){ st->out.p + st->out_at, st->out.n - st->out_at });
-    if (last_words)
-        tk_http_peer_raw(peer, tk_str_of(last_words));
+    if (flush_held(st) < 0 || tk__wire_flush(st) < 0)
+        return broken(st);
+    if (last_words.n > 0)
+        tk_http_peer_raw(peer, last_words);
     tk__stream_end(st, end);
     tk_http_peer_close(peer, end == TK__END_RESET);
     return TK__STEP_OVER;
+}
+
+/* Half of the next event, in a chunk that says that all of it comes. Of a whole reply, that. */
+static enum tk__step leave_inside(struct tk__stream *st)
+{
+    struct tk_buf *b = &st->sim->scratch;
+    char head[24] = "";
+
+    if (st->call.is_streamed) {
+        tk__event_tokens(st, 0, next_count(st));
+        if (!b->failed && !st->is_unframed)
+            snprintf(head, sizeof(head), "%zx\r\n", b->n);
+        if (b->failed || flush_held(st) < 0 || tk__wire_flush(st) < 0)
+            return broken(st);
+        tk_http_peer_raw(st->peer, tk_str_of(head));
+        return leave(st, TK__END_CLOSED, (struct tk_str){ b->p, b->n / 2 });
+    }
+    if (tk__event_whole(b, st) < 0)
+        return broken(st);
+    tk_buf_reset(&st->out);
+    st->out_at = 0;
+    tk_buf_addf(&st->out,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                "Content-Length: %zu\r\n\r\n",
+                b->n);
+    tk_buf_add(&st->out, b->p, b->n / 2);
+    st->status = 200;
+    st->head_at = tk_clock_now();
+    return leave(st, TK__END_CLOSED, (struct tk_str){ NULL, 0 });
 }
 
 /* Do the fault that is due now, if one is. */
 static bool do_fault(struct tk__stream *st, enum tk__step *ret_step)
 {
     const struct tk_sim_knobs *k = &st->call.knobs;
+    const struct tk_str no_words = { NULL, 0 };
 
     if (is_due(k->reset_at, st)) {
-        *ret_step = leave(st, TK__END_RESET, NULL);
+        *ret_step = leave(st, TK__END_RESET, no_words);
     } else if (is_due(k->close_at, st)) {
-        *ret_step = leave(st, TK__END_CLOSED, NULL);
+        *ret_step = leave(st, TK__END_CLOSED, no_words);
+    } else if (is_due(k->cut_at, st)) {
+        *ret_step = leave_inside(st);
     } else if (k->malformed == TK_SIM_MALFORMED_CHUNK && is_due(k->malformed_at, st)) {
-        *ret_step = leave(st, TK__END_MALFORMED, "chunk\r\n");
+        *ret_step = leave(st, TK__END_MALFORMED, TK_STR("chunk\r\n"));
     } else if (is_due(k->stall_at, st)) {
         *ret_step = flush_held(st) < 0 ? broken(st) : TK__STEP_OVER;
     } else {
@@ -509,98 +341,68 @@ static bool do_fault(struct tk__stream *st, enum tk__step *ret_step)
 
 /* --- whole replies --- */
 
-static void put_whole_choice(struct tk_buf *b, const struct tk__stream *st, uint32_t index)
+/* The body of a whole reply, in the scratch buffer or in `held`. 0 or a code. */
+static int make_body(struct tk__stream *st, struct tk_str *ret)
 {
-    const struct tk_sim_knobs *k = &st->call.knobs;
-    int64_t n_rest = st->call.n_tokens - k->n_reasoning;
+    struct tk_buf *b = &st->sim->scratch;
+    int rc = tk__event_whole(b, st);
 
-    tk_buf_addf(b, "%s{\"index\":%u,", index ? "," : "", index);
-    if (!st->call.is_chat) {
-        ADD(b, "\"text\":\"");
-        put_words(b, st->sim, 0, st->call.n_tokens);
-        ADD(b, "\"");
-        put_finish(b, st, true);
-        return;
-    }
-    ADD(b, "\"message\":{\"role\":\"assistant\",");
-    if (k->n_reasoning > 0) {
-        ADD(b, "\"reasoning_content\":\"");
-        put_words(b, st->sim, 0, k->n_reasoning);
-        ADD(b, "\",");
-    }
-    if (k->is_tool) {
-        tk_buf_addf(b, "\"content\":null,\"tool_calls\":[{\"id\":\"call-%llu\",",
-                    (unsigned long long)st->serial);
-        ADD(b, "\"type\":\"function\",\"function\":{\"name\":\"lookup\","
-               "\"arguments\":\"{\\\"q\\\":\\\"");
-        put_words(b, st->sim, k->n_reasoning, n_rest);
-        ADD(b, "\\\"}\"}}]}");
+    if (rc < 0)
+        return rc;
+    if (st->call.knobs.malformed == TK_SIM_MALFORMED_JSON) {
+        b->n /= 2;
+        st->is_spoiled = true;
     } else {
-        ADD(b, "\"content\":\"");
-        put_words(b, st->sim, k->n_reasoning, n_rest);
-        ADD(b, "\"}");
+        tk__event_stamp_all(b, tk_clock_now());
     }
-    put_finish(b, st, true);
+    *ret = tk_buf_str(b);
+    if (!st->call.knobs.is_gzip)
+        return 0;
+    tk_buf_reset(&st->held);
+    rc = tk__gzip(&st->held, *ret);
+    *ret = tk_buf_str(&st->held); /* its bytes stay where they are until the next answer */
+    st->held.n = 0;
+    return rc;
 }
 
-static int put_whole(struct tk_buf *b, struct tk__stream *st)
-{
-    struct tk_str prefix;
-
-    make_prefix(st);
-    prefix = tk_buf_str(&st->prefix);
-    tk_buf_reset(b);
-    if (!st->prefix.failed)
-        tk_buf_add(b, prefix.p + 6, prefix.n - 6); /* without "data: " */
-    for (uint32_t i = 0; i < st->call.n_choices && !b->failed; i++)
-        put_whole_choice(b, st, i);
-    ADD(b, "]");
-    if (st->call.wants_usage)
-        put_usage(b, st, st->call.n_tokens * st->call.n_choices);
-    put_stamp_room(b);
-    return st->prefix.failed ? st->prefix.failed : b->failed;
-}
-
-static enum tk__step reply_whole(struct tk__stream *st)
+static enum tk__step send_whole(struct tk__stream *st, struct tk_str body)
 {
     const struct tk_sim_knobs k = st->call.knobs;
     struct tk_http_peer *peer = st->peer;
-    struct tk_buf *b = &st->sim->scratch;
-    char headers[160];
-    struct tk_str body;
-    enum tk__step step;
+    const char *headers = tk__reply_headers(st);
 
-    st->n_sent = st->call.n_tokens;
-    if (do_fault(st, &step))
-        return step;
-    if (k.error_at >= 0 || put_whole(b, st) < 0) {
-        tk__reply_error(st, 500, "simulated error", NULL);
-        return TK__STEP_OVER;
-    }
-    if (k.malformed == TK_SIM_MALFORMED_JSON)
-        b->n /= 2;
-    else
-        stamp_all(b, tk_clock_now());
-    body = tk_buf_str(b);
-    if (k.is_gzip) {
-        tk_buf_reset(&st->out);
-        if (tk__gzip(&st->out, body) < 0)
+    if (st->is_raw) {
+        if (tk__wire_whole(st, body) < 0)
             return broken(st);
-        body = tk_buf_str(&st->out);
+        return tk__wire_has_rest(st) ? TK__STEP_OVER : finish(st);
     }
-    snprintf(headers, sizeof(headers), "%s%s", reply_headers(st),
-             k.is_gzip ? "content-encoding: gzip\r\n" : "");
-    st->status = 200;
-    st->head_at = tk_clock_now();
-    if (note_sent(st, st->head_at) < 0)
-        return broken(st);
-    st->sim->n.n_tokens += (uint64_t)st->call.n_tokens * st->call.n_choices;
-    st->out_at = st->out.n = 0; /* its bytes stay where they are until the next answer */
     tk__stream_end(st, TK__END_FINISHED);
     tk_http_reply(peer, 200, "application/json", headers, body);
     if (k.is_close)
         tk_http_peer_close(peer, false);
     return TK__STEP_OVER;
+}
+
+static enum tk__step reply_whole(struct tk__stream *st)
+{
+    uint64_t n_tokens = (uint64_t)st->call.n_tokens * st->call.n_choices;
+    enum tk__step step;
+    struct tk_str body;
+
+    st->n_sent = st->call.n_tokens;
+    if (do_fault(st, &step))
+        return step;
+    if (st->call.knobs.error_at >= 0 || make_body(st, &body) < 0) {
+        tk__reply_error(st, 500, "simulated error", NULL);
+        return TK__STEP_OVER;
+    }
+    st->status = 200;
+    st->head_at = tk_clock_now();
+    if (note_sent(st, st->head_at) < 0)
+        return broken(st);
+    st->sim->n.n_tokens += n_tokens;
+    st->sim->stats.n_generated_tokens += n_tokens;
+    return send_whole(st, body);
 }
 
 /* --- steps --- */
@@ -622,7 +424,7 @@ static enum tk__step conclude(struct tk__stream *st)
     }
     if (rc < 0)
         return broken(st);
-    return has_rest(st) ? TK__STEP_AGAIN : finish(st);
+    return tk__wire_has_rest(st) ? TK__STEP_AGAIN : finish(st);
 }
 
 static enum tk__step step_tokens(struct tk__stream *st)
@@ -637,7 +439,7 @@ static enum tk__step step_tokens(struct tk__stream *st)
         return broken(st);
     if (st->n_sent == st->call.n_tokens)
         st->stage = TK__STAGE_CONCLUDE;
-    if (has_rest(st))
+    if (tk__wire_has_rest(st))
         return TK__STEP_AGAIN;
     return st->stage == TK__STAGE_TOKENS ? TK__STEP_NEXT : conclude(st);
 }
@@ -646,11 +448,11 @@ enum tk__step tk__stream_step(struct tk__stream *st)
 {
     if (!st->call.is_streamed)
         return reply_whole(st);
-    if (!has_rest(st))
+    if (!tk__wire_has_rest(st))
         return step_tokens(st);
-    if (send_slice(st) < 0)
+    if (tk__wire_next(st) < 0)
         return broken(st);
-    if (has_rest(st))
+    if (tk__wire_has_rest(st))
         return TK__STEP_AGAIN;
     switch (st->stage) {
     case TK__STAGE_CONCLUDE:
@@ -665,27 +467,54 @@ enum tk__step tk__stream_step(struct tk__stream *st)
 
 /* --- the beginning --- */
 
-static void begin_stream(struct tk__stream *st)
+static void begin_schedule(struct tk__stream *st)
 {
-    const struct tk_sim_knobs *k = &st->call.knobs;
-    int rc;
+    st->is_scheduled = true;
+    st->sim->stats.n_scheduled++;
+    st->sim->schedule->begin(st);
+}
 
-    make_prefix(st);
-    st->status = 200;
-    st->head_at = tk_clock_now();
-    rc = tk_http_reply_begin(st->peer, 200, "text/event-stream; charset=utf-8", reply_headers(st));
-    if (rc == 0)
-        rc = st->prefix.failed;
-    if (rc == 0 && k->role == TK_SIM_ROLE_AT_ONCE && st->call.is_chat)
-        rc = emit_role(st);
-    while (rc == 0 && has_rest(st))
-        rc = send_slice(st); /* the schedule has not begun: nothing else would send them */
-    if (rc < 0) {
+void tk__stream_break(struct tk__stream *st)
+{
+    broken(st);
+}
+
+void tk__stream_go_on(struct tk__stream *st)
+{
+    if (!st->call.is_streamed) {
+        if (tk__wire_flush(st) < 0)
+            broken(st);
+        else
+            finish(st);
+        return;
+    }
+    if (st->call.knobs.role == TK_SIM_ROLE_AT_ONCE && st->call.is_chat && emit_role(st) < 0) {
         broken(st);
         return;
     }
-    st->is_scheduled = true;
-    st->sim->schedule->begin(st);
+    while (tk__wire_has_rest(st)) { /* the schedule has not begun: nothing else would send them */
+        if (tk__wire_next(st) < 0) {
+            broken(st);
+            return;
+        }
+    }
+    begin_schedule(st);
+}
+
+static void begin_stream(struct tk__stream *st)
+{
+    int rc;
+
+    tk__event_prefix(st);
+    st->status = 200;
+    st->head_at = tk_clock_now();
+    rc = st->prefix.failed;
+    if (rc == 0)
+        rc = tk__wire_begin(st);
+    if (rc < 0)
+        broken(st);
+    else if (!tk__wire_has_rest(st))
+        tk__stream_go_on(st);
 }
 
 void tk__stream_begin(struct tk__stream *st)
@@ -694,7 +523,7 @@ void tk__stream_begin(struct tk__stream *st)
     char headers[96] = "";
 
     if (k->malformed == TK_SIM_MALFORMED_HEAD) {
-        leave(st, TK__END_MALFORMED, "HTTP/1.1 two hundred\r\n\r\n");
+        leave(st, TK__END_MALFORMED, TK_STR("HTTP/1.1 two hundred\r\n\r\n"));
         return;
     }
     if (k->status > 0) {
@@ -705,10 +534,10 @@ void tk__stream_begin(struct tk__stream *st)
     }
     st->stage = TK__STAGE_TOKENS;
     st->end = TK__END_FINISHED;
-    if (st->call.is_streamed) {
+    st->is_raw = k->head_gap > 0 || k->reset_byte >= 0 || k->close_byte >= 0 ||
+                 k->stall_byte >= 0 || k->length != TK_SIM_LENGTH_TRUE;
+    if (st->call.is_streamed)
         begin_stream(st);
-        return;
-    }
-    st->is_scheduled = true;
-    st->sim->schedule->begin(st);
+    else
+        begin_schedule(st);
 }
