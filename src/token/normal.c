@@ -416,6 +416,19 @@ static int bert_chinese(struct tk__step *x)
     return x->out->failed;
 }
 
+static bool is_nmt_removed(uint32_t c)
+{
+    return (c >= 1 && c <= 8) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F ||
+           c == 0x9F;
+}
+
+static bool is_nmt_space(uint32_t c)
+{
+    return c == 9 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 ||
+           (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+           c == 0xFEFF || c == 0xFFFD;
+}
+
 /* sentencepiece's nmt: control characters go, other spaces become the one. */
 static int nmt(struct tk__step *x)
 {
@@ -423,13 +436,9 @@ static int nmt(struct tk__step *x)
     while (at < x->in.n) {
         size_t from = at;
         uint32_t c = tk__utf8_next(x->in.p, &at);
-        if ((c >= 1 && c <= 8) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F ||
-            c == 0x9F)
+        if (is_nmt_removed(c))
             continue;
-        bool spaced = c == 9 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 ||
-                      (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
-                      c == 0xFEFF || c == 0xFFFD;
-        if (spaced)
+        if (is_nmt_space(c))
             tk__step_add(x, " ", 1, from);
         else
             tk__step_add(x, x->in.p + from, at - from, from);

@@ -171,25 +171,27 @@ static inline size_t run_without(const struct scan *s, size_t at, unsigned out)
     return at;
 }
 
+static unsigned char folded(unsigned char u, bool any_case)
+{
+    return any_case && u >= 'A' && u <= 'Z' ? u | 32 : u;
+}
+
 /* 's 't 'm 'd 're 've 'll; the apostrophe is at `at`. */
 static size_t contraction(const struct scan *s, size_t at, bool any_case)
 {
-    unsigned char fold = any_case ? 32 : 0;
     size_t left = s->n - at - 1;
     const unsigned char *u = (const unsigned char *)s->p + at + 1;
     if (left == 0)
         return at;
-    unsigned char a = u[0] | fold;
-    if ((u[0] < 0x80) && (a == 's' || a == 't' || a == 'm' || a == 'd'))
+    unsigned char a = folded(u[0], any_case);
+    if (a == 's' || a == 't' || a == 'm' || a == 'd')
         return at + 2;
-    if (any_case && left >= 2 && u[0] == 0xC5 && u[1] == 0xBF)
-        return at + 3;
-    if (left < 2 || u[0] >= 0x80 || u[1] >= 0x80)
+    if (left < 2)
         return at;
-    unsigned char b = u[1] | fold;
-    if ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l'))
+    if (any_case && u[0] == 0xC5 && u[1] == 0xBF)
         return at + 3;
-    return at;
+    unsigned char b = folded(u[1], any_case);
+    return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? at + 3 : at;
 }
 
 /* Line ends, then spaces: the last three alternatives; or no line ends at all for GPT-2. */

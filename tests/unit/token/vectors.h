@@ -1,6 +1,6 @@
 /* vectors.h - reading the files of tests/data/token, for the tests that replay them */
-#ifndef TK_TESTS_VECTORS_H
-#define TK_TESTS_VECTORS_H
+#ifndef TK_TESTS_UNIT_TOKEN_VECTORS_H
+#define TK_TESTS_UNIT_TOKEN_VECTORS_H
 
 #include <stdio.h>
 #include <stdlib.h>
