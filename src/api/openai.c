@@ -81,10 +81,11 @@ static inline int open_arr(struct tk_json_val *v, struct tk_json_iter *ret_it)
     return tk_json_arr(v, ret_it) == 0 ? 1 : other_type(v, TK_JSON_ARRAY);
 }
 
+/* A count that cannot be one is passed over: sums of what is taken do not overflow. */
 static void take_count(struct tk_json_val *v, int64_t *ret)
 {
     int64_t i;
-    if (tk_json_get_i64(v, &i) == 0 && i >= 0)
+    if (tk_json_get_i64(v, &i) == 0 && i >= 0 && i <= UINT32_MAX)
         *ret = i;
 }
 

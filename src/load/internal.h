@@ -99,6 +99,7 @@ struct tk_stream {
     int64_t usage_before;            /* output tokens by the latest continuous usage */
     int failed;                      /* enum tk_end decided in mid-reply, 0: none */
     bool is_sse;
+    bool has_choice;  /* an event with a choice came, whatever was in it */
     bool has_done;    /* [DONE] came */
     bool is_complete; /* [DONE], a finish reason or usage came */
     bool was_resent;
@@ -220,6 +221,7 @@ struct tk_load {
     struct tk_gate gate;
     enum tk_phase phase;
     _Atomic unsigned n_preparing; /* workers that still open connections */
+    _Atomic unsigned n_starting;  /* workers to which the start has not come: no end before it */
     _Atomic int64_t stop_grace;   /* of the latest stop */
     void (*on_end)(void *owner);
     void *on_end_owner;

@@ -128,8 +128,7 @@ struct tk_load *tk_load_free(struct tk_load *l)
     if (!l)
         return NULL;
     for (unsigned i = 0; l->workers && i < l->n_workers; i++)
-        tk__worker_join(
-            &l->workers[i]); /* all of them before one is gone: they post to each other */
+        tk__worker_join(&l->workers[i]); /* all before one is gone: they post to each other */
     for (unsigned i = 0; l->workers && i < l->n_workers; i++)
         tk__worker_release(&l->workers[i]);
     free(l->workers);
@@ -182,6 +181,7 @@ int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *o
 
 void tk__load_go(struct tk_load *l)
 {
+    atomic_store(&l->n_starting, l->n_workers);
     open_gate(&l->gate, &l->conf.plan->phase[l->phase]);
     for (unsigned i = 0; i < l->n_workers; i++)
         tk_loop_post(l->workers[i].loop, &l->workers[i].mail_go);

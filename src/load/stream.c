@@ -108,7 +108,8 @@ static void finish(struct tk_stream *s, enum tk_end end, int code)
     r->end = (uint8_t)end;
     r->code = code;
     r->end_at = tk_clock_now();
-    if (r->output_tokens < 0 && r->n_events && end == TK_END_OK) {
+    /* Events of a stream are a fair guess; a reply that comes whole is one event of any length. */
+    if (r->output_tokens < 0 && s->is_sse && end == TK_END_OK) {
         r->count_source = TK_COUNT_EVENTS;
         r->output_tokens = r->n_token_events;
     }
@@ -226,7 +227,7 @@ static void reset_stream(struct tk_stream *s, tk_ns now)
     s->text = s->reasoning = (struct tk_chain){ 0 };
     s->failed = 0;
     s->usage_before = 0;
-    s->is_sse = s->has_done = s->is_complete = false;
+    s->is_sse = s->has_choice = s->has_done = s->is_complete = false;
     s->was_resent = false;
 }
 
@@ -445,6 +446,8 @@ static void note_event(struct tk_stream *s, const struct tk_api_event *e, unsign
         note_usage(r, e);
     if (channels & TK_CH_FINISH)
         r->finish = (uint8_t)e->finish;
+    if (channels & TK_CH_CHOICES)
+        s->has_choice = true;
     if (channels & (TK_CH_USAGE | TK_CH_FINISH | TK_CH_DONE))
         s->is_complete = true;
     if (channels & TK_CH_DONE)
@@ -538,7 +541,7 @@ static enum tk_end judge(struct tk_stream *s)
         return (enum tk_end)s->failed;
     if (!is_success(r))
         return TK_END_HTTP_STATUS;
-    if (r->n_events == 0)
+    if (!s->has_choice)
         return TK_END_EMPTY;
     if (!s->is_sse)
         return TK_END_OK;

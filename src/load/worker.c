@@ -88,7 +88,8 @@ static void on_tick(struct tk_timer *t)
 
 static void check_end(struct tk_worker *w)
 {
-    if (w->has_begun && tk__gate_ends(&w->load->gate, tk_clock_now()))
+    if (w->has_begun && atomic_load(&w->load->n_starting) == 0 &&
+        tk__gate_ends(&w->load->gate, tk_clock_now()))
         tk__load_ended(w->load);
 }
 
@@ -315,6 +316,7 @@ static void on_mail_go(struct tk_mail *m)
     const struct tk_load *l = w->load;
     const struct tk_plan_phase *p = &l->conf.plan->phase[l->phase];
     w->has_begun = true;
+    atomic_fetch_sub(&w->load->n_starting, 1);
     tk_timer_stop(&w->until);
     if (l->gate.until_at != TK_NS_NEVER) {
         w->cancel_at = TK_MIN(w->cancel_at, l->gate.until_at + p->grace);

@@ -245,7 +245,7 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
     },
     [TK_METRIC_OUTPUT_TOKENS] = {
         "output_tokens", "Output tokens", TK_UNIT_TOKENS, false, "",
-        "completion_tokens of usage, else events with tokens", "",
+        "completion_tokens of usage, else events with tokens of a stream", "",
         "the server, else counted: every report says of how many requests", "",
         output_tokens,
     },

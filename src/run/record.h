@@ -29,7 +29,7 @@
     X(LIMIT,          "limit",           "the reply went past a bound of the client")                   \
     X(HTTP_STATUS,    "http-status",     "a status other than 200")                                     \
     X(API_ERROR,      "api-error",       "an error object in the reply or in the stream")               \
-    X(EMPTY,          "empty",           "a reply without any event")                                   \
+    X(EMPTY,          "empty",           "a reply with no choice in it")                                \
     X(CANCELLED,      "cancelled",       "given up by the client itself: time was up, or Ctrl-C")       \
     X(CLIENT,         "client",          "the client failed: memory, files")
 /* clang-format on */

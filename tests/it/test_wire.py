@@ -138,6 +138,10 @@ def test_ends():
     stream('no [DONE], nothing', event(a), end='truncated')
     stream('[DONE] alone', event(a) + DONE, text='a', count_source=2)
     stream('no event at all', b': nothing\n\n', end='empty')
+    stream('[DONE] and nothing else', DONE, end='empty')
+    stream('events without a choice', event(b'{"id":"x"}') + event(b'{"choices":[]}') + DONE, end='empty')
+    found, _, _ = ask(plain(b'{}'), '--no-stream')
+    t.eq([r.end for r in found], ['empty'], 'a whole reply without a choice')
     stream('an error in a 200', event(a) + event(b'{"error":{"message":"out of memory","code":500}}') + DONE, end='api-error',
            detail='out of memory')
     stream('an error with choices behind it', event(b'{"error":"busy"}') + event(a) + event(STOP) + DONE, end='api-error')
@@ -179,6 +183,14 @@ def test_channels():
            output_tokens=5, count_source=1)
     gaps = json.loads(tk_it.run('report', 'run.tokmark', '--format', 'json').stdout)
     t.eq(gaps['tokens']['tokens_per_chunk']['by_server'], 1, 'continuous usage: the tokens of a chunk are known')
+    huge = {'prompt_tokens': 2**62, 'completion_tokens': 2**63 - 1, 'total_tokens': 1}
+    found, out, _ = ask(sse(event(says('a', usage=huge)) + event(STOP) + event(chunk(usage=huge)) + DONE), n=3)
+    t.eq([(r.end, r.output_tokens, r.prompt_tokens, r.count_source) for r in found], [('ok', 1, None, 2)] * 3, 'counts that cannot be')
+    t.has(out.stdout, '0 prompt, 3 output', 'counts that cannot be are not added up')
+    found, out, _ = ask(plain(json.dumps({k: v for k, v in json.loads(REPLY).items() if k != 'usage'}).encode()), '--no-stream')
+    t.eq([(r.end, r.text, r.output_tokens, r.count_source) for r in found], [('ok', 'a b c', None, 0)],
+         'a whole reply is not one token')
+    t.has(out.stdout, 'unknown in 1', 'a whole reply without usage: its tokens are not known')
     stream('null usage', event(says('a', usage=None)) + end, output_tokens=3)
     details = dict(USAGE, prompt_tokens_details={'cached_tokens': 4}, completion_tokens_details={'reasoning_tokens': 2})
     stream('details of usage', event(says('a')) + event(chunk(usage=details)) + DONE, cached_tokens=4, reasoning_tokens=2)
