@@ -346,12 +346,15 @@ static void put_tokens(struct text *t)
     }
 }
 
-static double percentile_of(const struct tk_stats *st, double p)
+/* The 99th percentile where it is among those that were asked for, else the largest value. */
+static double worst_of(const struct tk_stats *st, const char **ret_word)
 {
+    *ret_word = "p99";
     for (size_t i = 0; i < st->n_percentiles; i++) {
-        if (st->percentiles[i].p == p)
+        if (st->percentiles[i].p == 99)
             return st->percentiles[i].value;
     }
+    *ret_word = "max";
     return st->max;
 }
 
@@ -379,16 +382,30 @@ static void put_warning(struct text *t, double send_ns, double read_ns)
         put_reason(t, "a worker was busy all the time; --workers gives it help");
 }
 
+/* How late it sent by its own doing. From due on where no limit held requests back; else the wait
+ * for a permit is what was asked for, and only what comes after it counts. */
+static double late_sending(const struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+    const char *word;
+    double delay = worst_of(&s->send_delay, &word);
+    bool is_limited = t->r->plan.concurrency > 0 &&
+                      s->peak_concurrency >= (uint64_t)t->r->plan.concurrency;
+
+    return is_limited ? delay : fmax(delay, worst_of(&s->wait, &word));
+}
+
 static void put_client(struct text *t)
 {
     const struct tk_summary *s = t->r->summary;
     const struct tk_report_health *h = &t->r->health;
-    double send_ns = percentile_of(&s->send_delay, 99);
-    double read_ns = percentile_of(&s->read_delay, 99);
+    const char *word;
+    double send_ns = late_sending(t);
+    double read_ns = worst_of(&s->read_delay, &word);
     char send[32], read[32];
 
     heading(t, "Client");
-    tk_buf_addf(t->out, "p99 of sending late %s ms, of reading late %s ms",
+    tk_buf_addf(t->out, "%s of sending late %s ms, of reading late %s ms", word,
                 tk_report_ms(send_ns * 1e-6, send), tk_report_ms(read_ns * 1e-6, read));
     if (s->n_reads > 0)
         tk_buf_addf(t->out, "; %.1f %% of reads stamped by the kernel",
