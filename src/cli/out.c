@@ -27,7 +27,7 @@ void tk_say(const char *program, const char *fmt, ...)
 
 int tk_fail(int status, const char *program, const struct tk_err *e)
 {
-    if (e->line > 0)
+    if (e->line > 0 && !strstr(e->msg, "line ")) /* unless the message says so itself */
         tk_say(program, "%s (line %u)", e->msg, e->line);
     else
         tk_say(program, "%s", e->msg);

@@ -40,6 +40,10 @@ def test_words():
     refused(2, 'is no percentile', 'run', 'http://h', '--percentiles', '50,x')
     refused(2, 'colon is missing', 'run', 'http://h', '-H', 'x')
     refused(2, 'no-such-file', 'run', 'http://h', '--data', 'no-such-file.jsonl')
+    with open('bad.jsonl', 'w', encoding='utf-8') as f:
+        f.write('{"prompt": 5}\n')
+    refused(2, "'bad.jsonl', line 1: ", 'run', 'http://h', '--data', 'bad.jsonl')
+    t.eq(tk_it.run('run', 'http://h', '--data', 'bad.jsonl').stderr.count('line 1'), 1, 'a broken row: its line is named once')
     refused(2, 'no-such-key', 'run', 'http://h', '--key-file', 'no-such-key')
     refused(2, 'which run', 'report')
     refused(2, 'none.tokmark', 'report', 'none.tokmark')
