@@ -428,16 +428,14 @@ int tk_http_peer_raw(struct tk_http_peer *p, struct tk_str bytes)
 
 void tk_http_peer_close(struct tk_http_peer *p, bool is_reset)
 {
-    const struct linger at_once = { .l_onoff = 1 };
-
     if (p->state == GONE)
         return;
     if (!is_reset && p->out.n > p->out_at) {
         p->state = DRAIN;
         return;
     }
-    if (is_reset && tk_xport_io(p->x)->fd >= 0)
-        (void)setsockopt(tk_xport_io(p->x)->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    if (is_reset)
+        tk_xport_reset(p->x);
     gone(p);
 }
 

@@ -65,6 +65,17 @@ struct tk_xport *tk_xport_free(struct tk_xport *x)
     return NULL;
 }
 
+void tk_xport_reset(struct tk_xport *x)
+{
+    const struct linger at_once = { .l_onoff = 1 };
+
+    for (; x; x = x->below) {
+        x->is_reset = true;
+        if (x->io.fd >= 0) /* fails for Unix sockets, which cannot be reset */
+            (void)setsockopt(x->io.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    }
+}
+
 static struct tk_xport *bottom_of(struct tk_xport *x)
 {
     while (x->below)

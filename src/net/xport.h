@@ -66,6 +66,7 @@ struct tk_xport {
     struct tk_io io;         /* at the bottom only; see tk_xport_io() */
     tk_ns connected_at;      /* bottom: connect() was found done; 0 before */
     tk_ns handshake_done_at; /* tls: the handshake was found done; 0 before */
+    bool is_reset;           /* it goes without a word, see tk_xport_reset() */
 };
 
 extern const struct tk_xport_ops tk_xport_tcp;
@@ -78,6 +79,9 @@ extern const struct tk_xport_ops *const tk_xports[]; /* all of them, NULL-termin
 int tk_xport_new(const struct tk_xport_ops *ops, struct tk_loop *loop,
                  const struct tk_xport_conf *conf, struct tk_xport **ret, struct tk_err *reterr);
 struct tk_xport *tk_xport_free(struct tk_xport *x); /* NULL is allowed; returns NULL */
+
+/* Have tk_xport_free() break the connection off: it is reset, and no layer says goodbye. */
+void tk_xport_reset(struct tk_xport *x);
 
 /* Two ends of a pipe in memory on one loop (virtual or not): what one writes the other reads, at
  * once, with `capacity` bytes of buffer each way. The stamp is tk_clock_wall() at the write. */

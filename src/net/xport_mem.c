@@ -137,7 +137,7 @@ static void mem_release(struct tk_xport *x)
 
     if (m->peer) {
         m->peer->peer = NULL;
-        m->peer->was_reset = m->n > 0;
+        m->peer->was_reset = x->is_reset || m->n > 0;
         tell(m->peer);
     }
     free(m->ring);

@@ -371,7 +371,8 @@ static int write_gathered(struct tls *t, const struct iovec *iov, int n_iov, siz
     for (int i = 0; i < n_iov && n < sizeof(record); i++) {
         size_t part = TK_MIN(iov[i].iov_len, sizeof(record) - n);
 
-        memcpy(record + n, iov[i].iov_base, part);
+        if (part > 0) /* an empty piece may have no address */
+            memcpy(record + n, iov[i].iov_base, part);
         n += part;
     }
     return write_one(t, record, n, ret_n);
@@ -406,7 +407,7 @@ static void tls_release(struct tk_xport *x)
 {
     struct tls *t = tls_of(x);
 
-    if (t->ssl && x->handshake_done_at && !t->has_ended && !t->below_rc) {
+    if (t->ssl && x->handshake_done_at && !t->has_ended && !t->below_rc && !x->is_reset) {
         begin_call(t, 0);
         (void)SSL_shutdown(t->ssl); /* close_notify, if it goes out at once */
         ERR_clear_error();

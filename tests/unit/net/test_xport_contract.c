@@ -322,6 +322,38 @@ static void on_wrong(struct tk_io *io, unsigned ready)
     n_calls += 100;
 }
 
+/* The same wanted: whatever the layers, what was sent before comes, then no orderly end. */
+static void test_reset_on_purpose(const struct kind *k)
+{
+    struct tk_stamp stamp = { 0 };
+    struct pair p;
+    char buf[100];
+
+    begin(k, &p);
+    write_text(p.server, "cut");
+    T_EQ_I(read_wait(&p, p.client, buf, sizeof(buf), &stamp), 3, "%s: what was sent before", name);
+    tk_xport_reset(p.server);
+    p.server = tk_xport_free(p.server);
+    T_EQ_I(read_wait(&p, p.client, buf, sizeof(buf), &stamp), -ECONNRESET, "%s: reset on purpose",
+           name);
+    finish(&p);
+}
+
+/* A piece without bytes may have no address either. */
+static void test_empty_pieces(const struct kind *k)
+{
+    char text[] = "ab";
+    const struct iovec iov[] = { { NULL, 0 }, { text, 1 }, { NULL, 0 }, { text + 1, 1 } };
+    struct tk_stamp stamp = { 0 };
+    struct pair p;
+    char buf[100];
+
+    begin(k, &p);
+    T_EQ_I(tk_xport_write(p.client, iov, TK_ARRAY_LEN(iov)), 2, "%s: empty pieces", name);
+    T_EQ_I(read_wait(&p, p.server, buf, sizeof(buf), &stamp), 2, "%s: and the others", name);
+    finish(&p);
+}
+
 static void test_free_in_callback(const struct kind *k)
 {
     struct pair p;
@@ -400,6 +432,8 @@ int main(void)
         test_large(&kinds[i]);
         test_orderly_close(&kinds[i]);
         test_reset(&kinds[i]);
+        test_reset_on_purpose(&kinds[i]);
+        test_empty_pieces(&kinds[i]);
         test_free_in_callback(&kinds[i]);
         test_no_memory(&kinds[i]);
     }
