@@ -31,6 +31,7 @@
 
 #define OUT_BYTES ((size_t)64 << 10) /* decompressed bytes handed on at once, at most */
 #define HEAD_MAX ((size_t)1 << 30)   /* the collector has offsets of 32 bits */
+#define FRAME_PER_BYTE ((size_t)256) /* bytes of chunk framing to one of the body, at most */
 
 static int fail(struct tk__h1 *h, int code, const char *detail)
 {
@@ -157,9 +158,24 @@ static int decode(struct tk__h1 *h, struct tk_str piece)
     return rc == TK_E_PROTO ? fail(h, rc, "the compressed body is damaged") : rc;
 }
 
+/* Framing, extensions and trailers in proportion to the body: an endless one is not a long reply. It
+ * is looked at before each piece too, so that the answer does not depend on how the bytes are cut. */
+static int check_frame(struct tk__h1 *h, size_t frame_bytes)
+{
+    const struct tk_http_limits *limits = &h->env->limits;
+    bool is_small = h->body_bytes < limits->max_body_bytes / FRAME_PER_BYTE;
+    size_t most = is_small ? h->body_bytes * FRAME_PER_BYTE : limits->max_body_bytes;
+
+    if (frame_bytes - h->body_bytes > limits->max_head_bytes + most)
+        return fail(h, TK_E_LIMIT, "the reply's framing is too large");
+    return 0;
+}
+
 static int on_body(llhttp_t *parser, const char *p, size_t n)
 {
     struct tk__h1 *h = h1_of(parser);
+    if (check_frame(h, h->frame_bytes + (size_t)(p - h->fed)))
+        return HPE_USER;
     size_t room = h->env->limits.max_body_bytes - h->body_bytes;
     bool is_over = n > room;
 
@@ -260,17 +276,14 @@ static int count(struct tk__h1 *h, size_t n, bool was_head)
         return 0;
     }
     h->frame_bytes += n;
-    size_t overhead = h->frame_bytes - h->body_bytes;
-    if (overhead > limits->max_head_bytes &&
-        overhead - limits->max_head_bytes > limits->max_body_bytes)
-        return fail(h, TK_E_LIMIT, "the reply's framing is too large");
-    return 0;
+    return check_frame(h, h->frame_bytes);
 }
 
 /* One call of llhttp. The bytes taken, or a code. */
 static int64_t step(struct tk__h1 *h, const char *p, size_t n)
 {
     bool was_head = !h->is_body;
+    h->fed = p;
     llhttp_errno_t rc = llhttp_execute(&h->parser, p, n);
 
     if (rc != HPE_OK) {

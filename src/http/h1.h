@@ -51,6 +51,7 @@ struct tk__h1 {
     size_t head_bytes;           /* of all heads of this reply, 1xx included, as sent */
     size_t frame_bytes;          /* as sent, behind the head */
     size_t body_bytes;           /* without chunk framing */
+    const char *fed;             /* what llhttp is given in this call */
     size_t decoded_bytes;        /* handed on */
     llhttp_t parser;
 };

@@ -687,6 +687,34 @@ static void test_long_body(void)
     rig_release(&r);
 }
 
+/* Chunk framing may outweigh the body, but not without end. */
+static void test_framing(void)
+{
+    static struct rig r;
+    static char text[66000];
+
+    for (int tail = 0; tail < 2; tail++) {
+        rig_init(&r, TK_HTTP_LIMITS_DEFAULT, 200000);
+        open_and_ask(&r);
+        peer_say(&r, tail ? TK_STR(CHUNKED "1\r\nx\r\n0\r\nT: ") : TK_STR(CHUNKED "1;"), NULL);
+        memset(text, 'x', sizeof(text));
+        peer_say(&r, (struct tk_str){ text, sizeof(text) }, NULL);
+        T_EQ_S(r.log, tail ? "H200 Dx XLIMIT " : "H200  XLIMIT ", "framing without end, %d", tail);
+        rig_release(&r);
+    }
+    for (size_t i = 0; i < sizeof(text); i += 6)
+        memcpy(text + i, "1\r\nx\r\n", 6);
+    rig_init(&r, TK_HTTP_LIMITS_DEFAULT, 200000);
+    open_and_ask(&r);
+    peer_say(&r, TK_STR(CHUNKED), NULL);
+    for (int i = 0; i < 4; i++)
+        peer_say(&r, (struct tk_str){ text, sizeof(text) }, NULL);
+    peer_say(&r, TK_STR("0\r\n\r\n"), NULL);
+    T_EQ_I(r.n_ends, 1, "chunks of a byte");
+    T_OK(strstr(r.log, "XLIMIT") == NULL, "which are allowed");
+    rig_release(&r);
+}
+
 static void test_memory(void)
 {
     for (int n = 1;; n++) {
@@ -762,6 +790,7 @@ int main(void)
     test_early_reply();
     test_free_in_callback();
     test_long_body();
+    test_framing();
     test_memory();
     test_no_allocation();
     T_OK(!tk_http_conn_free(NULL) && !tk_http_env_free(NULL), "NULL is allowed");
