@@ -283,6 +283,11 @@ static int count(struct tk__h1 *h, size_t n, bool was_head)
 static int64_t step(struct tk__h1 *h, const char *p, size_t n)
 {
     bool was_head = !h->is_body;
+    /* Of a head no more than one byte past its bound: what is wrong behind that is not looked at, however
+     * the bytes are cut. */
+    size_t room = h->env->limits.max_head_bytes - h->head_bytes;
+    if (was_head && n > room)
+        n = room + 1;
     h->fed = p;
     llhttp_errno_t rc = llhttp_execute(&h->parser, p, n);
 
