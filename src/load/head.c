@@ -102,6 +102,13 @@ static void describe_count(struct tk_jsonw *w, const char *key, int64_t count)
         tk_jsonw_i64(w, count);
 }
 
+static void describe_target(const char *target, struct tk_jsonw *w)
+{
+    struct tk_buf masked = TK_BUF_INIT(64 << 10);
+    tk_jsonw_z(w, tk_plan_mask_url(target, &masked) == 0 ? masked.p : "***");
+    tk_buf_release(&masked);
+}
+
 int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_buf *out)
 {
     const struct tk_plan *p = conf->plan;
@@ -122,7 +129,7 @@ int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_
     tk_jsonw_key(&w, "method");
     tk_jsonw_z(&w, "POST");
     tk_jsonw_key(&w, "path");
-    tk_jsonw_z(&w, p->target);
+    describe_target(p->target, &w);
     tk_jsonw_key(&w, "headers");
     tk_jsonw_obj(&w);
     describe_headers(p, index, body->json.n, &w);

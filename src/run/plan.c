@@ -18,6 +18,8 @@
 #include "base/rand.h"
 #include "base/str.h"
 
+#define MAX_URL_BYTES ((size_t)64 << 10)
+
 static const char *const arrival_words[] = {
     [TK_ARRIVAL_CLOSED] = "closed",
     [TK_ARRIVAL_CONSTANT] = "constant",
@@ -33,8 +35,10 @@ const char *tk_arrival_word(enum tk_arrival a)
 bool tk_plan_is_secret(struct tk_str name)
 {
     static const struct tk_str ends[] = {
-        TK_STR_INIT("authorization"), TK_STR_INIT("key"),    TK_STR_INIT("token"),
-        TK_STR_INIT("cookie"),        TK_STR_INIT("secret"),
+        TK_STR_INIT("authorization"), TK_STR_INIT("auth"),       TK_STR_INIT("key"),
+        TK_STR_INIT("token"),         TK_STR_INIT("cookie"),     TK_STR_INIT("secret"),
+        TK_STR_INIT("password"),      TK_STR_INIT("credential"), TK_STR_INIT("credentials"),
+        TK_STR_INIT("signature"),
     };
 
     for (size_t i = 0; i < TK_ARRAY_LEN(ends); i++) {
@@ -47,6 +51,40 @@ bool tk_plan_is_secret(struct tk_str name)
     return false;
 }
 
+/* The parameters behind the '?' of a URL or a target. */
+static struct tk_str query_of(const char *url)
+{
+    const char *mark = url ? strchr(url, '?') : NULL;
+    return mark ? tk_str_of(mark + 1) : (struct tk_str){ NULL, 0 };
+}
+
+/* The value of the next parameter in `rest` that is a secret by its name. */
+static bool next_query_secret(struct tk_str *rest, struct tk_str *ret)
+{
+    struct tk_str name;
+
+    while (tk_str_split(rest, '&', ret)) {
+        (void)tk_str_split(ret, '=', &name);
+        if (ret->p && ret->n > 0 && tk_plan_is_secret(name))
+            return true;
+    }
+    return false;
+}
+
+int tk_plan_mask_url(const char *url, struct tk_buf *out)
+{
+    struct tk_str rest = query_of(url);
+    struct tk_str secret;
+    const char *at = url;
+
+    while (next_query_secret(&rest, &secret)) {
+        tk_buf_add(out, at, (size_t)(secret.p - at));
+        tk_buf_add_z(out, "***");
+        at = secret.p + secret.n;
+    }
+    return tk_buf_add_z(out, at);
+}
+
 #define MIN_SECRET_BYTES 4 /* shorter ones are no secret, and would mask all and sundry */
 
 /* How much of `secret` is at the start of `text`: all of it, or, `may_be_cut`, what `text` has room for. */
@@ -55,6 +93,17 @@ static size_t begins_with(struct tk_str text, struct tk_str secret, bool may_be_
     size_t n = may_be_cut ? TK_MIN(text.n, secret.n) : secret.n;
 
     return n >= MIN_SECRET_BYTES && n <= text.n && memcmp(text.p, secret.p, n) == 0 ? n : 0;
+}
+
+static size_t query_secret_at(const char *target, struct tk_str text)
+{
+    struct tk_str rest = query_of(target);
+    struct tk_str secret;
+    size_t n = 0;
+
+    while (n == 0 && next_query_secret(&rest, &secret))
+        n = begins_with(text, secret, true);
+    return n;
 }
 
 size_t tk_plan_secret_at(const struct tk_plan *p, struct tk_str text)
@@ -70,7 +119,7 @@ size_t tk_plan_secret_at(const struct tk_plan *p, struct tk_str text)
         if (n > 0)
             return n;
     }
-    return 0;
+    return query_secret_at(p->target, text);
 }
 
 /* --- schedules --- */
@@ -159,6 +208,14 @@ static void put_text(struct tk_jsonw *w, const char *key, const char *z)
     tk_jsonw_z(w, z);
 }
 
+static void put_url(struct tk_jsonw *w, const char *key, const char *url)
+{
+    struct tk_buf masked = TK_BUF_INIT(MAX_URL_BYTES);
+
+    put_text(w, key, !url || tk_plan_mask_url(url, &masked) == 0 ? masked.p : "***");
+    tk_buf_release(&masked);
+}
+
 static void put_bool(struct tk_jsonw *w, const char *key, bool b)
 {
     tk_jsonw_key(w, key);
@@ -218,11 +275,11 @@ static void put_headers(struct tk_jsonw *w, const struct tk_plan *p)
 static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
 {
     put_text(w, "tool", p->tool);
-    put_text(w, "url", p->url);
+    put_url(w, "url", p->url);
     put_text(w, "host", p->host);
     put_count(w, "port", p->port);
     put_bool(w, "tls", p->is_tls);
-    put_text(w, "target", p->target);
+    put_url(w, "target", p->target);
     put_text(w, "authority", p->authority);
     put_text(w, "ca_file", p->ca_file);
     put_bool(w, "insecure", p->is_insecure);

@@ -23,11 +23,16 @@ struct tk_plan_header {
     bool is_secret; /* never shown: masked in every output */
 };
 
-/* Headers whose value is a secret: authorization, cookies, and whatever ends in key, token, secret. */
+/* Headers, and parameters of a URL's query, whose value is a secret: authorization, cookies, and
+ * whatever ends in auth, key, token, secret, password, credential(s), signature. */
 bool tk_plan_is_secret(struct tk_str name);
 
+/* Append the URL, or its part from the path on, with the secrets of its query as "***"; 0 or the
+ * buffer's error. */
+int tk_plan_mask_url(const char *url, struct tk_buf *out);
+
 struct tk_plan;
-/* How many bytes at the start of `text` are a secret of the plan's headers, or the beginning of one
+/* How many bytes at the start of `text` are a secret of the plan's headers or query, or the beginning of one
  * that the end of `text` cuts off; 0: none. Servers repeat what they were sent in their errors. */
 size_t tk_plan_secret_at(const struct tk_plan *p, struct tk_str text);
 

@@ -272,6 +272,8 @@ def test_secrets():
             ('environment', run + ['--model', 'm'], {'OPENAI_API_KEY': secret}), ('file', run + ['--key-file', 'key', '--model', 'm'], {}),
             ('header', run + ['-H', f'Authorization: Bearer {secret}', '--model', 'm'], {}),
             ('another header', run + [f'--header=X-Api-Key:{secret}', '--model', 'm'], {}),
+            ('a password', run + ['-H', f'X-Password: {secret}', '--model', 'm'], {}),
+            ('query', run + ['--model', 'm'], {}), ('query, models', run, {}),
             ('models', run + ['-H', f'Authorization: Bearer {secret}'], {}),
             ('vllm, environment', ['vllm', '--ready-check-timeout-sec', 0, *vllm], {'OPENAI_API_KEY': secret}),
             ('vllm, header', ['vllm', '--ready-check-timeout-sec', 0, '--header', f'Api-Key={secret}', *vllm], {}),
@@ -284,7 +286,8 @@ def test_secrets():
                     seen.append(f.read())
             return echo(head, body, connection, turn)
         with Peer(reply) as peer:
-            words = [tk_it.TOKMARK, *map(str, args)] + [peer.url]
+            query = f'/v1?v=1&api_key={secret}' if name.startswith('query') else ''
+            words = [tk_it.TOKMARK, *map(str, args)] + [peer.url + query]
             surroundings = {k: v for k, v in os.environ.items() if k != 'OPENAI_API_KEY'}
             process = subprocess.Popen(words, env={**surroundings, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             out, err = process.communicate(timeout=60)
@@ -296,6 +299,8 @@ def test_secrets():
                 with open(os.path.join(folder, file), 'rb') as f:
                     left[file] = f.read()
         t.eq([key for key, text in left.items() if secret[:8].encode() in text], [], f'secret, {name}: it is nowhere')
+    out = tk_it.run('run', f'http://127.0.0.1:9/v1?api_key={secret}', '--model', 'm', '-n', 1, '--dry-run')
+    t.has(out.stdout, '"path":"/v1/chat/completions?api_key=***"', 'secret, dry run: the query')
 
 
 def test_timeouts():

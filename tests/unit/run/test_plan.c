@@ -65,8 +65,12 @@ static void test_secrets(void)
         { "Authorization", "Bearer sesame", true },
         { "Api-Key", "abc", true },
     };
-    const struct tk_plan p = { .headers = headers, .n_headers = 3 };
+    const struct tk_plan p = { .headers = headers,
+                               .n_headers = 3,
+                               .target = "/v1?api_key=abracadabra&v=visible" };
 
+    T_EQ_U(secret_at(&p, "abracadabra"), 11, "of the query");
+    T_EQ_U(secret_at(&p, "visible"), 0, "a parameter that is none");
     T_EQ_U(secret_at(&p, "Bearer sesame is wrong"), 13, "the whole value");
     T_EQ_U(secret_at(&p, "sesame is wrong"), 6, "the key alone");
     T_EQ_U(secret_at(&p, "sesa"), 4, "cut off");
@@ -75,6 +79,24 @@ static void test_secrets(void)
     T_EQ_U(secret_at(&p, "open"), 0, "a header that is none");
     T_EQ_U(secret_at(&p, "abc"), 0, "too short for one");
     T_EQ_U(secret_at(&p, ""), 0, "empty");
+}
+
+static void test_mask_url(void)
+{
+    static const char *const urls[][2] = {
+        { "http://h/v1", "http://h/v1" },
+        { "http://h/v1?a=b", "http://h/v1?a=b" },
+        { "/v1?api_key=open&v=1&token=x&key=&key&sig",
+          "/v1?api_key=***&v=1&token=***&key=&key&sig" },
+        { "?Key=a=b", "?Key=***" },
+    };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(urls); i++) {
+        struct tk_buf out = TK_BUF_INIT(1000);
+        T_EQ_I(tk_plan_mask_url(urls[i][0], &out), 0, "masked: %s", urls[i][1]);
+        T_EQ_S(out.p, urls[i][1], "masked: %s", urls[i][1]);
+        tk_buf_release(&out);
+    }
 }
 
 static void test_json(void)
@@ -148,6 +170,7 @@ int main(void)
     test_edges();
     test_count();
     test_secrets();
+    test_mask_url();
     test_json();
     return T_DONE();
 }
