@@ -29,6 +29,9 @@ static int read_key_file(const char *path, char *out, size_t cap, struct tk_str 
     (void)close(fd);
     if (rc != 0)
         return tk_err_set(reterr, rc, "key file '%s' cannot be read: %s", path, strerror(-rc));
+    if ((size_t)n == cap && !memchr(out, '\n', cap))
+        return tk_err_set(reterr, TK_E_LIMIT, "key file '%s' has a first line of %zu bytes or more",
+                          path, cap);
     struct tk_str all = { out, (size_t)n };
     struct tk_str line = { NULL, 0 };
     (void)tk_str_split(&all, '\n', &line);

@@ -160,6 +160,16 @@ static void put_masked(const char *item, struct tk_buf *out)
     tk_buf_release(&text);
 }
 
+/* A URL may have a key in its query. */
+static void put_string(const char *s, struct tk_buf *out)
+{
+    struct tk_buf text = TK_BUF_INIT(1 << 20);
+
+    if (tk_plan_mask_url(s, &text) == 0)
+        put_repr(tk_buf_str(&text), out);
+    tk_buf_release(&text);
+}
+
 static void put_list(const struct tk_opt_list *l, bool is_masked, struct tk_buf *out)
 {
     tk_buf_add_c(out, '[');
@@ -206,7 +216,7 @@ static void put_value(const struct tk_opt *opt, const void *at, bool is_none, st
         if (is_dict(opt->name))
             tk_buf_add_z(out, *(const char *const *)at);
         else
-            put_repr(tk_str_of(*(const char *const *)at), out);
+            put_string(*(const char *const *)at, out);
     }
 }
 

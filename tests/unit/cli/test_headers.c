@@ -39,6 +39,10 @@ static void test_key(void)
     write_file(path, "tell\rtale\n");
     T_EQ_I(tk_key_read(path, &arena, &key, &err), TK_E_FORMAT, "bytes that cannot be sent");
     T_OK(!strstr(err.msg, "tell"), "the message does not hold it: %s", err.msg);
+    char longest[5001] = "";
+    memset(longest, 'k', 5000);
+    write_file(path, longest);
+    T_EQ_I(tk_key_read(path, &arena, &key, &err), TK_E_LIMIT, "a key is not cut: %s", err.msg);
     unlink(path);
     T_OK(tk_key_read(path, &arena, &key, &err) < 0, "no such file: %s", err.msg);
 }

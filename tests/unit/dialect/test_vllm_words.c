@@ -229,7 +229,7 @@ static void test_namespace(void)
 
     begin(&l,
           BASE "|--header|Authorization=Bearer tell-no-one|--goodput|ttft:5|--top-p|0.5|"
-               "--label|it's",
+               "--label|it's|--base-url|http://h/x?api_key=tell-no-one&v=1",
           NULL);
     T_EQ_I(tk_vllm_namespace(&l.o, l.res.is_given, &out), 0, "namespace");
     T_OK(tk_str_starts(tk_buf_str(&out),
@@ -238,6 +238,7 @@ static void test_namespace(void)
          "in the order of the tool");
     T_OK(strstr(out.p, ", header=['Authorization=***'], max_concurrency=None, "), "masked");
     T_OK(strstr(out.p, ", label=\"it's\", "), "quotes as Python chooses them");
+    T_OK(strstr(out.p, ", base_url='http://h/x?api_key=***&v=1', "), "a query is masked");
     T_OK(strstr(out.p, ", request_rate=inf, burstiness=1.0, "), "floats");
     T_OK(strstr(out.p, ", goodput=['ttft:5'], "), "lists");
     T_OK(strstr(out.p, "random_mm_limit_mm_per_prompt={'image': 255, 'video': 1}, "), "dicts");
