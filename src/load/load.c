@@ -64,14 +64,15 @@ static unsigned count_workers(const struct tk_load_conf *conf)
 static int raise_file_limit(uint64_t streams, struct tk_err *reterr)
 {
     struct rlimit limit;
+    uint64_t needed = streams + OTHER_FILES;
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return tk_err_set(reterr, -errno, "cannot ask for the limit of open files");
-    if (streams + OTHER_FILES > limit.rlim_max)
+    if (needed > limit.rlim_max)
         return tk_err_set(
             reterr, -EMFILE,
             "%llu streams at once need %llu open files, the hard limit is %llu; ask for "
             "fewer or raise it (ulimit -Hn)",
-            (unsigned long long)streams, (unsigned long long)(streams + OTHER_FILES),
+            (unsigned long long)streams, (unsigned long long)needed,
             (unsigned long long)limit.rlim_max);
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE,

@@ -49,12 +49,15 @@ static struct tk_stream *take_stream(struct tk_worker *w)
 
 void tk__stream_free_all(struct tk_worker *w)
 {
-    for (struct tk_link *l; (l = tk_list_pop(&w->free_streams));) {
+    struct tk_link *next;
+    for (struct tk_link *l = w->free_streams.next; l != &w->free_streams; l = next) {
         struct tk_stream *s = TK_CONTAINER_OF(l, struct tk_stream, link);
+        next = l->next;
         tk_sse_release(&s->sse);
         tk_buf_release(&s->body);
         free(s);
     }
+    tk_list_init(&w->free_streams);
 }
 
 /* --- the end --- */

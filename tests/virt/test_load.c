@@ -210,7 +210,7 @@ static struct tk_sim_knobs knobs_of(tk_ns ttft, tk_ns itl, int64_t tokens)
 static void test_one_request(void)
 {
     struct world w;
-    tk_ns at[16];
+    tk_ns at[16] = { 0 };
     open_world(&w, knobs_of(50 * MS, 10 * MS, 5));
     run_world(&w);
     struct tk_record r = record_of(&w, 0);
