@@ -376,8 +376,9 @@ static void put_warning(struct text *t, double send_ns, double read_ns)
     if (send_ns > LATE_NS)
         put_reason(t, "it sent late");
     if (read_ns > LATE_NS)
-        put_reason(t, "it read late; stamps are the kernel's and stay right, but events that were "
-                      "read together share one");
+        put_reason(t,
+                   "it read late: latencies stay right (kernel stamps), but events that were read "
+                   "together share one");
     if (is_busy)
         put_reason(t, "a worker was busy all the time; --workers gives it help");
 }
