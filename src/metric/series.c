@@ -113,6 +113,23 @@ int tk_series_add(struct tk_series *s, int64_t value)
     return 0;
 }
 
+int tk_series_add_n(struct tk_series *s, int64_t value, uint64_t n)
+{
+    int rc = 0;
+
+    /* Each by itself while they are kept so; at least one, for the smallest and the largest. */
+    for (bool is_first = true; n > 0 && rc == 0 && (is_first || !s->counts); n--, is_first = false)
+        rc = tk_series_add(s, value);
+    if (rc < 0 || n == 0)
+        return rc;
+    value = TK_MIN(TK_MAX(value, -TK_SERIES_VALUE_MAX), TK_SERIES_VALUE_MAX);
+    s->counts[bucket_of(value)] += n;
+    s->sum += (tk_i128)value * (tk_i128)n;
+    s->sum_sq += (tk_i128)value * value * (tk_i128)n;
+    s->n += n;
+    return 0;
+}
+
 int tk_series_add_all(struct tk_series *s, const struct tk_series *from)
 {
     int rc = 0;

@@ -32,7 +32,8 @@ struct tk_series {
 void tk_series_init(struct tk_series *s, size_t exact_max);
 void tk_series_release(struct tk_series *s); /* may be called twice */
 
-int tk_series_add(struct tk_series *s, int64_t value);                    /* 0 or -ENOMEM */
+int tk_series_add(struct tk_series *s, int64_t value);               /* 0 or -ENOMEM */
+int tk_series_add_n(struct tk_series *s, int64_t value, uint64_t n); /* n times; 0 or -ENOMEM */
 int tk_series_add_all(struct tk_series *s, const struct tk_series *from); /* 0 or -ENOMEM */
 
 bool tk_series_is_exact(const struct tk_series *s);

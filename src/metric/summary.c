@@ -169,10 +169,9 @@ static bool is_token_each(const struct tk_sample *s)
 /* The gap of a chunk of k tokens as k gaps whose sum is the same. */
 static int add_spread(struct tk_series *s, tk_ns gap, uint32_t k)
 {
-    int rc = 0;
-    for (uint32_t i = 0; i < k && rc == 0; i++)
-        rc = tk_series_add(s, gap / k + (i < gap % k));
-    return rc;
+    uint32_t n_longer = gap > 0 ? (uint32_t)(gap % k) : 0;
+    int rc = tk_series_add_n(s, gap / k, k - n_longer);
+    return rc == 0 ? tk_series_add_n(s, gap / k + 1, n_longer) : rc;
 }
 
 static int add_gaps(struct pass *p)

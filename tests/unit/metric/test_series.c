@@ -24,6 +24,35 @@ static void fill(struct tk_series *s, const int64_t *v, size_t n)
         tk_series_add(s, v[i]);
 }
 
+/* Many of one value are as many of them, whether kept one by one or counted. */
+static void test_many(void)
+{
+    for (size_t exact_max = 10; exact_max <= 1000; exact_max *= 10) {
+        struct tk_series one, many;
+        tk_series_init(&one, exact_max);
+        tk_series_init(&many, exact_max);
+        for (int64_t value = 5; value < 50000; value = value * 7 + 1) {
+            uint64_t n = (uint64_t)value % 50;
+            T_EQ_I(tk_series_add_n(&many, value, n), 0, "%d times", (int)n);
+            for (uint64_t i = 0; i < n; i++)
+                tk_series_add(&one, value);
+        }
+        T_OK(one.n == many.n && one.sum == many.sum && one.sum_sq == many.sum_sq, "sums");
+        T_OK(one.min == many.min && one.max == many.max, "smallest and largest");
+        T_OK(tk_series_is_exact(&one) == tk_series_is_exact(&many), "kept alike");
+        for (int p = 0; p <= 100; p += 10)
+            T_NEAR(tk_series_percentile(&many, p), tk_series_percentile(&one, p), 0, "p%d", p);
+        tk_series_release(&one);
+        tk_series_release(&many);
+    }
+    struct tk_series s;
+    tk_series_init(&s, 10);
+    T_EQ_I(tk_series_add_n(&s, 3, UINT64_C(1) << 40), 0, "more than could be added one by one");
+    T_OK(s.n == UINT64_C(1) << 40 && s.sum == (tk_i128)3 << 40, "at once");
+    T_NEAR(tk_series_percentile(&s, 50), 3, 0, "its median");
+    tk_series_release(&s);
+}
+
 /* The spec's vectors: numpy.percentile and numpy.std. */
 static void test_vectors(void)
 {
@@ -235,6 +264,7 @@ static void test_certify(void)
 int main(void)
 {
     test_vectors();
+    test_many();
     test_infinite();
     test_sort();
     test_histogram();
