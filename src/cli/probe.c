@@ -1,4 +1,4 @@
-/* probe.c - one GET on a loop of its own, before the load
+/* probe.c - one request on a loop of its own, outside of any load
  *
  * The request goes over the same client as the load, so that TLS options, name look-up and headers
  * mean the same. The loop ends when the reply is whole, when it failed, or when the time is up.
@@ -26,10 +26,11 @@ struct asking {
     struct tk_http_env *env;
     struct tk_http_conn *conn;
     struct tk_timer timer;
-    struct tk_buf head;  /* the request */
-    struct iovec piece;  /* of head; must stay until it is sent */
-    struct tk_buf *body; /* of the reply; the caller's */
-    const char *where;   /* for messages: authority */
+    struct tk_buf head;    /* the request */
+    struct tk_str json;    /* what is posted; .p is NULL for a GET; the caller's */
+    struct iovec piece[2]; /* head and json; must stay until they are sent */
+    struct tk_buf *body;   /* of the reply; the caller's */
+    const char *where;     /* for messages: authority */
     int status;
     bool is_done;
     int rc;
@@ -55,12 +56,19 @@ static const char *hint(int status)
     return status == 401 || status == 403 ? " (is the API key in OPENAI_API_KEY?)" : "";
 }
 
+static int refused(const struct asking *p)
+{
+    bool is_missing = p->status == 404 || p->status == 405 || p->status == 501;
+
+    return is_missing || !p->json.p ? TK_E_NOT_FOUND : TK_E_PROTO;
+}
+
 static void on_end(struct asking *p)
 {
     if (p->status == 200)
         finish(p, 0);
     else
-        finish(p, tk_err_set(p->reterr, TK_E_NOT_FOUND, "'%s' answered with status %d%s", p->where,
+        finish(p, tk_err_set(p->reterr, refused(p), "'%s' answered with status %d%s", p->where,
                              p->status, hint(p->status)));
 }
 
@@ -79,7 +87,7 @@ static void on_http(struct tk_http_conn *c, const struct tk_http_event *ev)
         return;
     switch (ev->kind) {
     case TK_HTTP_OPENED:
-        rc = tk_http_send(c, &p->piece, 1);
+        rc = tk_http_send(c, p->piece, p->json.p ? 2 : 1);
         if (rc != 0)
             finish(p, tk_err_set(p->reterr, rc, "'%s' could not be asked: %s", p->where,
                                  tk_err_text(rc)));
@@ -104,11 +112,12 @@ static void on_http(struct tk_http_conn *c, const struct tk_http_event *ev)
 }
 
 /* Content-Type and x-request-id are for requests with a body; a GET takes the rest. */
-static void make_head(const struct tk_plan *plan, const char *path, struct tk_buf *out)
+static void make_head(const struct tk_plan *plan, const char *path, struct tk_str json,
+                      struct tk_buf *out)
 {
     bool has_host = false;
 
-    tk_buf_addf(out, "GET %s HTTP/1.1\r\n", path);
+    tk_buf_addf(out, "%s %s HTTP/1.1\r\n", json.p ? "POST" : "GET", path);
     for (size_t i = 0; i < plan->n_headers; i++) {
         const struct tk_plan_header *h = &plan->headers[i];
         struct tk_str name = tk_str_of(h->name);
@@ -118,6 +127,8 @@ static void make_head(const struct tk_plan *plan, const char *path, struct tk_bu
     }
     if (!has_host)
         tk_buf_addf(out, "Host: %s\r\n", plan->authority);
+    if (json.p)
+        tk_buf_addf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", json.n);
     tk_buf_add_z(out, "Accept: application/json\r\nConnection: close\r\n\r\n");
 }
 
@@ -133,10 +144,11 @@ static int start(struct asking *p, const struct tk_probe *q, const char *path,
     };
     struct tk_http_conn_conf conn = { .peer = peer, .cb = on_http, .owner = p };
 
-    make_head(q->plan, path, &p->head);
+    make_head(q->plan, path, p->json, &p->head);
     if (p->head.failed)
         return tk_err_set(p->reterr, p->head.failed, "the request is too long");
-    p->piece = (struct iovec){ p->head.p, p->head.n };
+    p->piece[0] = (struct iovec){ p->head.p, p->head.n };
+    p->piece[1] = (struct iovec){ (void *)(uintptr_t)p->json.p, p->json.n };
     int rc = tk_http_env_new(&env, &p->env);
     if (rc != 0)
         return tk_err_set(p->reterr, rc, "no client could be made: %s", tk_err_text(rc));
@@ -166,14 +178,16 @@ static int one_address(struct asking *p, const struct tk_probe *q, const char *p
     return rc;
 }
 
-int tk_probe_get(const struct tk_probe *q, const char *path, struct tk_buf *body,
-                 struct tk_err *reterr)
+static int ask(const struct tk_probe *q, const char *path, struct tk_str json, struct tk_buf *body,
+               struct tk_err *reterr)
 {
     tk_ns until = tk_clock_now() + q->timeout;
     int rc = TK_E_RESOLVE;
 
     for (unsigned i = 0; i < q->addrs->n; i++) {
-        struct asking p = { .body = body, .where = q->plan->authority, .reterr = reterr };
+        struct asking p = {
+            .body = body, .where = q->plan->authority, .json = json, .reterr = reterr
+        };
         tk_buf_init(&p.head, 256 << 10);
         tk_buf_reset(body);
         rc = one_address(&p, q, path, &q->addrs->v[i], until);
@@ -183,6 +197,18 @@ int tk_probe_get(const struct tk_probe *q, const char *path, struct tk_buf *body
     if (rc == 0 && tk_buf_reserve(body, TK_JSON_PADDING) != 0)
         rc = tk_err_set(reterr, -ENOMEM, "no memory for the reply");
     return rc;
+}
+
+int tk_probe_get(const struct tk_probe *q, const char *path, struct tk_buf *body,
+                 struct tk_err *reterr)
+{
+    return ask(q, path, (struct tk_str){ 0 }, body, reterr);
+}
+
+int tk_probe_post(const struct tk_probe *q, const char *path, struct tk_str json,
+                  struct tk_buf *body, struct tk_err *reterr)
+{
+    return ask(q, path, json, body, reterr);
 }
 
 static int read_models(struct tk_str body, char **ret_id, int *ret_n)

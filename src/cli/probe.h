@@ -1,4 +1,4 @@
-/* probe.h - one GET on a loop of its own, before the load: the list of models */
+/* probe.h - one request on a loop of its own, outside of any load: models, tokens */
 #ifndef TK_CLI_PROBE_H
 #define TK_CLI_PROBE_H
 
@@ -26,6 +26,11 @@ struct tk_probe {
  * 200, in the message), TK_E_TIMEOUT, TK_E_LIMIT, or what the connection failed with. */
 int tk_probe_get(const struct tk_probe *q, const char *path, struct tk_buf *body,
                  struct tk_err *reterr);
+
+/* The same as a POST of JSON. A status other than 200 is an error too: TK_E_NOT_FOUND for 404, 405 and
+ * 501 (there is no such thing), TK_E_PROTO for others; `body` has what the server said then. */
+int tk_probe_post(const struct tk_probe *q, const char *path, struct tk_str json,
+                  struct tk_buf *body, struct tk_err *reterr);
 
 /* Ask the server for its models: *ret_id gets the first one's name, owned by the caller (free),
  * *ret_n how many there are. */

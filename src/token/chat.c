@@ -16,12 +16,17 @@
 #include "token/internal.h"
 
 #define MAX_TEXT ((size_t)256 << 20)
+#define MAX_TEMPLATES 64 /* of one tokenizer */
+
+struct named {
+    struct tk_str name; /* the tokenizer's */
+    struct tk_template *compiled;
+};
 
 struct tk_chat {
     enum tk_chat_kind kind; /* never AUTO */
     const struct tk_tokenizer *t;
-    struct tk_template **templates; /* owned */
-    struct tk_str *names;           /* theirs; owned, the texts are the tokenizer's */
+    struct named *v; /* owned */
     size_t n;
     struct tk_buf special_tokens; /* {"bos_token": "<s>", …} */
 };
@@ -32,19 +37,19 @@ static int add_template(struct tk_chat *c, struct tk_str name, struct tk_str tex
                         struct tk_err *reterr)
 {
     struct tk_err detail = { 0 };
-    struct tk_template **grown = reallocarray(c->templates, c->n + 1, sizeof(*grown));
+    struct named *grown = reallocarray(c->v, c->n + 1, sizeof(*grown));
 
-    if (grown)
-        c->templates = grown;
-    struct tk_str *names = grown ? reallocarray(c->names, c->n + 1, sizeof(*names)) : NULL;
-    if (!names)
+    if (!grown)
         return tk_err_set(reterr, -ENOMEM, "out of memory for the chat template");
-    c->names = names;
-    int rc = tk_template_new(text, &c->templates[c->n], &detail);
+    c->v = grown;
+    if (c->n == MAX_TEMPLATES)
+        return tk_err_set(reterr, TK_E_LIMIT, "more than %d chat templates", MAX_TEMPLATES);
+    c->v[c->n].name = name;
+    int rc = tk_template_new(text, &c->v[c->n].compiled, &detail);
     if (rc < 0)
         return tk_err_set(reterr, rc, "the chat template '%.*s', line %u: %s", TK_STR_ARG(name),
                           detail.line, detail.msg);
-    c->names[c->n++] = name;
+    c->n++;
     return 0;
 }
 
@@ -108,9 +113,8 @@ struct tk_chat *tk_chat_free(struct tk_chat *c)
     if (!c)
         return NULL;
     for (size_t i = 0; i < c->n; i++)
-        (void)tk_template_free(c->templates[i]);
-    free(c->templates);
-    free(c->names);
+        (void)tk_template_free(c->v[i].compiled);
+    free(c->v);
     tk_buf_release(&c->special_tokens);
     free(c);
     return NULL;
@@ -147,9 +151,12 @@ static int render_template(const struct tk_chat *c, const struct tk_chat_input *
         .kwargs = in->kwargs,
         .add_generation_prompt = in->add_generation_prompt,
     };
-    int i = tk_template_choose(c->names, c->n, in->template_name, has_tools(in->tools), reterr);
+    struct tk_str names[MAX_TEMPLATES];
 
-    return i < 0 ? i : tk_template_render(c->templates[i], in->messages, &opts, ts, out, reterr);
+    for (size_t i = 0; i < c->n; i++)
+        names[i] = c->v[i].name;
+    int i = tk_template_choose(names, c->n, in->template_name, has_tools(in->tools), reterr);
+    return i < 0 ? i : tk_template_render(c->v[i].compiled, in->messages, &opts, ts, out, reterr);
 }
 
 static int mistral(const struct tk_chat *c, const struct tk_chat_input *in,

@@ -106,6 +106,8 @@ static int add_chunk(struct encoding *e, struct turn *turn, const struct chunk *
 
     if (last && !last->is_thought && !chunk->is_thought)
         return join(e, last->text, chunk->text, &last->text);
+    if (!turn->chunks)
+        return no_memory(e);
     turn->chunks[turn->n_chunks++] = *chunk;
     return 0;
 }

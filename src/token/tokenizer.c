@@ -50,8 +50,7 @@ struct tk_tokenizer *tk_tokenizer_free(struct tk_tokenizer *t)
     tk__decode_release(&t->decode);
     (void)tk__matcher_free(t->as_is);
     (void)tk__matcher_free(t->normalized);
-    if (t->added)
-        tk__trie_release(&t->names);
+    tk__trie_release(&t->names);
     free(t->added);
     free(t->id_flags);
     free(t->id_added);
