@@ -242,8 +242,10 @@ static void text_ids(const struct tk_tokenizer *t, const struct parts *p, size_t
                      char *work, uint32_t *ret_ids)
 {
     size_t skip = TK_MIN(n_prefix, p->right.n);
-    memcpy(work, p->left.p, p->left.n);
-    memcpy(work + p->left.n, p->right.p + skip, p->right.n - skip);
+    if (p->left.n > 0)
+        memcpy(work, p->left.p, p->left.n);
+    if (p->right.n > skip)
+        memcpy(work + p->left.n, p->right.p + skip, p->right.n - skip);
     ret_ids[0] = tk__vocab_find_text(&t->vocab, p->left);
     ret_ids[1] = tk__vocab_find_text(&t->vocab, p->right);
     ret_ids[2] = tk__vocab_find_text(&t->vocab,

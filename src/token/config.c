@@ -143,7 +143,8 @@ typedef int (*config_fn)(struct config *c, struct tk_json_val *root);
 /* Read a JSON file, if it is there, by `fn`. */
 static int read_json(struct config *c, const char *folder, const char *name, config_fn fn)
 {
-    struct tk_str text, map;
+    struct tk_str text = { 0 };
+    struct tk_str map = { 0 };
     struct tk_json_val root;
     int rc = open_file(c, folder, name, &text, &map);
     if (rc <= 0)
@@ -449,7 +450,8 @@ static int read_added(struct config *c, struct tk_json_val *root)
 
 static int read_jinja(struct config *c, const char *folder, const char *file, struct tk_str name)
 {
-    struct tk_str text, map;
+    struct tk_str text = { 0 };
+    struct tk_str map = { 0 };
     int rc = open_file(c, folder, file, &text, &map);
     if (rc <= 0)
         return rc;

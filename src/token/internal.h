@@ -179,11 +179,10 @@ struct tk__normals {
 };
 
 int tk__normal_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *reterr);
-void tk__normal_release(struct tk__normals *normals);
+void tk__normal_release(struct tk__normals *ns);
 
 /* Append the steps of a BertNormalizer. */
-int tk__normal_bert(struct tk__normals *normals, const struct tk__bert *bert,
-                    struct tk_err *reterr);
+int tk__normal_bert(struct tk__normals *ns, const struct tk__bert *bert, struct tk_err *reterr);
 
 /* Normalize `text`; n_origin as in struct tk__span, before and after. The result stands in the text
  * itself or in s->normal. */
@@ -360,7 +359,7 @@ struct tk__decodes {
 };
 
 int tk__decode_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *reterr);
-void tk__decode_release(struct tk__decodes *decodes);
+void tk__decode_release(struct tk__decodes *ds);
 
 /* Is a byte-level decoder all there is? */
 bool tk__decode_is_bytes(const struct tk_tokenizer *t);

@@ -77,8 +77,7 @@ static int add_named(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_st
     uint32_t id = 0;
     int rc = tk__ju_member(v, "special_tokens", &specials);
     rc = rc > 0 ? tk_json_obj(&specials, &it) : TK_E_FORMAT;
-    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &one)) > 0) {
-        rc = 0;
+    while (rc == 0 && tk_json_obj_next(&it, &key, &one) > 0) {
         /* the key may be escaped: the member "id" repeats it */
         if (tk__ju_member(&one, "id", &item) <= 0 || tk_json_get_str(&item, &id_text) < 0 ||
             !tk_str_eq(id_text, name))

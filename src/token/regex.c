@@ -50,8 +50,9 @@ int tk__regex_new(struct tk_str pattern, struct tk__regex **ret, struct tk_err *
 {
     struct tk_buf words = TK_BUF_INIT(REWRITTEN_MAX);
     struct tk__regex *re = calloc(1, sizeof(*re));
-    int rc = re ? tk__regex_translate(pattern, &words, reterr)
-                : tk_err_set(reterr, -ENOMEM, "out of memory for a pattern");
+    if (!re)
+        return tk_err_set(reterr, -ENOMEM, "out of memory for a pattern");
+    int rc = tk__regex_translate(pattern, &words, reterr);
     if (rc == 0)
         rc = compile(tk_buf_str(&words), pattern, &re->code, reterr);
     tk_buf_release(&words);

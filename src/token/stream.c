@@ -6,6 +6,10 @@
  * beginning, bytes that make a character together). So a short window of ids is decoded twice, without
  * and with the new id, and what the second text has more is given out, unless it ends in U+FFFD: then
  * a character may still be on its way. That is the procedure of `tokenizers`' DecodeStream.
+ *
+ * A decoder with byte fallback undoes a run of stand-ins ("<0x57>") that is no UTF-8 as a whole; what
+ * of it went out as characters stays out. Waiting for the end of the run instead was tried: a hundred
+ * emoji in bytes would come all at once.
  */
 #include <string.h>
 

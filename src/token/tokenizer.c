@@ -169,7 +169,7 @@ static int map_fd(int fd, size_t n, struct tk_str *ret, struct tk_str *ret_map)
 int tk__map(const char *path, size_t max_bytes, struct tk_str *ret, struct tk_str *ret_map,
             struct tk_err *reterr)
 {
-    struct stat st;
+    struct stat st = { 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int rc = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
     if (rc == 0 && !S_ISREG(st.st_mode))
@@ -189,7 +189,8 @@ int tk__map(const char *path, size_t max_bytes, struct tk_str *ret, struct tk_st
 static int load(const char *file, const char *folder, const struct tk_tokenizer_conf *conf,
                 struct tk_tokenizer **ret, struct tk_err *reterr)
 {
-    struct tk_str text, map;
+    struct tk_str text = { 0 };
+    struct tk_str map = { 0 };
     struct tk_tokenizer *t = tk__tokenizer_new(conf, reterr);
     if (!t)
         return -ENOMEM;
@@ -239,8 +240,10 @@ int tk_tokenizer_load_json(struct tk_str json, const char *name,
         return tk_err_set(reterr, TK_E_LIMIT, "'%s': %s", name, tk_err_text(TK_E_LIMIT));
     }
     char *padded = malloc(json.n + TK_JSON_PADDING);
-    int rc = padded ? 0 : tk_err_set(reterr, -ENOMEM, "out of memory for a tokenizer");
-    if (rc == 0) {
+    int rc = -ENOMEM;
+    if (!padded) {
+        (void)tk_err_set(reterr, rc, "out of memory for a tokenizer");
+    } else {
         if (json.n > 0)
             memcpy(padded, json.p, json.n);
         memset(padded + json.n, 0, TK_JSON_PADDING);

@@ -130,7 +130,8 @@ void tk_tok_stream_release(struct tk_tok_stream *st); /* may be called twice */
 void tk_tok_stream_reset(struct tk_tok_stream *st);   /* begin another text */
 
 /* Append to `out` what is now sure: whole characters only. The parts together are the text that
- * decode gives, but that clean-up of spaces is not done. 0, TK_E_LIMIT, -ENOMEM. */
+ * decode gives, but that clean-up of spaces is not done, and that byte-fallback ids which are no UTF-8
+ * together may have given some characters before that showed. 0, TK_E_LIMIT, -ENOMEM. */
 int tk_tok_stream_push(struct tk_tok_stream *st, uint32_t id, struct tk_buf *out);
 
 /* The rest; bytes that never became a character come out as U+FFFD. Then as after _reset. */
