@@ -9,10 +9,6 @@
 #include "base/def.h"
 #include "token/tokenizer.h"
 
-/* The patterns of the files that tk_tokenizer_open() may read, for whoever fetches them: file names,
- * with * for any text. Ends with NULL. */
-extern const char *const tk_tokenizer_files[];
-
 enum tk_tok_mode {
     TK_TOK_MODE_AUTO,    /* as transformers: tokenizer.json, else what else there is */
     TK_TOK_MODE_MISTRAL, /* as mistral-common: tekken.json, else its tokenizer.model.v… */

@@ -1,6 +1,7 @@
 /* open.c - which loader for what there is
  *
- *   folder, auto      tokenizer.json, tokenizer.model, tiktoken.model, *.tiktoken, tekken.json
+ *   folder, auto      tokenizer.json, tokenizer.model, spiece.model, tiktoken.model, *.tiktoken,
+ *                     tekken.json
  *   folder, Mistral   tekken.json, tokenizer.model.v…, tokenizer.model
  *   file              by its name, then by its first bytes
  *
@@ -21,22 +22,7 @@
 #include "token/internal.h"
 #include "token/loaders.h"
 
-const char *const tk_tokenizer_files[] = {
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "config.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "additional_chat_templates/*.jinja",
-    "tokenizer.model",
-    "tokenizer.model.v*",
-    "tekken.json",
-    "tiktoken.model",
-    "*.tiktoken",
-    NULL,
-};
+#define N_KINDS 6 /* of files that a folder may have */
 
 static const char *base_name(const char *path)
 {
@@ -153,9 +139,10 @@ static bool find_file(const char *folder, const char *begin, const char *end, ch
 int tk_tokenizer_open(const char *path, enum tk_tok_mode mode, const struct tk_tokenizer_conf *conf,
                       struct tk_tokenizer **ret, struct tk_err *reterr)
 {
-    static const char *const by_mode[2][5][2] = {
+    static const char *const by_mode[2][N_KINDS][2] = {
         [TK_TOK_MODE_AUTO] = { { "tokenizer.json", "tokenizer.json" },
                                { "tokenizer.model", "tokenizer.model" },
+                               { "spiece.model", "spiece.model" },
                                { "tiktoken.model", "tiktoken.model" },
                                { "", ".tiktoken" },
                                { "tekken.json", "tekken.json" } },
@@ -170,7 +157,7 @@ int tk_tokenizer_open(const char *path, enum tk_tok_mode mode, const struct tk_t
         return tk_err_set(reterr, -errno, "'%s': %s", path, strerrordesc_np(errno));
     if (!S_ISDIR(st.st_mode))
         return open_file(path, mode, conf, ret, reterr);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < N_KINDS; i++) {
         const char *const *name = by_mode[mode][i];
         if (!name[0] || !find_file(path, name[0], name[1], file, sizeof(file)))
             continue;
