@@ -364,6 +364,23 @@ static void put_reason(struct text *t, const char *words)
     tk_buf_addf(t->out, "  %s\n", words);
 }
 
+/* The kernel's stamp makes up for a late read of one event. Segments that had to wait may have been
+ * joined, and then it is the last one's, for the first token too. */
+static void put_late_reading(struct text *t)
+{
+    uint64_t n = t->r->summary->n_reads_several_late;
+    char words[160];
+
+    if (n == 0) {
+        put_reason(t, "it read late; latencies stay right, by the kernel's stamps");
+        return;
+    }
+    snprintf(words, sizeof(words),
+             "it read late: in %" PRIu64 " read%s several events waited, and count from the last",
+             n, n == 1 ? "" : "s");
+    put_reason(t, words);
+}
+
 static void put_warning(struct text *t, double send_ns, double read_ns)
 {
     const struct tk_report_health *h = &t->r->health;
@@ -376,9 +393,7 @@ static void put_warning(struct text *t, double send_ns, double read_ns)
     if (send_ns > LATE_NS)
         put_reason(t, "it sent late");
     if (read_ns > LATE_NS)
-        put_reason(t,
-                   "it read late: latencies stay right (kernel stamps), but events that were read "
-                   "together share one");
+        put_late_reading(t);
     if (is_busy)
         put_reason(t, "a worker was busy all the time; --workers gives it help");
 }
@@ -394,6 +409,25 @@ static double late_sending(const struct text *t)
                       s->peak_concurrency >= (uint64_t)t->r->plan.concurrency;
 
     return is_limited ? delay : fmax(delay, worst_of(&s->wait, &word));
+}
+
+/* Figures over gaps that are not all there must not look as if they were. */
+static void put_missing(struct text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+
+    if (s->n_truncated > 0) {
+        indent(t);
+        tk_buf_addf(t->out,
+                    "%" PRIu64
+                    " replies lack events past a bound: some of their gaps are not in the table\n",
+                    s->n_truncated);
+    }
+    if (s->n_damaged > 0) {
+        indent(t);
+        tk_buf_addf(t->out, "%" PRIu64 " records are damaged: their events are left out\n",
+                    s->n_damaged);
+    }
 }
 
 static void put_client(struct text *t)
@@ -418,6 +452,7 @@ static void put_client(struct text *t)
                     h->n_workers == 1 ? "" : "s", 100 * (double)h->cpu / 1e9 / s->duration);
     }
     put_warning(t, send_ns, read_ns);
+    put_missing(t);
 }
 
 static void put_places(struct text *t)

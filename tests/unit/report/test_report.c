@@ -174,6 +174,34 @@ static void test_open(void)
     json_is(&r, "report/open.json");
     T_EQ_I(tk_report_client(&r.report, &out), 0, "the client alone");
     T_GOLDEN(out.p, "report/client.txt");
+    T_OK(!strstr(out.p, "lack events"), "nothing is missing");
+    r.summary->n_truncated = 3;
+    r.summary->n_damaged = 1;
+    tk_buf_reset(&out);
+    T_EQ_I(tk_report_client(&r.report, &out), 0, "again");
+    T_OK(strstr(out.p, " 3 replies lack events past a bound: "), "traces that were cut are said");
+    T_OK(strstr(out.p, " 1 records are damaged: "), "and damaged ones");
+    tk_buf_release(&out);
+    end(&r);
+}
+
+/* Late reads of several events are in the latencies, and the result must not say otherwise. */
+static void test_late_reading(void)
+{
+    struct run r;
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+
+    begin(&r, closed_plan);
+    put(&r, 0, TK_END_OK, 0, 0);
+    finish(&r, 1);
+    r.summary->read_delay.max = 5.0 * MS;
+    T_EQ_I(tk_report_client(&r.report, &out), 0, "late, one event each");
+    T_OK(strstr(out.p, "it read late; latencies stay right"), "stamps make up for it");
+    out.n = 0;
+    r.summary->n_reads_several_late = 3;
+    T_EQ_I(tk_report_client(&r.report, &out), 0, "late, several events");
+    T_OK(strstr(out.p, "in 3 reads several events waited, and count from the last"), "they do not");
+    T_OK(!strstr(out.p, "stay right"), "nothing is promised");
     tk_buf_release(&out);
     end(&r);
 }
@@ -224,6 +252,7 @@ int main(void)
 {
     test_closed();
     test_open();
+    test_late_reading();
     test_nothing();
     test_numbers();
     test_plan();
