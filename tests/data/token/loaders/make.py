@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import unicodedata
@@ -53,19 +54,21 @@ TEXTS = [t for t in ODD if len(t) < 400] + PROSE + parity.CODE + random_texts(15
 # ---- sentencepiece ----
 
 def train(name, **conf):
+    """In a folder of its own, with relative names: the model keeps the trainer's options."""
+    before = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
-        corpus, rules = os.path.join(folder, 'corpus'), os.path.join(folder, 'rules.tsv')
-        with open(corpus, 'w', encoding='utf-8') as f:
+        os.chdir(folder)
+        with open('corpus', 'w', encoding='utf-8') as f:
             f.write('\n'.join(line for text in CORPUS for line in text.split('\n')))
-        with open(rules, 'w', encoding='utf-8') as f:
+        with open('rules.tsv', 'w', encoding='utf-8') as f:
             f.write('FB01\t66 69\nA0\t20\n3000\t20\n65 301\tE9\n65 301 302\t1EBF\n41\t61\n200B\t\nD A\t20\n9\t20\n')
         if conf.pop('has_rules', False):
-            conf['normalization_rule_tsv'] = rules
+            conf['normalization_rule_tsv'] = 'rules.tsv'
         else:
             conf['normalization_rule_name'] = 'identity'
-        sentencepiece.SentencePieceTrainer.train(
-            input=corpus, model_prefix=os.path.join(HERE, name), minloglevel=2, max_sentence_length=100000, **conf)
-    os.remove(os.path.join(HERE, name + '.vocab'))
+        sentencepiece.SentencePieceTrainer.train(input='corpus', model_prefix=name, minloglevel=2, max_sentence_length=100000, **conf)
+        shutil.move(name + '.model', os.path.join(HERE, name + '.model'))
+        os.chdir(before)
 
 
 def spm_vectors(name):
