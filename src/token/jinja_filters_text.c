@@ -240,7 +240,7 @@ static struct tk_jval do_wordcount(struct tk_jrender *r, struct tk_jval v, const
     (void)a;
     (void)args;
     v = tk__jsoft_str(r, v);
-    if (r->rc || !tk__jstep(r, v.n / 8))
+    if (r->rc || !tk__jstep(r, v.n / 2))
         return v;
     for (size_t at = 0; at < v.n;) {
         uint32_t c = tk__utf8_next(v.s, &at);
@@ -252,6 +252,28 @@ static struct tk_jval do_wordcount(struct tk_jrender *r, struct tk_jval v, const
 }
 
 /* ---- HTML and URLs ---- */
+
+/* "#65" or "#x41" at `s`: its code, and where it ends; 0: no such thing, or no character. */
+static uint32_t numeric_entity(struct tk_str s, size_t *ret_end)
+{
+    bool is_hex = s.n > 1 && (s.p[1] == 'x' || s.p[1] == 'X');
+    size_t from = 1 + is_hex;
+    size_t at = from;
+    uint32_t code = 0;
+    for (; at < s.n && code < 0x110000; at++) {
+        char ch = s.p[at];
+        if (ch >= '0' && ch <= '9')
+            code = code * (is_hex ? 16 : 10) + (uint32_t)(ch - '0');
+        else if (is_hex && (ch | 0x20) >= 'a' && (ch | 0x20) <= 'f')
+            code = code * 16 + (uint32_t)((ch | 0x20) - 'a' + 10);
+        else
+            break;
+    }
+    *ret_end = at;
+    bool is_control = code < 0x20 || (code >= 0x7F && code < 0xA0);
+    bool is_code = code < 0x110000 && !(code >= 0xD800 && code < 0xE000);
+    return at > from && is_code && !is_control ? code : 0;
+}
 
 /* A character reference at `s` (behind the '&'): its code, and how long it is with the ';'. */
 static uint32_t entity(struct tk_jrender *r, struct tk_str s, size_t *ret_n)
@@ -268,28 +290,14 @@ static uint32_t entity(struct tk_jrender *r, struct tk_str s, size_t *ret_n)
             return names[i].code;
         }
     }
-    if (s.n > 1 && s.p[0] == '#') {
-        bool is_hex = s.p[1] == 'x' || s.p[1] == 'X';
-        size_t at = 1 + is_hex;
-        uint32_t code = 0;
-        size_t from = at;
-        for (; at < s.n && code < 0x110000; at++) {
-            char ch = s.p[at];
-            if (ch >= '0' && ch <= '9')
-                code = code * (is_hex ? 16 : 10) + (uint32_t)(ch - '0');
-            else if (is_hex && (ch | 0x20) >= 'a' && (ch | 0x20) <= 'f')
-                code = code * 16 + (uint32_t)((ch | 0x20) - 'a' + 10);
-            else
-                break;
-        }
-        bool is_plain = code > 0x1F && code < 0x110000 && !(code >= 0x7F && code < 0xA0) &&
-                        !(code >= 0xD800 && code < 0xE000);
-        if (at > from && is_plain) {
-            *ret_n = at + (at < s.n && s.p[at] == ';');
-            return code;
-        }
+    bool is_numeric = s.n && s.p[0] == '#';
+    uint32_t code = is_numeric ? numeric_entity(s, ret_n) : 0;
+    if (code) {
+        *ret_n += *ret_n < s.n && s.p[*ret_n] == ';';
+        return code;
     }
-    if (s.n && ((s.p[0] | 0x20) >= 'a' || s.p[0] == '#') && (s.p[0] | 0x20) <= 'z')
+    *ret_n = 0;
+    if (is_numeric || (s.n && (unsigned char)s.p[0] < 0x80 && tk__jis_alpha((uint32_t)s.p[0])))
         tk__jfail(r, TK_E_UNSUPPORTED, "a character reference in striptags is not supported");
     return 0;
 }
@@ -315,7 +323,7 @@ static struct tk_jval do_striptags(struct tk_jrender *r, struct tk_jval v, const
     (void)a;
     (void)args;
     v = tk__jto_str(r, v);
-    if (r->rc || !tk__jstep(r, v.n / 4))
+    if (r->rc || !tk__jstep(r, v.n))
         return v;
     struct tk_buf text = TK_BUF_INIT(r->max_bytes);
     struct tk_buf out = TK_BUF_INIT(r->max_bytes);
@@ -329,6 +337,8 @@ static struct tk_jval do_striptags(struct tk_jrender *r, struct tk_jval v, const
             tk_buf_add_c(&flat, ' ');
         tk_buf_add_str(&flat, word);
     }
+    if (text.failed || flat.failed)
+        tk__jfail_buf(r, text.failed ? &text : &flat);
     for (size_t i = 0; i < flat.n && r->rc == 0;) {
         size_t n = 0;
         uint32_t code = 0;
@@ -349,7 +359,7 @@ static void add_quoted(struct tk_jrender *r, struct tk_buf *out, struct tk_jval 
 {
     static const char hex[] = "0123456789ABCDEF";
     v = tk__jto_str(r, v);
-    if (r->rc || !tk__jstep(r, v.n / 8))
+    if (r->rc || !tk__jstep(r, v.n))
         return;
     for (size_t i = 0; i < v.n; i++) {
         unsigned char c = (unsigned char)v.s[i];

@@ -122,7 +122,7 @@ static void add_int(struct tk_jrender *r, struct tk_buf *out, struct tk_jval v,
     else
         tk_buf_add_str(&body, digits);
     if (body.failed)
-        tk__jfail(r, body.failed, "a text of more than %zu bytes", body.max);
+        tk__jfail_buf(r, &body);
     else
         add_field(r, out, (struct tk_str){ prefix, n_prefix }, tk_buf_str(&body), s, '>');
     tk_buf_release(&body);
@@ -188,7 +188,10 @@ static void add_float(struct tk_jrender *r, struct tk_buf *out, double d, const 
         n++;
     group_digits(&body, (struct tk_str){ whole.p, n }, s->group, 3);
     tk_buf_add(&body, whole.p + n, whole.n - n);
-    add_field(r, out, sign_prefix(is_neg, s), tk_buf_str(&body), s, '>');
+    if (text.failed || body.failed)
+        tk__jfail_buf(r, text.failed ? &text : &body);
+    else
+        add_field(r, out, sign_prefix(is_neg, s), tk_buf_str(&body), s, '>');
     tk_buf_release(&text);
     tk_buf_release(&body);
 }
@@ -436,6 +439,8 @@ static void format_field(struct formatter *f, struct tk_buf *out, struct tk_str 
     if (spec.n && memchr(spec.p, '{', spec.n)) {
         format_text(f, &filled, spec, level + 1);
         spec = tk_buf_str(&filled);
+        if (filled.failed)
+            tk__jfail_buf(f->r, &filled);
     }
     if (f->r->rc == 0)
         format_value(f->r, out, v, spec);
@@ -582,6 +587,31 @@ static void percent_number(struct percent *p, struct tk_buf *out, struct tk_jval
     add_int(p->r, out, v, s, strchr("iu", type) ? 'd' : type, min_digits);
 }
 
+/* Flags, width and precision, as far as they are there. */
+static bool percent_flags(struct percent *p, struct spec *s)
+{
+    char c = 0;
+    while (p->r->rc == 0 && take(p->fmt, &p->at, "-+ #0", &c)) {
+        s->alt |= c == '#';
+        s->sign = c == '+' ? '+' : c == ' ' && s->sign != '+' ? ' ' : s->sign;
+        if (c == '-')
+            s->align = '<';
+        if (c == '0')
+            s->fill = TK_STR("0");
+    }
+    s->width = p->r->rc ? 0 : width_at(p, &s->align);
+    if (take(p->fmt, &p->at, ".", &c))
+        s->precision = width_at(p, NULL);
+    take(p->fmt, &p->at, "hlL", &c);
+    if (p->r->rc)
+        return false;
+    if (s->align == '<')
+        s->fill = TK_STR(" ");
+    else if (tk_str_is(s->fill, "0"))
+        s->align = '=';
+    return true;
+}
+
 /* One conversion, from behind its '%'. */
 static void percent_one(struct percent *p, struct tk_buf *out)
 {
@@ -592,24 +622,8 @@ static void percent_one(struct percent *p, struct tk_buf *out)
         p->at++;
         v = keyed_arg(p);
     }
-    while (p->r->rc == 0 && take(p->fmt, &p->at, "-+ #0", &c)) {
-        s.alt |= c == '#';
-        s.sign = c == '+' ? '+' : c == ' ' && s.sign != '+' ? ' ' : s.sign;
-        if (c == '-')
-            s.align = '<';
-        if (c == '0')
-            s.fill = TK_STR("0");
-    }
-    s.width = p->r->rc ? 0 : width_at(p, &s.align);
-    if (take(p->fmt, &p->at, ".", &c))
-        s.precision = width_at(p, NULL);
-    take(p->fmt, &p->at, "hlL", &c);
-    if (p->r->rc)
+    if (!percent_flags(p, &s))
         return;
-    if (s.align == '<')
-        s.fill = TK_STR(" ");
-    else if (tk_str_is(s.fill, "0"))
-        s.align = '=';
     if (take(p->fmt, &p->at, "%", &c)) {
         tk_buf_add_c(out, '%');
         return;

@@ -267,6 +267,23 @@ static size_t put_foreign(char *out, uint32_t code)
     return n;
 }
 
+/* \x41, \u0041, \U00000041 */
+static size_t unescape_code(struct lexer *l, struct tk_str s, size_t at, char *out, size_t *n)
+{
+    unsigned n_digits = s.p[at] == 'x' ? 2 : s.p[at] == 'u' ? 4 : 8;
+    int64_t code = hex_at(s.p, s.n, at + 1, n_digits);
+    if (code < 0 || code > 0x10FFFF) {
+        fail(l, "a truncated or wrong \\x, \\u or \\U escape");
+        return 0;
+    }
+    if (code >= 0xD800 && code < 0xE000) {
+        fail(l, "an escaped surrogate is not supported");
+        return 0;
+    }
+    *n += tk__utf8_put(out + *n, (uint32_t)code);
+    return at + 1 + n_digits;
+}
+
 /* The escape at p[at] (behind the backslash): writes it, returns where to go on; 0: refused. */
 static size_t unescape_one(struct lexer *l, struct tk_str s, size_t at, char *out, size_t *n)
 {
@@ -288,20 +305,8 @@ static size_t unescape_one(struct lexer *l, struct tk_str s, size_t at, char *ou
         *n += tk__utf8_put(out + *n, code);
         return end;
     }
-    if (ch == 'x' || ch == 'u' || ch == 'U') {
-        unsigned n_digits = ch == 'x' ? 2 : ch == 'u' ? 4 : 8;
-        int64_t code = hex_at(s.p, s.n, at + 1, n_digits);
-        if (code < 0 || code > 0x10FFFF) {
-            fail(l, "a truncated or wrong \\x, \\u or \\U escape");
-            return 0;
-        }
-        if (code >= 0xD800 && code < 0xE000) {
-            fail(l, "an escaped surrogate is not supported");
-            return 0;
-        }
-        *n += tk__utf8_put(out + *n, (uint32_t)code);
-        return at + 1 + n_digits;
-    }
+    if (ch == 'x' || ch == 'u' || ch == 'U')
+        return unescape_code(l, s, at, out, n);
     if (ch == 'N') {
         fail(l, "a \\N escape is not supported");
         return 0;
@@ -421,8 +426,10 @@ static bool balance(struct lexer *l, char ch)
 {
     char close = ch == '{' ? '}' : ch == '(' ? ')' : ch == '[' ? ']' : '\0';
     if (close) {
-        if (l->n_balance == MAX_BALANCE)
-            return fail(l, "too many open brackets");
+        if (l->n_balance == MAX_BALANCE) {
+            tk__jcompile_fail(l->c, TK_E_LIMIT, l->line, "more than %d open brackets", MAX_BALANCE);
+            return false;
+        }
         l->balance[l->n_balance++] = close;
         return true;
     }

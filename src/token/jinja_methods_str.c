@@ -89,7 +89,7 @@ static struct tk_jval all_are(struct tk_jrender *r, struct tk_jval v, bool (*is)
 {
     if (v.n == 0)
         return tk__jbool(when_empty);
-    tk__jstep(r, v.n / 8);
+    tk__jstep(r, v.n / 2);
     for (size_t at = 0; at < v.n;) {
         if (!is(tk__utf8_next(v.s, &at)))
             return tk__jbool(false);
@@ -124,7 +124,7 @@ static struct tk_jval is_case(struct tk_jrender *r, struct tk_jval v, bool (*is)
                               bool (*is_other)(uint32_t))
 {
     bool has = false;
-    tk__jstep(r, v.n / 8);
+    tk__jstep(r, v.n / 2);
     for (size_t at = 0; at < v.n;) {
         uint32_t c = tk__utf8_next(v.s, &at);
         if (is_other(c) || tk__jis_title(c))
@@ -154,7 +154,7 @@ METHOD(do_istitle)
     bool after_cased = false;
     (void)a;
     (void)args;
-    tk__jstep(r, v.n / 8);
+    tk__jstep(r, v.n / 2);
     for (size_t at = 0; at < v.n;) {
         uint32_t c = tk__utf8_next(v.s, &at);
         bool is_upper = tk__jis_upper(c) || tk__jis_title(c);

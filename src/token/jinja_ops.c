@@ -18,6 +18,8 @@ static struct tk_jval fail_types(struct tk_jrender *r, const char *op, struct tk
 {
     if (tk__jfail_if_undef(r, a) || tk__jfail_if_undef(r, b))
         return a;
+    if (a.type == TK_J_VIEW || b.type == TK_J_VIEW)
+        return tk__jfail(r, TK_E_UNSUPPORTED, "set operations on dict views are not supported");
     return tk__jfail(r, TK_E_FORMAT, "unsupported operand type(s) for %s: '%s' and '%s'", op,
                      tk__jtype_name(a), tk__jtype_name(b));
 }
@@ -348,7 +350,8 @@ static bool is_hashable(struct tk_jval v)
                 return false; /* a tuple in a tuple is no key that a chat has */
         }
     }
-    return v.type != TK_J_LIST && v.type != TK_J_DICT && v.type != TK_J_VIEW;
+    return v.type != TK_J_LIST && v.type != TK_J_DICT &&
+           (v.type != TK_J_VIEW || v.flags == TK_J_VIEW_VALUES);
 }
 
 static struct tk_jval str_at(struct tk_jval v, int64_t i)
@@ -495,6 +498,30 @@ static struct tk_jval slice_range(struct tk_jrender *r, const struct tk_jrange *
     return (struct tk_jval){ .type = TK_J_RANGE, .range = part };
 }
 
+static int64_t slice_count(int64_t start, int64_t stop, int64_t step)
+{
+    if (step < 0)
+        return stop < start ? (start - stop - 1) / -step + 1 : 0;
+    return start < stop ? (stop - start - 1) / step + 1 : 0;
+}
+
+static struct tk_jval take_slice(struct tk_jrender *r, struct tk_jval v, int64_t start,
+                                 int64_t stop, int64_t step)
+{
+    int64_t count = slice_count(start, stop, step);
+    if (v.type == TK_J_RANGE)
+        return slice_range(r, v.range, start, stop, step, count);
+    if (v.type == TK_J_STR)
+        tk__jstep(r, v.n / (step == 1 ? 32 : 2));
+    if (r->rc || count == 0) {
+        v.n = 0;
+        v.flags = v.type == TK_J_STR ? v.flags : 0;
+        return v;
+    }
+    return v.type == TK_J_STR ? slice_str(r, v, start, step, count)
+                              : slice_seq(r, v, start, step, count);
+}
+
 struct tk_jval tk__jslice(struct tk_jrender *r, struct tk_jval v, struct tk_jval start_at,
                           struct tk_jval stop_at, struct tk_jval step_of)
 {
@@ -514,18 +541,7 @@ struct tk_jval tk__jslice(struct tk_jrender *r, struct tk_jval v, struct tk_jval
     if (!slice_index(r, start_at, is_back ? n - 1 : 0, &start) ||
         !slice_index(r, stop_at, is_back ? -n - 1 : n, &stop))
         return v;
-    start = clamp(start, n, is_back);
-    stop = clamp(stop, n, is_back);
-    int64_t count = is_back ? (stop < start ? (start - stop - 1) / -step + 1 : 0)
-                            : (start < stop ? (stop - start - 1) / step + 1 : 0);
-    tk__jstep(r, v.type == TK_J_STR ? v.n / 32 + (step == 1 ? 0 : (uint64_t)n) : 0);
-    if (r->rc)
-        return v;
-    if (v.type == TK_J_STR)
-        return count ? slice_str(r, v, start, step, count) : (v.n = 0, v);
-    if (v.type == TK_J_RANGE)
-        return slice_range(r, v.range, start, stop, step, count);
-    return count ? slice_seq(r, v, start, step, count) : (v.n = 0, v.flags = 0, v);
+    return take_slice(r, v, clamp(start, n, is_back), clamp(stop, n, is_back), step);
 }
 
 /* ---- calls ---- */

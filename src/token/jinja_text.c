@@ -40,6 +40,27 @@ static void add_hex(struct tk_buf *out, char letter, uint32_t code, unsigned n_d
         tk_buf_add_c(out, hex[code >> (4 * i) & 15]);
 }
 
+/* One character that does not stand for itself, or might not. */
+static void repr_char(struct tk_buf *out, struct tk_str s, size_t from, size_t to, uint32_t c)
+{
+    static const char named[] = "\nn\rr\tt";
+    const char *e = named;
+    while (*e && (uint32_t)*e != c)
+        e += 2;
+    if (c && *e) {
+        tk_buf_add_c(out, '\\');
+        tk_buf_add_c(out, e[1]);
+    } else if (tk__jis_printable(c)) {
+        tk_buf_add(out, s.p + from, to - from);
+    } else if (c < 0x100) {
+        add_hex(out, 'x', c, 2);
+    } else if (c < 0x10000) {
+        add_hex(out, 'u', c, 4);
+    } else {
+        add_hex(out, 'U', c, 8);
+    }
+}
+
 static void repr_str(struct tk_buf *out, struct tk_str s)
 {
     bool has_single = s.n && memchr(s.p, '\'', s.n);
@@ -47,25 +68,16 @@ static void repr_str(struct tk_buf *out, struct tk_str s)
     tk_buf_add_c(out, quote);
     for (size_t at = 0; at < s.n;) {
         size_t from = at;
+        while (at < s.n && s.p[at] >= ' ' && s.p[at] < 0x7F && s.p[at] != quote && s.p[at] != '\\')
+            at++;
+        tk_buf_add(out, s.p + from, at - from);
+        if (at == s.n)
+            break;
+        from = at;
         uint32_t c = tk__utf8_next(s.p, &at);
-        if (c == (uint32_t)quote || c == '\\') {
+        if (c == (uint32_t)quote || c == '\\')
             tk_buf_add_c(out, '\\');
-            tk_buf_add_c(out, (char)c);
-        } else if (c == '\n' || c == '\r' || c == '\t') {
-            tk_buf_add_c(out, '\\');
-            tk_buf_add_c(out, c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-        } else if (tk__jis_printable(c)) {
-            tk_buf_add(out, s.p + from, at - from);
-        } else {
-            add_hex(out,
-                    c < 0x100     ? 'x'
-                    : c < 0x10000 ? 'u'
-                                  : 'U',
-                    c,
-                    c < 0x100     ? 2
-                    : c < 0x10000 ? 4
-                                  : 8);
-        }
+        repr_char(out, s, from, at, c);
     }
     tk_buf_add_c(out, quote);
 }
@@ -134,6 +146,13 @@ static void repr_other(struct tk_jrender *r, struct tk_buf *out, struct tk_jval 
             tk_buf_add_z(out, "anonymous");
         tk_buf_add_c(out, '>');
         break;
+    case TK_J_LOOP: {
+        bool has;
+        struct tk_jval index = tk__jloop_attr(r, v.loop, TK_STR("index"), &has);
+        struct tk_jval length = tk__jloop_attr(r, v.loop, TK_STR("length"), &has);
+        tk_buf_addf(out, "<LoopContext %lld/%lld>", (long long)index.i, (long long)length.i);
+        break;
+    }
     default: /* Python shows an address */
         tk_buf_addf(out, "<%s>", tk__jtype_name(v));
     }
@@ -169,12 +188,12 @@ static void repr_container(struct tk_jrender *r, struct tk_buf *out, struct tk_j
 static void check_out(struct tk_jrender *r, const struct tk_buf *out)
 {
     if (out->failed)
-        tk__jfail(r, out->failed, "a text of more than %zu bytes", out->max);
+        tk__jfail_buf(r, out);
 }
 
 void tk__jrepr_of(struct tk_jrender *r, struct tk_buf *out, struct tk_jval v)
 {
-    if (!tk__jstep(r, 1 + (v.type == TK_J_STR ? v.n / 16 : 0)))
+    if (!tk__jstep(r, 1 + (v.type == TK_J_STR ? v.n / 4 : 0)))
         return;
     switch (v.type) {
     case TK_J_UNDEF:
@@ -240,7 +259,7 @@ struct tk_jval tk__jsoft_str(struct tk_jrender *r, struct tk_jval v)
 
 void tk__jescape(struct tk_jrender *r, struct tk_buf *out, struct tk_str s)
 {
-    tk__jstep(r, s.n / 16);
+    tk__jstep(r, s.n / 4);
     for (size_t i = 0; i < s.n; i++) {
         switch (s.p[i]) {
         case '&':
@@ -292,6 +311,13 @@ static void json_str(struct tk_buf *out, struct tk_str s, bool ensure_ascii)
     tk_buf_add_c(out, '"');
     for (size_t at = 0; at < s.n;) {
         size_t from = at;
+        while (at < s.n && (unsigned char)s.p[at] >= ' ' && s.p[at] != '"' && s.p[at] != '\\' &&
+               !(ensure_ascii && (unsigned char)s.p[at] >= 0x7F))
+            at++;
+        tk_buf_add(out, s.p + from, at - from);
+        if (at == s.n)
+            break;
+        from = at;
         uint32_t c = tk__utf8_next(s.p, &at);
         const char *e = escapes;
         while (*e && (uint32_t)(unsigned char)*e != c)
@@ -380,6 +406,8 @@ static void json_key(struct tk_jrender *r, struct tk_buf *out, struct tk_jval ke
         tk_buf_add_c(out, '"');
         tk_buf_add(out, b.p, b.n);
         tk_buf_add_c(out, '"');
+        if (b.failed)
+            tk__jfail_buf(r, &b);
         tk_buf_release(&b);
         return;
     default:
@@ -452,7 +480,7 @@ static void json_any(struct tk_jrender *r, struct tk_buf *out, struct tk_jval v,
 static void json_value(struct tk_jrender *r, struct tk_buf *out, struct tk_jval v,
                        const struct tk_jjson *how, unsigned level)
 {
-    if (!tk__jstep(r, 1 + (v.type == TK_J_STR ? v.n / 16 : 0)))
+    if (!tk__jstep(r, 1 + (v.type == TK_J_STR ? v.n / 4 : 0)))
         return;
     if (tk__jdeeper(r))
         json_any(r, out, v, how, level);

@@ -223,10 +223,27 @@ static void add_folded(struct tk_buf *out, uint32_t c)
         tk__utf8_add(out, (uint32_t)to[i]);
 }
 
+/* Letters from `first` on change case. */
+static void add_ascii_case(struct tk_buf *out, struct tk_str s, char first)
+{
+    if (tk_buf_reserve(out, s.n))
+        return;
+    char *p = out->p + out->n;
+    for (size_t i = 0; i < s.n; i++)
+        p[i] = (char)(s.p[i] >= first && s.p[i] < first + 26 ? s.p[i] ^ 0x20 : s.p[i]);
+    out->n += s.n;
+    out->p[out->n] = '\0';
+}
+
 void tk__jcase_add(struct tk_jrender *r, struct tk_buf *out, struct tk_str s, enum tk_jcase how)
 {
     bool after_cased = false;
-    tk__jstep(r, s.n / 8);
+    tk__jstep(r, s.n / 4);
+    if ((how == TK_J_UPPER || how == TK_J_LOWER) && tk__jis_ascii(s)) {
+        add_ascii_case(out, s, how == TK_J_UPPER ? 'a' : 'A');
+        return;
+    }
+    tk__jstep(r, s.n);
     for (size_t at = 0; at < s.n && !out->failed;) {
         size_t from = at;
         uint32_t c = tk__utf8_next(s.p, &at);
@@ -313,12 +330,12 @@ ptrdiff_t tk__jfind(struct tk_str s, struct tk_str what, size_t from)
 
 ptrdiff_t tk__jrfind(struct tk_jrender *r, struct tk_str s, struct tk_str what)
 {
-    if (what.n > s.n || !tk__jstep(r, s.n / 64))
+    if (what.n > s.n || !tk__jstep(r, s.n / 8))
         return -1;
     for (size_t at = s.n - what.n + 1; at-- > 0;) {
         if (what.n == 0)
             return (ptrdiff_t)at;
-        if (s.p[at] != what.p[0] || !tk__jstep(r, what.n / 64))
+        if (s.p[at] != what.p[0] || !tk__jstep(r, 1 + what.n / 64))
             continue;
         if (memcmp(s.p + at, what.p, what.n) == 0)
             return (ptrdiff_t)at;

@@ -78,7 +78,7 @@ struct tk_jval tk__jstr_take(struct tk_jrender *r, struct tk_buf *b)
 {
     struct tk_jval v = TK_J_VAL(TK_J_UNDEF);
     if (b->failed)
-        tk__jfail(r, b->failed, "a text of more than %zu bytes", b->max);
+        tk__jfail_buf(r, b);
     if (r->rc == 0)
         v = tk__jstr_dup(r, tk_buf_str(b));
     tk_buf_release(b);
@@ -190,7 +190,7 @@ static int order_big(struct tk_jval a, struct tk_jval b)
     if (a.n != b.n)
         return (a.n < b.n ? -1 : 1) * sign_of(a);
     int c = memcmp(a.s, b.s, a.n);
-    return (c > 0) - (c < 0) ? ((c > 0) - (c < 0)) * sign_of(a) : 0;
+    return ((c > 0) - (c < 0)) * sign_of(a);
 }
 
 /* An integer and a finite or infinite double, exactly. */
@@ -389,9 +389,14 @@ bool tk__jhash(struct tk_jrender *r, struct tk_jval v, uint64_t *ret)
         }
         tk__jback(r);
         return true;
+    case TK_J_VIEW:
+        if (v.flags == TK_J_VIEW_VALUES) {
+            *ret = v.type;
+            return true;
+        }
+        /* fall through */
     case TK_J_LIST:
     case TK_J_DICT:
-    case TK_J_VIEW:
         tk__jfail(r, TK_E_FORMAT, "unhashable type: '%s'", tk__jtype_name(v));
         return false;
     default:

@@ -12,9 +12,9 @@
 #include "base/err.h"
 
 /* Bounds, where the options have 0. */
-#define TK_TEMPLATE_MAX_STEPS UINT64_C(100000000)        /* about a second of work */
+#define TK_TEMPLATE_MAX_STEPS UINT64_C(20000000)         /* about a second of work */
 #define TK_TEMPLATE_MAX_BYTES ((size_t)64 << 20)         /* of the text, and of any string in it */
-#define TK_TEMPLATE_MAX_MEMORY_BYTES ((size_t)512 << 20) /* of all values together */
+#define TK_TEMPLATE_MAX_MEMORY_BYTES ((size_t)256 << 20) /* of all values together */
 #define TK_TEMPLATE_MAX_DEPTH 1500U                      /* of calls and nested values */
 
 struct tk_template;         /* compiled; const */

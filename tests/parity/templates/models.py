@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Chat templates of shipped models, rendered by transformers and by tokmark, compared to the letter.
 
-    python3 models.py --driver build/tests/parity/templates_render [--list] PATH...
+    python3 models.py --driver build/tests/parity_templates PATH...
 
 Each PATH is a .jinja file, a tokenizer_config.json, or a folder that is searched for both. Needs transformers
 (4.57.3 is what the project compares with). Prints a line a template, and the differences of the first that differ.
