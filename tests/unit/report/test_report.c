@@ -197,7 +197,7 @@ static void test_late_reading(void)
     r.summary->read_delay.max = 5.0 * MS;
     T_EQ_I(tk_report_client(&r.report, &out), 0, "late, one event each");
     T_OK(strstr(out.p, "it read late; latencies stay right"), "stamps make up for it");
-    out.n = 0;
+    tk_buf_reset(&out);
     r.summary->n_reads_several_late = 3;
     T_EQ_I(tk_report_client(&r.report, &out), 0, "late, several events");
     T_OK(strstr(out.p, "in 3 reads several events waited, and count from the last"), "they do not");
