@@ -37,8 +37,10 @@ void tk__conn_free_all(struct tk_worker *w)
 {
     struct tk_link *const lists[] = { &w->idle, &w->busy, &w->opening };
     for (size_t i = 0; i < TK_ARRAY_LEN(lists); i++)
-        while (!tk_list_is_empty(lists[i]))
-            tk__conn_free(TK_CONTAINER_OF(lists[i]->next, struct tk_lconn, link));
+        for (struct tk_link *l = lists[i]->next, *next; l != lists[i]; l = next) {
+            next = l->next;
+            tk__conn_free(TK_CONTAINER_OF(l, struct tk_lconn, link));
+        }
 }
 
 static int dial_virtual(struct tk_lconn *c, struct tk_err *reterr)

@@ -107,7 +107,7 @@ struct tk__faults *tk__faults_free(struct tk__faults *f)
 static double draw(uint64_t seed, uint64_t n)
 {
     uint64_t rng = seed ^ (n / WINDOW + 1) * UINT64_C(0xa0761d6478bd642f);
-    unsigned char order[WINDOW];
+    unsigned char order[WINDOW] = { 0 };
 
     for (unsigned i = 0; i < WINDOW; i++) { /* shuffled from the inside out */
         unsigned j = (unsigned)(tk__rng_next(&rng) % (i + 1));

@@ -502,7 +502,7 @@ static int64_t slice_count(int64_t start, int64_t stop, int64_t step)
 {
     if (step < 0)
         return stop < start ? (start - stop - 1) / -step + 1 : 0;
-    return start < stop ? (stop - start - 1) / step + 1 : 0;
+    return step > 0 && start < stop ? (stop - start - 1) / step + 1 : 0;
 }
 
 static struct tk_jval take_slice(struct tk_jrender *r, struct tk_jval v, int64_t start,
@@ -522,26 +522,26 @@ static struct tk_jval take_slice(struct tk_jrender *r, struct tk_jval v, int64_t
                               : slice_seq(r, v, start, step, count);
 }
 
-struct tk_jval tk__jslice(struct tk_jrender *r, struct tk_jval v, struct tk_jval start_at,
-                          struct tk_jval stop_at, struct tk_jval step_of)
+struct tk_jval tk__jslice(struct tk_jrender *r, struct tk_jval v, struct tk_jval start,
+                          struct tk_jval stop, struct tk_jval step)
 {
-    int64_t start, stop, step;
+    int64_t from, to, by;
     if (tk__jfail_if_undef(r, v))
         return v;
     if (v.type != TK_J_STR && !tk__jis_seq(v) && v.type != TK_J_RANGE)
         return tk__jfail(r, TK_E_FORMAT, "'%s' object cannot be sliced", tk__jtype_name(v));
     int64_t n = tk__jlen(v);
-    if (!slice_index(r, step_of, 1, &step))
+    if (!slice_index(r, step, 1, &by))
         return v;
-    if (step == 0)
+    if (by == 0)
         return tk__jfail(r, TK_E_FORMAT, "slice step cannot be zero");
-    if (step < -n - 1 || step > n + 1) /* one item at most: the same, without overflow */
-        step = step < 0 ? -n - 1 : n + 1;
-    bool is_back = step < 0;
-    if (!slice_index(r, start_at, is_back ? n - 1 : 0, &start) ||
-        !slice_index(r, stop_at, is_back ? -n - 1 : n, &stop))
+    if (by < -n - 1 || by > n + 1) /* one item at most: the same, without overflow */
+        by = by < 0 ? -n - 1 : n + 1;
+    bool is_back = by < 0;
+    if (!slice_index(r, start, is_back ? n - 1 : 0, &from) ||
+        !slice_index(r, stop, is_back ? -n - 1 : n, &to))
         return v;
-    return take_slice(r, v, clamp(start, n, is_back), clamp(stop, n, is_back), step);
+    return take_slice(r, v, clamp(from, n, is_back), clamp(to, n, is_back), by);
 }
 
 /* ---- calls ---- */

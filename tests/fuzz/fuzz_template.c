@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(rc == 0 || (a.n == 0 && err.msg[0]));
     require(tk__utf8_valid(a.p ? a.p : "", a.n) == a.n);
     require(tk_template_render(t, messages, &o, scratch, &b, &err) == rc);
-    require(a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0));
+    require(a.n == b.n && (!a.p || !b.p || memcmp(a.p, b.p, a.n) == 0));
     tk_buf_release(&a);
     tk_buf_release(&b);
     tk_template_free(t);

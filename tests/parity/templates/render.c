@@ -60,7 +60,7 @@ static void answer(struct tk_json *j, struct tk_template_scratch *scratch, const
         reply(rc, TK_STR(""), "a damaged request");
         return;
     }
-    if (!t || last_n != text.n || memcmp(last, text.p, text.n) != 0) {
+    if (!t || !last || last_n != text.n || memcmp(last, text.p, text.n) != 0) {
         t = tk_template_free(t);
         rc = tk_template_new(text, &t, &err);
         if (rc) {
