@@ -60,7 +60,8 @@ static size_t slice_size(struct tk__stream *st)
 
 int tk__wire_next(struct tk__stream *st)
 {
-    size_t n = TK_MIN(st->out.n - st->out_at, slice_size(st));
+    size_t size = slice_size(st); /* once: it draws */
+    size_t n = TK_MIN(st->out.n - st->out_at, size);
     struct tk_str slice = { st->out.p + st->out_at, n };
 
     st->out_at += n;
