@@ -48,7 +48,7 @@ static bool str_of(struct tk_json_val *root, const char *key, struct tk_str *ret
 static void replay(struct tk_json_val *vector, unsigned number, struct tk_template_opts opts,
                    struct tk_template_scratch *scratch)
 {
-    struct tk_str text, want = { NULL, 0 }, group = { NULL, 0 }, raises = { NULL, 0 };
+    struct tk_str text = { NULL, 0 }, want = { NULL, 0 }, group = { NULL, 0 }, raises = { NULL, 0 };
     struct tk_json_val v;
     struct tk_err err = { 0 };
     struct tk_template *t = NULL;
