@@ -5,7 +5,7 @@
  * 1 ms. Prompts are token ids, so their length is exact. */
 #include <errno.h>
 
-#include "failmalloc.h"
+#include "lib/failmalloc.h"
 #include "world.h"
 
 #define US TK_NS_PER_US

@@ -3,7 +3,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "failmalloc.h"
+#include "lib/failmalloc.h"
 #include "world.h"
 
 /* --- tests --- */

@@ -12,9 +12,9 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "ev/loop.h"
+#include "lib/tap.h"
 #include "net/xport.h"
 #include "sim/sim.h"
-#include "tap.h"
 
 #define MS TK_NS_PER_MS
 #define MAX_READS 8192
