@@ -45,6 +45,9 @@ enum tk_jtype {
     TK_J_TYPE_N_
 };
 
+#define TK_J_TWO_63 \
+    9223372036854775808.0 /* the first double past int64_t; cppcheck misreads 0x1p63 */
+
 /* flags */
 #define TK_J_MARKUP 1U /* of strings: `safe` */
 #define TK_J_GROUP 1U  /* of tuples: of groupby, has .grouper and .list */

@@ -154,7 +154,7 @@ static struct tk_jval do_abs(struct tk_jrender *r, struct tk_jval v, const struc
 static struct tk_jval int_of_double(struct tk_jrender *r, double d)
 {
     d = trunc(d);
-    if (d >= -0x1p63 && d < 0x1p63)
+    if (d >= -TK_J_TWO_63 && d < TK_J_TWO_63)
         return tk__jint((int64_t)d);
     char text[400];
     int n = snprintf(text, sizeof(text), "%.0f", d);

@@ -577,7 +577,7 @@ static void percent_number(struct percent *p, struct tk_buf *out, struct tk_jval
         return;
     }
     if (v.type == TK_J_FLOAT) {
-        if (strchr("oxX", type) || !(fabs(v.f) < 0x1p63)) {
+        if (strchr("oxX", type) || !(fabs(v.f) < TK_J_TWO_63)) {
             fail(p->r, "an integer is required");
             return;
         }

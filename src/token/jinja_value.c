@@ -196,9 +196,9 @@ static int order_big(struct tk_jval a, struct tk_jval b)
 /* An integer and a finite or infinite double, exactly. */
 static int order_int_double(int64_t i, double f)
 {
-    if (f >= 0x1p63)
+    if (f >= TK_J_TWO_63)
         return -1;
-    if (f < -0x1p63)
+    if (f < -TK_J_TWO_63)
         return 1;
     int64_t whole = (int64_t)f;
     if (i != whole)
@@ -354,7 +354,7 @@ int tk__jorder(struct tk_jrender *r, struct tk_jval a, struct tk_jval b, const c
 
 static uint64_t hash_double(double f)
 {
-    if (f == floor(f) && f >= -0x1p63 && f < 0x1p63)
+    if (f == floor(f) && f >= -TK_J_TWO_63 && f < TK_J_TWO_63)
         return tk__mix((uint64_t)(int64_t)f ^ TK__HASH_A, TK__HASH_B);
     uint64_t bits;
     memcpy(&bits, &f, sizeof(bits));
