@@ -77,7 +77,7 @@ void tk_mt_seed_python(struct tk_mt *m, uint64_t seed)
 {
     uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
     uint32_t n_key = key[1] ? 2 : 1;
-    uint32_t *s = m->state; /* cppcheck-suppress ctuuninitvar; it is filled here */
+    uint32_t *s = m->state;
     uint32_t i = 1;
     uint32_t j = 0;
     fill(m, 19650218u);
