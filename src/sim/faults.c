@@ -137,6 +137,8 @@ static const char *expect_of_client_gone(const struct tk__stream *st)
 {
     const struct tk_sim_knobs *k = &st->call.knobs;
 
+    if (st->n_head > 0) /* of a slow head is left */
+        return "timeout-first";
     if (k->is_endless)
         return "timeout-total";
     if (k->stall_at < 0 && k->stall_byte < 0)
@@ -149,9 +151,10 @@ const char *tk__faults_expect(const struct tk__stream *st)
     const struct tk_sim_knobs *k = &st->call.knobs;
     bool has_body = st->status == 200 && st->call.n_choices > 0;
 
-    if (st->end != TK__END_RESET && has_body &&
-        (st->is_spoiled || k->is_gzip_garbage || k->length == TK_SIM_LENGTH_SHORT))
+    if (st->end != TK__END_RESET && has_body && (st->is_spoiled || k->is_gzip_garbage))
         return "protocol";
+    if (st->end != TK__END_RESET && has_body && k->length == TK_SIM_LENGTH_SHORT)
+        return st->call.is_streamed ? "truncated" : "protocol"; /* within an event; no JSON */
     if (st->has_error)
         return "api-error";
     switch (st->end) {

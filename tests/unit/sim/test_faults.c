@@ -105,7 +105,7 @@ static void test_slow_head(void)
     free_client(c);
     run();
     T_OK(line_has(3, "\"end\":\"closed_by_client\""), "who leaves in the middle of a head");
-    T_OK(line_has(3, "\"expect\":\"cancelled\""), "gave up");
+    T_OK(line_has(3, "\"expect\":\"timeout-first\""), "had no patience");
     close_world();
 }
 
@@ -137,6 +137,7 @@ static void test_lengths(void)
     T_OK(announced(c) > 20 && announced(c) < 200, "short: inside the first event");
     T_OK(strstr(c->p, "\"finish_reason\":\"length\"") != NULL, "more than that comes");
     T_OK(strstr(c->p, "hunked") == NULL, "no chunks");
+    T_OK(line_has(2, "\"expect\":\"truncated\""), "an event breaks off");
     free_client(c);
     c = complete("length=long", completion);
     T_OK(announced(c) > (size_t)1 << 39, "long: more than ever comes");
