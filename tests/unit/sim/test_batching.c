@@ -342,7 +342,6 @@ static void test_deliveries(void)
     T_EQ_I(a->n_events, 2, "no tokens: an empty event and the end");
     free_client(a);
 
-    t0 = tk_clock_now();
     a = new_client();
     ask(a, CHAT, "x-sim: tokens=5,reasoning=2,role=first\r\n", CHAT_BODY);
     run();
