@@ -74,8 +74,10 @@ static void on_end(struct asking *p)
 
 static void on_error(struct asking *p, const struct tk_http_event *ev)
 {
-    finish(p, tk_err_set(p->reterr, ev->code, "'%s' could not be asked: %s", p->where,
-                         ev->detail ? ev->detail : tk_err_text(ev->code)));
+    const char *more = ev->code == TK_E_CERT ? " (the certificate; --insecure takes any)" : "";
+
+    finish(p, tk_err_set(p->reterr, ev->code, "'%s' could not be asked: %s%s", p->where,
+                         ev->detail ? ev->detail : tk_err_text(ev->code), more));
 }
 
 static void on_http(struct tk_http_conn *c, const struct tk_http_event *ev)
