@@ -429,10 +429,11 @@ int tk__engine_check(const struct tk__engine *e, const struct tk__call *c, struc
     if (c->n_choices > e->conf.max_batch)
         return tk_err_set(reterr, TK_E_RANGE, "n is %u, and a batch has room for %lld sequences",
                           c->n_choices, (long long)e->conf.max_batch);
-    if (c->prompt_tokens + n_answer > room)
+    int64_t need = c->prompt_tokens + n_answer;
+    if (need > room)
         return tk_err_set(reterr, TK_E_RANGE,
                           "prompt and answer need %lld tokens of cache, and there are %lld",
-                          (long long)(c->prompt_tokens + n_answer), (long long)room);
+                          (long long)need, (long long)room);
     return 0;
 }
 

@@ -86,17 +86,15 @@ void *tk__large_alloc(size_t bytes)
 /* Content survives growing. */
 static void *grow(void **p, size_t *have, size_t want)
 {
-    if (want <= *have && *p)
-        return *p;
-    want = TK_MAX(want, 1024);
-    if (want > TK__MAX_WORK * 8)
-        return NULL;
-    void *grown = realloc(*p, want);
-    if (!grown)
-        return NULL;
-    *p = grown;
-    *have = want;
-    return grown;
+    if (!*p || want > *have) {
+        want = TK_MAX(want, 1024);
+        void *grown = want > TK__MAX_WORK * 8 ? NULL : realloc(*p, want);
+        if (!grown)
+            return NULL;
+        *p = grown;
+        *have = want;
+    }
+    return *p;
 }
 
 void *tk__work(struct tk_tok_scratch *s, size_t bytes)

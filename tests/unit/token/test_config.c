@@ -84,7 +84,7 @@ static void check_templates(const struct tk_tokenizer *t, struct tk_json_val *on
     size_t n = 0;
     int rc = tk_json_find(one, "templates", &list);
     rc = rc < 0 ? rc : tk_json_obj(&list, &it);
-    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &v)) > 0) {
+    while (rc == 0 && tk_json_obj_next(&it, &key, &v) > 0) {
         rc = tk_json_get_str(&v, &want);
         T_OK(tk_tokenizer_chat_template(t, n, &got_name, &got), "%.*s: template %zu",
              TK_STR_ARG(name), n);
