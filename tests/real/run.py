@@ -94,7 +94,11 @@ def measure(server, n, words, folder):
     outcome, before = Outcome(), server.scrape()
     with open(os.path.join(folder, 'said'), 'w+b') as said, listening(server) as capture:
         process = subprocess.Popen([*BEFORE, *words], stdout=said, stderr=subprocess.STDOUT, env=engine.surroundings())
-        _, status, used = os.wait4(process.pid, 0)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
         process.returncode = outcome.status = os.waitstatus_to_exitcode(status)
         said.seek(0)
         outcome.said = said.read().decode(errors='replace')
