@@ -567,24 +567,6 @@ static int read_step(struct tk_tokenizer *t, enum tk__decode_kind kind, struct t
 }
 
 static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
-                 struct tk_err *reterr);
-
-static int read_sequence(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
-                         struct tk_err *reterr)
-{
-    struct tk_json_val list, item;
-    struct tk_json_iter it;
-    if (depth >= TK__MAX_NESTING)
-        return tk_err_set(reterr, TK_E_LIMIT, "decoders nested too deep");
-    if (tk__ju_member(v, "decoders", &list) <= 0 || tk_json_arr(&list, &it) < 0)
-        return tk_err_set(reterr, TK_E_FORMAT, "the decoder 'Sequence' has no 'decoders'");
-    int rc = 0;
-    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
-        rc = parse(t, &item, depth + 1, reterr);
-    return rc;
-}
-
-static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
                  struct tk_err *reterr)
 {
     static const char *const known[] = { "type",
@@ -627,7 +609,7 @@ static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
     if (rc < 0)
         return rc;
     if (strcmp(type, "Sequence") == 0)
-        return read_sequence(t, v, depth, reterr);
+        return tk__parse_sequence(t, v, "decoder", "decoders", depth, parse, reterr);
     for (size_t i = 0; i < TK_ARRAY_LEN(kinds); i++) {
         if (strcmp(type, kinds[i].name) == 0)
             return read_step(t, kinds[i].kind, v, reterr);

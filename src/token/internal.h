@@ -113,6 +113,15 @@ struct tk__model {
     const struct tk__model_ops *ops;
 };
 
+/* A part inside a 'Sequence' `depth` deep; it may be a 'Sequence' itself. */
+typedef int (*tk__part_cb)(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
+                           struct tk_err *reterr);
+
+/* Parse each part in the array `key` of a 'Sequence' of `what` ("decoder"). 0, TK_E_FORMAT, TK_E_LIMIT
+ * (deeper than TK__MAX_NESTING), or what `parse` returned. */
+int tk__parse_sequence(struct tk_tokenizer *t, struct tk_json_val *v, const char *what,
+                       const char *key, unsigned depth, tk__part_cb parse, struct tk_err *reterr);
+
 int tk__bpe_parse(struct tk_tokenizer *t, struct tk_json_val *v, struct tk_err *reterr);
 
 /* A BPE model without a list of merges (tiktoken, sentencepiece): two neighbours merge when their

@@ -24,6 +24,21 @@ struct parts {
     bool is_there[N_PARTS];
 };
 
+int tk__parse_sequence(struct tk_tokenizer *t, struct tk_json_val *v, const char *what,
+                       const char *key, unsigned depth, tk__part_cb parse, struct tk_err *reterr)
+{
+    struct tk_json_val list, item;
+    struct tk_json_iter it;
+    if (depth >= TK__MAX_NESTING)
+        return tk_err_set(reterr, TK_E_LIMIT, "%ss nested too deep", what);
+    if (tk__ju_member(v, key, &list) <= 0 || tk_json_arr(&list, &it) < 0)
+        return tk_err_set(reterr, TK_E_FORMAT, "the %s 'Sequence' has no '%s'", what, key);
+    int rc = 0;
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
+        rc = parse(t, &item, depth + 1, reterr);
+    return rc;
+}
+
 /* "version", and what is ignored: see the header. */
 static int other_member(struct tk_str key, struct tk_json_val *v, struct tk_err *reterr)
 {

@@ -175,24 +175,6 @@ static int parse_step(struct tk_tokenizer *t, enum tk__normal_kind kind, struct 
 }
 
 static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
-                 struct tk_err *reterr);
-
-static int parse_sequence(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
-                          struct tk_err *reterr)
-{
-    struct tk_json_val list, item;
-    struct tk_json_iter it;
-    if (depth >= TK__MAX_NESTING)
-        return tk_err_set(reterr, TK_E_LIMIT, "normalizers nested too deep");
-    if (tk__ju_member(v, "normalizers", &list) <= 0 || tk_json_arr(&list, &it) < 0)
-        return tk_err_set(reterr, TK_E_FORMAT, "the normalizer 'Sequence' has no 'normalizers'");
-    int rc = 0;
-    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
-        rc = parse(t, &item, depth + 1, reterr);
-    return rc;
-}
-
-static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
                  struct tk_err *reterr)
 {
     static const char *const known[] = { "type",
@@ -217,7 +199,7 @@ static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
         return rc;
     guess_type(v, type, sizeof(type));
     if (strcmp(type, "Sequence") == 0)
-        return parse_sequence(t, v, depth, reterr);
+        return tk__parse_sequence(t, v, "normalizer", "normalizers", depth, parse, reterr);
     if (strcmp(type, "BertNormalizer") == 0 || strcmp(type, "Bert") == 0) {
         rc = parse_bert(t, v, reterr);
         t->normal.bert.is_top = depth == 0;

@@ -133,24 +133,6 @@ static int parse_template(struct tk_tokenizer *t, struct tk_json_val *v, struct 
 }
 
 static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
-                 struct tk_err *reterr);
-
-static int parse_sequence(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
-                          struct tk_err *reterr)
-{
-    struct tk_json_val list, item;
-    struct tk_json_iter it;
-    if (depth >= TK__MAX_NESTING)
-        return tk_err_set(reterr, TK_E_LIMIT, "post-processors nested too deep");
-    if (tk__ju_member(v, "processors", &list) <= 0 || tk_json_arr(&list, &it) < 0)
-        return tk_err_set(reterr, TK_E_FORMAT, "the post-processor 'Sequence' has no 'processors'");
-    int rc = 0;
-    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
-        rc = parse(t, &item, depth + 1, reterr);
-    return rc;
-}
-
-static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
                  struct tk_err *reterr)
 {
     static const char *const known[] = {
@@ -164,7 +146,7 @@ static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
     if (rc < 0)
         return rc;
     if (strcmp(type, "Sequence") == 0)
-        return parse_sequence(t, v, depth, reterr);
+        return tk__parse_sequence(t, v, "post-processor", "processors", depth, parse, reterr);
     if (strcmp(type, "ByteLevel") == 0)
         return 0;
     if (strcmp(type, "TemplateProcessing") == 0)

@@ -545,25 +545,6 @@ static int read_simple(struct tk_tokenizer *t, enum tk__pre_kind kind, struct tk
 }
 
 static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
-                 struct tk_err *reterr);
-
-static int read_sequence(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
-                         struct tk_err *reterr)
-{
-    struct tk_json_val list, item;
-    struct tk_json_iter it;
-    if (depth >= TK__MAX_NESTING)
-        return tk_err_set(reterr, TK_E_LIMIT, "pre-tokenizers nested too deep");
-    if (tk__ju_member(v, "pretokenizers", &list) <= 0 || tk_json_arr(&list, &it) < 0)
-        return tk_err_set(reterr, TK_E_FORMAT,
-                          "the pre-tokenizer 'Sequence' has no 'pretokenizers'");
-    int rc = 0;
-    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
-        rc = parse(t, &item, depth + 1, reterr);
-    return rc;
-}
-
-static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
                  struct tk_err *reterr)
 {
     static const char *const known[] = {
@@ -592,7 +573,7 @@ static int parse(struct tk_tokenizer *t, struct tk_json_val *v, unsigned depth,
     if (rc < 0)
         return rc;
     if (strcmp(type, "Sequence") == 0)
-        return read_sequence(t, v, depth, reterr);
+        return tk__parse_sequence(t, v, "pre-tokenizer", "pretokenizers", depth, parse, reterr);
     if (strcmp(type, "Split") == 0)
         return read_split(t, v, reterr);
     if (strcmp(type, "ByteLevel") == 0) {
