@@ -385,7 +385,9 @@ static int save(struct command *c, const struct tk_vllm_form *form,
 /* What tokmark has to add; --plain leaves it out. */
 static int put_own(struct command *c, struct tk_records *records)
 {
-    static const struct tk_result_opts opts = { .percentiles = { 50, 90, 99 }, .n_percentiles = 3 };
+    static const struct tk_result_opts opts = { .percentiles = { 50, 90, 99 },
+                                                .n_percentiles = 3,
+                                                .leaves_gaps_out = true };
     struct tk_result result = {
         .program = PROGRAM,
         .opts = &opts,

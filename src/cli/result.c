@@ -113,6 +113,7 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
         .planned = r->facts->has_totals ? (int64_t)t->planned : -1,
         .begin_at = t->begin_at,
         .end_at = t->end_at,
+        .leaves_gaps_out = r->opts->leaves_gaps_out,
     };
 
     tk_records_rewind(records);

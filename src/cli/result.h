@@ -18,6 +18,7 @@ struct tk_result_opts {
     size_t n_percentiles;
     struct tk_slo slos[TK_RESULT_MAX_SLOS];
     size_t n_slos;
+    bool leaves_gaps_out; /* see metric/summary.h */
 };
 
 /* "ttft=500ms,tpot=50ms" (each word of the list may have several) and "50,90,99". `itl` is the gap

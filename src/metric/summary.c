@@ -197,7 +197,7 @@ static int add_gaps(struct pass *p)
 static int add_values(struct pass *p)
 {
     int64_t value;
-    int rc = add_gaps(p);
+    int rc = p->conf->leaves_gaps_out ? 0 : add_gaps(p);
 
     for (int m = 0; m < TK_METRIC_N_ && rc == 0; m++) {
         const struct tk_metric_def *def = tk_metric_def((enum tk_metric)m);

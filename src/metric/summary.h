@@ -29,6 +29,9 @@ struct tk_summary_conf {
     enum tk_phase phase;    /* whose records count; usually TK_PHASE_MEASURE */
     int64_t planned;        /* requests; -1: as many as were sent */
     tk_ns begin_at, end_at; /* of the phase, when known; 0: by the records */
+    bool
+        leaves_gaps_out; /* the metrics per gap stay empty: of a long run they are most of the work,
+                               and who shows the client's health alone does not need them */
 };
 
 /* A set of values in their kept unit (ns or tokens). Of no values: n 0 and NAN. */

@@ -191,6 +191,23 @@ static void test_token_gaps(void)
     tk_sink_free(s);
 }
 
+/* Gaps are left out where nobody shows them; all else stays. */
+static void test_without_gaps(void)
+{
+    const struct tk_summary_conf conf = { .phase = TK_PHASE_MEASURE,
+                                          .planned = -1,
+                                          .leaves_gaps_out = true };
+    struct tk_sink *s = new_sink();
+    put_stream(s, 0, 1000 * MS, TK_END_OK);
+    struct tk_summary *sum = summary_of(s, &conf);
+    T_EQ_U(sum->metrics[TK_METRIC_CHUNK_GAP].ok.n, 0, "no gaps between chunks");
+    T_EQ_U(sum->metrics[TK_METRIC_TOKEN_GAP].ok.n, 0, "nor between tokens");
+    T_NEAR(sum->metrics[TK_METRIC_TTFT].ok.mean, 100e6, 0, "the rest is there");
+    T_EQ_U(sum->read_delay.n, 5, "the client's own delays too");
+    tk_summary_free(sum);
+    tk_sink_free(s);
+}
+
 /* Enough samples: certified, with a bound; the same whoever came first. */
 static void test_certified(void)
 {
@@ -273,6 +290,7 @@ int main(void)
         return 1;
     test_small();
     test_token_gaps();
+    test_without_gaps();
     test_certified();
     test_refusals();
     tk_blocks_free(pool);
