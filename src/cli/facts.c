@@ -12,17 +12,14 @@
 #include "base/jsonw.h"
 #include "base/str.h"
 
-enum kind { KIND_I64, KIND_U32, KIND_DOUBLE };
-
 struct field {
     const char *name;
-    size_t at;
-    enum kind kind;
+    size_t at; /* an int64_t or uint64_t */
 };
 
-#define TOTAL(name, member)                                     \
-    {                                                           \
-        name, offsetof(struct tk_load_totals, member), KIND_I64 \
+#define TOTAL(name, member)                           \
+    {                                                 \
+        name, offsetof(struct tk_load_totals, member) \
     }
 static const struct field totals_fields[] = {
     TOTAL("planned", planned),   TOTAL("sent", sent),
@@ -32,39 +29,16 @@ static const struct field totals_fields[] = {
     TOTAL("end_at_ns", end_at),
 };
 
-#define HEALTH(name, member, kind)                          \
-    {                                                       \
-        name, offsetof(struct tk_load_health, member), kind \
-    }
-static const struct field health_fields[] = {
-    HEALTH("workers", n_workers, KIND_U32),
-    HEALTH("conns_opened", conns_opened, KIND_I64),
-    HEALTH("conns_failed", conns_failed, KIND_I64),
-    HEALTH("requests_reused", requests_reused, KIND_I64),
-    HEALTH("cpu_ns", cpu, KIND_I64),
-    HEALTH("max_worker_cpu", max_worker_cpu, KIND_DOUBLE),
-    HEALTH("loop_lag_max_ns", loop_lag_max, KIND_I64),
-    HEALTH("records_full", records_full, KIND_I64),
-    HEALTH("no_kernel_stamp", no_kernel_stamp, KIND_I64),
-    HEALTH("clock_steps", clock_steps, KIND_I64),
-};
-
 static const char *const phase_words[TK_PHASE_N_] = { "check", "warmup", "measure" };
 
 /* --- writing --- */
 
-static void put_fields(struct tk_jsonw *w, const struct field *f, size_t n, const void *from)
+static void put_total(struct tk_jsonw *w, const struct tk_load_totals *t)
 {
     tk_jsonw_obj(w);
-    for (size_t i = 0; i < n; i++) {
-        const void *at = (const char *)from + f[i].at;
-        tk_jsonw_key(w, f[i].name);
-        if (f[i].kind == KIND_DOUBLE)
-            tk_jsonw_double(w, *(const double *)at);
-        else if (f[i].kind == KIND_U32)
-            tk_jsonw_i64(w, *(const uint32_t *)at);
-        else
-            tk_jsonw_i64(w, *(const int64_t *)at);
+    for (size_t i = 0; i < TK_ARRAY_LEN(totals_fields); i++) {
+        tk_jsonw_key(w, totals_fields[i].name);
+        tk_jsonw_i64(w, *(const int64_t *)(const void *)((const char *)t + totals_fields[i].at));
     }
     tk_jsonw_obj_end(w);
 }
@@ -77,7 +51,7 @@ static void put_totals(struct tk_jsonw *w, const struct tk_facts *f)
         if (f->totals[i].begin_at == 0)
             tk_jsonw_null(w);
         else
-            put_fields(w, totals_fields, TK_ARRAY_LEN(totals_fields), &f->totals[i]);
+            put_total(w, &f->totals[i]);
     }
     tk_jsonw_obj_end(w);
 }
@@ -94,13 +68,13 @@ static void put_run(struct tk_jsonw *w, const struct tk_facts *f)
 
 static void put_health(struct tk_jsonw *w, const struct tk_facts *f)
 {
-    put_fields(w, health_fields, TK_ARRAY_LEN(health_fields), &f->health);
+    tk_health_write(&f->health, w);
 }
 
 static int put_fact(struct tk_sink *sink, const char *name, const struct tk_facts *f,
                     void (*put)(struct tk_jsonw *w, const struct tk_facts *f))
 {
-    struct tk_buf text = TK_BUF_INIT(64 << 10);
+    struct tk_buf text = TK_BUF_INIT(1 << 20);
     struct tk_jsonw w;
 
     tk_jsonw_init(&w, &text, TK_JSONW_COMPACT);
@@ -125,20 +99,7 @@ int tk_facts_put(const struct tk_facts *f, struct tk_sink *sink)
 
 /* --- reading --- */
 
-static void get_field(const struct field *f, struct tk_json_val *v, void *into)
-{
-    void *at = (char *)into + f->at;
-    int64_t i = 0;
-
-    if (f->kind == KIND_DOUBLE)
-        (void)tk_json_get_double(v, at);
-    else if (tk_json_get_i64(v, &i) == 0 && f->kind == KIND_U32)
-        *(uint32_t *)at = (uint32_t)i;
-    else
-        *(int64_t *)at = i;
-}
-
-static bool get_fields(struct tk_json_val *obj, const struct field *f, size_t n, void *into)
+static bool get_total(struct tk_json_val *obj, struct tk_load_totals *t)
 {
     struct tk_json_iter it;
     struct tk_json_val v;
@@ -147,9 +108,9 @@ static bool get_fields(struct tk_json_val *obj, const struct field *f, size_t n,
     if (tk_json_obj(obj, &it) != 0)
         return false;
     while (tk_json_obj_next(&it, &key, &v) > 0) {
-        for (size_t i = 0; i < n; i++) {
-            if (tk_str_is(key, f[i].name))
-                get_field(&f[i], &v, into);
+        for (size_t i = 0; i < TK_ARRAY_LEN(totals_fields); i++) {
+            if (tk_str_is(key, totals_fields[i].name))
+                (void)tk_json_get_i64(&v, (void *)((char *)t + totals_fields[i].at));
         }
     }
     return true;
@@ -160,14 +121,13 @@ static void get_totals(struct tk_json_val *root, struct tk_facts *f)
     for (size_t i = 0; i < TK_PHASE_N_; i++) {
         struct tk_json_val v;
         if (tk_json_find(root, phase_words[i], &v) == 0)
-            f->has_totals |= get_fields(&v, totals_fields, TK_ARRAY_LEN(totals_fields),
-                                        &f->totals[i]);
+            f->has_totals |= get_total(&v, &f->totals[i]);
     }
 }
 
 static void get_health(struct tk_json_val *root, struct tk_facts *f)
 {
-    f->has_health = get_fields(root, health_fields, TK_ARRAY_LEN(health_fields), &f->health);
+    f->has_health = tk_health_read(root, &f->health);
 }
 
 static void get_run(struct tk_json_val *root, struct tk_facts *f)
@@ -200,6 +160,7 @@ static void get_fact(struct tk_records *r, const char *name, struct tk_facts *f,
 void tk_facts_get(struct tk_records *r, struct tk_facts *ret)
 {
     memset(ret, 0, sizeof(*ret));
+    tk_health_init(&ret->health);
     get_fact(r, "run", ret, get_run);
     get_fact(r, "totals", ret, get_totals);
     get_fact(r, "health", ret, get_health);

@@ -120,20 +120,6 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
     return tk_summary_new(records, &conf, ret, reterr);
 }
 
-static struct tk_report_health health_of(const struct tk_load_health *h)
-{
-    return (struct tk_report_health){
-        .n_workers = h->n_workers,
-        .conns_opened = h->conns_opened,
-        .conns_failed = h->conns_failed,
-        .records_full = h->records_full,
-        .clock_steps = h->clock_steps,
-        .cpu = h->cpu,
-        .max_worker_cpu = h->max_worker_cpu,
-        .loop_lag_max = h->loop_lag_max,
-    };
-}
-
 /* The member "program" of the host's JSON. */
 static const char *program_of(struct tk_str host, struct tk_arena *arena)
 {
@@ -171,7 +157,7 @@ int tk_result_view(const struct tk_result *r, struct tk_records *records,
         .plan_json = tk_records_plan(records),
         .host_json = tk_records_host(records),
         .has_health = r->facts->has_health,
-        .health = health_of(&r->facts->health),
+        .health = r->facts->health,
         .wall_begin = r->facts->wall_begin,
         .is_interrupted = r->facts->is_interrupted,
         .is_cut = !tk_records_is_finished(records),

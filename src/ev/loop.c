@@ -229,6 +229,11 @@ void tk_loop_stats(const struct tk_loop *loop, struct tk_loop_stats *ret)
     *ret = loop->stats;
 }
 
+void tk_loop_forget_stats(struct tk_loop *loop)
+{
+    loop->stats = (struct tk_loop_stats){ 0 };
+}
+
 /* --- slots --- */
 
 static int grow_slots(struct tk_loop *loop)

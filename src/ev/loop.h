@@ -137,5 +137,7 @@ struct tk_loop_stats {
     tk_ns lag_sum, lag_max; /* how late timers were called, summed and at most */
 };
 void tk_loop_stats(const struct tk_loop *loop, struct tk_loop_stats *ret);
+/* Count from zero again. */
+void tk_loop_forget_stats(struct tk_loop *loop);
 
 #endif

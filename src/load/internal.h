@@ -3,6 +3,7 @@
  *   load.c     threads, phases, totals           gate.c    tickets, permits, the pacing role
  *   worker.c   one thread: loop, connections     stream.c  one request from release to record
  *   conn.c     opening, keeping, losing          head.c    request lines and headers; --dry-run
+ *   cpu.c      what a thread had of its processor
  */
 #ifndef TK_LOAD_INTERNAL_H
 #define TK_LOAD_INTERNAL_H
@@ -129,7 +130,33 @@ void tk__stream_on_http(struct tk_stream *s, const struct tk_http_event *ev);
 void tk__stream_cancel(struct tk_stream *s);
 void tk__stream_free_all(struct tk_worker *w);
 
+/* --- what a thread has of its processor, cpu.c; on the thread itself --- */
+
+struct tk_cpu {
+    int fd;              /* the kernel's count of its waiting; -1: there is none */
+    tk_ns at;            /* of the last look */
+    tk_ns used, starved; /* until then; starved -1: not known */
+};
+
+void tk__cpu_open(struct tk_cpu *c);
+void tk__cpu_close(struct tk_cpu *c);
+/* The measured phase begins: `h` starts anew. */
+void tk__cpu_begin(struct tk_cpu *c, struct tk_health_worker *h);
+/* Since the last look; each second, and at the end. */
+void tk__cpu_sample(struct tk_cpu *c, struct tk_health_worker *h);
+
 /* --- workers --- */
+
+/* What a worker counts of itself; see struct tk_health. */
+struct tk_worker_health {
+    /* of all phases */
+    uint64_t conns_opened, conns_failed, requests_reused, no_kernel_stamp, clock_steps;
+    tk_ns clock_error_max;
+    /* of the measured one */
+    uint64_t records_full;
+    tk_ns records_full_dur;
+    struct tk_health_worker measured;
+};
 
 struct tk_worker {
     struct tk_load *load;
@@ -144,7 +171,7 @@ struct tk_worker {
     struct tk_live *live;
 
     struct tk_wall_offset offset; /* in force for stamps */
-    tk_ns cpu_prev, cpu_prev_at;  /* of the last tick */
+    struct tk_cpu cpu;            /* as of the last tick */
     unsigned good_addr;           /* index of the address that answered last */
 
     struct tk_link idle;    /* connections, the last used at the end */
@@ -176,7 +203,8 @@ struct tk_worker {
     /* totals of the phase */
     uint64_t sent, succeeded, failed, cancelled, resends;
     tk_ns last_end_at;
-    struct tk_load_health health;
+    tk_ns writer_wait_from; /* a release waits for the writer since then; 0: none does */
+    struct tk_worker_health health;
 };
 
 int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, struct tk_err *reterr);

@@ -235,23 +235,28 @@ void tk_load_totals(const struct tk_load *l, struct tk_load_totals *ret)
     ret->not_sent = ret->planned - ret->sent;
 }
 
-void tk_load_health(struct tk_load *l, struct tk_load_health *ret)
+void tk_load_health(struct tk_load *l, struct tk_health *ret)
 {
-    *ret = (struct tk_load_health){ .n_workers = l->n_workers };
+    tk_health_init(ret);
     for (unsigned i = 0; i < l->n_workers; i++) {
         struct tk_worker *w = &l->workers[i];
+        struct tk_worker_health *h = &w->health;
         struct tk_loop_stats loop;
         tk__worker_join(w);
         tk_loop_stats(w->loop, &loop);
-        ret->cpu += w->health.cpu;
-        ret->max_worker_cpu = TK_MAX(ret->max_worker_cpu, w->health.max_worker_cpu);
-        ret->loop_lag_max = TK_MAX(ret->loop_lag_max, loop.lag_max);
-        ret->conns_opened += w->health.conns_opened;
-        ret->conns_failed += w->health.conns_failed;
-        ret->requests_reused += w->health.requests_reused;
-        ret->records_full += w->health.records_full;
-        ret->no_kernel_stamp += w->health.no_kernel_stamp;
-        ret->clock_steps += w->health.clock_steps;
+        h->measured.loop_lag_sum = loop.lag_sum;
+        h->measured.loop_lag_max = loop.lag_max;
+        h->measured.n_timers = loop.n_timers;
+        h->measured.n_requests = w->sent;
+        tk_health_add_worker(ret, &h->measured);
+        ret->conns_opened += h->conns_opened;
+        ret->conns_failed += h->conns_failed;
+        ret->requests_reused += h->requests_reused;
+        ret->no_kernel_stamp += h->no_kernel_stamp;
+        ret->clock_steps += h->clock_steps;
+        ret->clock_error_max = TK_MAX(ret->clock_error_max, h->clock_error_max);
+        ret->records_full += h->records_full;
+        ret->records_full_dur += h->records_full_dur;
     }
 }
 

@@ -13,6 +13,7 @@
 #include "base/def.h"
 #include "base/err.h"
 #include "net/addr.h"
+#include "run/health.h"
 #include "run/live.h"
 #include "run/plan.h"
 #include "run/record.h"
@@ -63,18 +64,6 @@ struct tk_load_totals {
     tk_ns begin_at, end_at; /* start of the phase, end of its last request */
 };
 
-/* The client's own health over a phase, summed over workers. */
-struct tk_load_health {
-    uint32_t n_workers;
-    uint64_t conns_opened, conns_failed, requests_reused; /* requests on a kept connection */
-    tk_ns cpu;                                            /* CPU time of the worker threads */
-    double max_worker_cpu;    /* share of a core, the busiest worker in its busiest second */
-    tk_ns loop_lag_max;       /* a timer's call, at most so late */
-    uint64_t records_full;    /* times that a release had to wait for the writer */
-    uint64_t no_kernel_stamp; /* reads without one */
-    uint64_t clock_steps;
-};
-
 /* 0, or an error: threads, memory, files (raises the limit of open files by itself; asks for more
  * streams than the hard limit allows: -EMFILE with both numbers). */
 int tk_load_new(const struct tk_load_conf *conf, struct tk_load **ret, struct tk_err *reterr);
@@ -94,8 +83,8 @@ void tk_load_stop(struct tk_load *l, tk_ns grace);
 /* Of the latest phase, after its on_end. */
 void tk_load_totals(const struct tk_load *l, struct tk_load_totals *ret);
 
-/* Of all phases; ends the workers' threads: no phase may be started after it. */
-void tk_load_health(struct tk_load *l, struct tk_load_health *ret);
+/* The client's own health; ends the workers' threads: no phase may be started after it. */
+void tk_load_health(struct tk_load *l, struct tk_health *ret);
 
 /* The live counters, n of them, one per worker; valid while the load lives. */
 const struct tk_live *tk_load_live(const struct tk_load *l, unsigned *ret_n);

@@ -13,7 +13,7 @@
 #include "load/internal.h"
 
 #include <errno.h>
-#include <time.h>
+#include <math.h>
 
 #include "base/err.h"
 
@@ -34,13 +34,6 @@
 /* Offsets further apart than this, and than what the samples can be wrong by, are a step. */
 #define STEP_MIN (50 * TK_NS_PER_US)
 
-static tk_ns thread_cpu(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return t.tv_sec * TK_NS_PER_S + t.tv_nsec;
-}
-
 /* --- the clock --- */
 
 static bool sample_clock(struct tk_worker *w, bool is_tick)
@@ -52,6 +45,7 @@ static bool sample_clock(struct tk_worker *w, bool is_tick)
     if (is_tick || is_step)
         tk_sink_put_clock(w->load->conf.sink, w->index, &now, is_step, w->offset.at);
     w->health.clock_steps += is_step;
+    w->health.clock_error_max = TK_MAX(w->health.clock_error_max, now.error);
     w->offset = now;
     return is_step;
 }
@@ -64,22 +58,12 @@ bool tk__worker_check_clock(struct tk_worker *w)
     return sample_clock(w, false);
 }
 
-static void sample_cpu(struct tk_worker *w)
-{
-    tk_ns now = tk_clock_now(), cpu = thread_cpu();
-    double share = (double)(cpu - w->cpu_prev) / (double)TK_MAX(now - w->cpu_prev_at, 1);
-    if (now - w->cpu_prev_at > TK_NS_PER_S / 2) /* of a shorter stretch the share says little */
-        w->health.max_worker_cpu = TK_MAX(w->health.max_worker_cpu, share);
-    w->health.cpu += cpu - w->cpu_prev;
-    w->cpu_prev = cpu;
-    w->cpu_prev_at = now;
-}
-
 static void on_tick(struct tk_timer *t)
 {
     struct tk_worker *w = t->owner;
     sample_clock(w, true);
-    sample_cpu(w);
+    if (!w->is_virtual)
+        tk__cpu_sample(&w->cpu, &w->health.measured);
     (void)tk_timer_set(w->loop, t,
                        tk_clock_now() + TK_NS_PER_S); /* it has its place in the heap already */
 }
@@ -137,19 +121,33 @@ static bool is_writer_behind(const struct tk_worker *w)
     return tk_sink_backlog_bytes(l->conf.sink) > l->conf.plan->max_record_bytes;
 }
 
+/* No release without room for its record: count the waits, and how long they took. */
+static void note_writer_wait(struct tk_worker *w, bool has_room, tk_ns now)
+{
+    if (!has_room && !w->writer_wait_from) {
+        w->health.records_full++;
+        w->writer_wait_from = now;
+    } else if (has_room && w->writer_wait_from) {
+        w->health.records_full_dur += now - w->writer_wait_from;
+        w->writer_wait_from = 0;
+    }
+}
+
 /* Release one request if there is one to release. False: nothing more to do now. */
 static bool release_one(struct tk_worker *w)
 {
     struct tk_gate *g = &w->load->gate;
     struct tk_stream *s = is_writer_behind(w) ? NULL : tk__stream_take(w);
-    if (!s) {
-        w->health.records_full++;
-        (void)tk_timer_set(w->loop, &w->pace, tk_clock_now() + WRITER_WAIT);
-        return false;
-    }
     uint64_t index = 0;
     tk_ns due_at = 0, now = tk_clock_now();
-    enum tk_gate_verdict v = tk__gate_take(g, now, &index, &due_at);
+    bool is_closed = !s && tk__gate_is_closed(g, now);
+    if (TK_UNLIKELY(!s || w->writer_wait_from))
+        note_writer_wait(w, s || is_closed, now);
+    if (TK_UNLIKELY(!s && !is_closed)) {
+        (void)tk_timer_set(w->loop, &w->pace, now + WRITER_WAIT);
+        return false;
+    }
+    enum tk_gate_verdict v = s ? tk__gate_take(g, now, &index, &due_at) : TK_GATE_CLOSED;
     if (v == TK_GATE_TAKEN) {
         if (w->quota != UINT64_MAX)
             w->quota--;
@@ -157,7 +155,8 @@ static bool release_one(struct tk_worker *w)
         tk__stream_start(s, index, due_at, now);
         return true;
     }
-    tk__stream_put_back(s);
+    if (s)
+        tk__stream_put_back(s);
     if (v == TK_GATE_LATER) {
         pace(w, due_at, now);
         return false;
@@ -310,11 +309,25 @@ static void on_mail_phase(struct tk_mail *m)
     tk__conn_open_ahead(w);
 }
 
+/* The client's health is that of the measured phase: what came before it is forgotten. */
+static void begin_health(struct tk_worker *w)
+{
+    w->health.records_full = 0;
+    w->health.records_full_dur = 0;
+    w->writer_wait_from = 0;
+    tk_loop_forget_stats(w->loop);
+    if (!w->is_virtual)
+        tk__cpu_begin(&w->cpu, &w->health.measured);
+    (void)tk_timer_set(w->loop, &w->tick, tk_clock_now() + TK_NS_PER_S); /* it has its place */
+}
+
 static void on_mail_go(struct tk_mail *m)
 {
     struct tk_worker *w = m->owner;
     const struct tk_load *l = w->load;
     const struct tk_plan_phase *p = &l->conf.plan->phase[l->phase];
+    if (l->phase == TK_PHASE_MEASURE)
+        begin_health(w);
     w->has_begun = true;
     atomic_fetch_sub(&w->load->n_starting, 1);
     tk_timer_stop(&w->until);
@@ -339,10 +352,10 @@ static void on_mail_quit(struct tk_mail *m)
 static void *run(void *owner)
 {
     struct tk_worker *w = owner;
-    w->cpu_prev = thread_cpu();
-    w->cpu_prev_at = tk_clock_now();
+    tk__cpu_open(&w->cpu);
     (void)tk_loop_run(w->loop);
-    sample_cpu(w);
+    tk__cpu_sample(&w->cpu, &w->health.measured);
+    tk__cpu_close(&w->cpu);
     return NULL;
 }
 
@@ -392,6 +405,8 @@ int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, stru
     init_links(w);
     init_callbacks(w);
     w->is_virtual = l->conf.virt;
+    w->cpu.fd = -1;
+    w->health.measured.max_cpu = w->health.measured.max_starved = (double)NAN;
     int rc = 0;
     if (w->is_virtual)
         w->loop = l->conf.virt->loop;

@@ -218,7 +218,7 @@ static void put_goodput(struct tk_jsonw *w, const struct tk_report *r)
 
 static void put_health(struct tk_jsonw *w, const struct tk_report *r)
 {
-    const struct tk_report_health *h = &r->health;
+    const struct tk_health *h = &r->health;
 
     tk_jsonw_key(w, "engine");
     if (!r->has_health) {

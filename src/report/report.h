@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/def.h"
 #include "metric/summary.h"
+#include "run/health.h"
 
 #define TK_REPORT_SCHEMA "tokmark-result-1"
 
@@ -27,22 +28,13 @@ struct tk_report_plan {
  * NULL. 0, TK_E_FORMAT, -ENOMEM. */
 int tk_report_plan_read(struct tk_str json, struct tk_arena *arena, struct tk_report_plan *ret);
 
-/* The client, as the engine saw it. */
-struct tk_report_health {
-    uint32_t n_workers;
-    uint64_t conns_opened, conns_failed, records_full, clock_steps;
-    tk_ns cpu;             /* of the workers */
-    double max_worker_cpu; /* share of a core, busiest worker in its busiest second */
-    tk_ns loop_lag_max;
-};
-
 struct tk_report {
     const struct tk_summary *summary;
     struct tk_report_plan plan;
     struct tk_str plan_json, host_json; /* as they are in the run file; may be empty */
     const char *program;                /* "tokmark 0.1.0"; NULL: not known */
     bool has_health;
-    struct tk_report_health health;
+    struct tk_health health;
     tk_ns wall_begin;    /* of the measured phase; 0: not known */
     bool is_interrupted; /* Ctrl-C */
     bool is_cut;         /* the run did not come to its end: it was killed */

@@ -383,7 +383,7 @@ static void put_late_reading(struct text *t)
 
 static void put_warning(struct text *t, double send_ns, double read_ns)
 {
-    const struct tk_report_health *h = &t->r->health;
+    const struct tk_health *h = &t->r->health;
     bool is_busy = t->r->has_health && h->max_worker_cpu > BUSY_SHARE;
 
     if (!(send_ns > LATE_NS) && !(read_ns > LATE_NS) && !is_busy)
@@ -433,7 +433,7 @@ static void put_missing(struct text *t)
 static void put_client(struct text *t)
 {
     const struct tk_summary *s = t->r->summary;
-    const struct tk_report_health *h = &t->r->health;
+    const struct tk_health *h = &t->r->health;
     const char *word;
     double send_ns = late_sending(t);
     double read_ns = worst_of(&s->read_delay, &word);

@@ -117,7 +117,7 @@ static void run(const struct tk_plan_phase *phase, unsigned n_workers, tk_ns sto
     }
     sem_wait(&ended);
     tk_load_totals(load, &ret->totals);
-    struct tk_load_health health;
+    struct tk_health health;
     tk_load_health(load, &health);
     (void)tk_sink_finish(conf.sink, NULL);
     load = tk_load_free(load);

@@ -244,7 +244,7 @@ static void test_closed_loop(void)
     struct tk_record r = record_of(&w, 99);
     T_OK(r.flags & TK_REC_REUSED, "closed: connections are kept");
     T_EQ_I(r.due_at - w.totals.begin_at, 1200 * MS, "closed: the last round's due instant");
-    struct tk_load_health h;
+    struct tk_health h;
     tk_load_health(w.load, &h);
     T_EQ_U(h.conns_opened, 8, "closed: eight connections in all");
     close_world(&w);

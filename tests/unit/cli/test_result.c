@@ -59,7 +59,10 @@ static void test_facts(void)
     in.totals[TK_PHASE_MEASURE] = (struct tk_load_totals){
         .planned = 9, .sent = 8, .not_sent = 1, .begin_at = 5, .end_at = 6
     };
-    in.health = (struct tk_load_health){ .n_workers = 3, .cpu = 11, .max_worker_cpu = 0.25 };
+    tk_health_init(&in.health);
+    in.health.conns_opened = 3;
+    tk_health_add_worker(&in.health,
+                         &(struct tk_health_worker){ .cpu = 11, .max_cpu = 0.25, .span = 7 });
     T_EQ_I(tk_sink_new(&conf, &sink, NULL), 0, "sink");
     T_EQ_I(tk_facts_put(&in, sink), 0, "put");
     T_EQ_I(tk_sink_finish(sink, NULL), 0, "finish");
@@ -68,7 +71,9 @@ static void test_facts(void)
     T_OK(out.has_totals && out.has_health && out.is_interrupted, "what is there");
     T_EQ_I(out.wall_begin, 7, "when it began");
     T_OK(memcmp(in.totals, out.totals, sizeof(in.totals)) == 0, "totals");
-    T_EQ_U(out.health.n_workers, 3, "health: a small count");
+    T_EQ_U(out.health.conns_opened, 3, "health: a count");
+    T_EQ_U(out.health.n_workers, 1, "health: a small count");
+    T_EQ_I(out.health.workers[0].span, 7, "health: of a worker");
     T_EQ_I(out.health.cpu, 11, "health: a time");
     T_NEAR(out.health.max_worker_cpu, 0.25, 0, "health: a share");
     tk_records_free(records);

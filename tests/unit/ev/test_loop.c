@@ -734,6 +734,9 @@ static void test_stats(void)
     T_EQ_U(st.n_timers, 2, "timers");
     T_OK(st.lag_max >= 7 * TK_NS_PER_MS, "largest lag");
     T_OK(st.lag_sum >= st.lag_max + 2 * TK_NS_PER_MS, "sum of lags");
+    tk_loop_forget_stats(loop);
+    tk_loop_stats(loop, &st);
+    T_OK(st.rounds == 0 && st.n_timers == 0 && st.lag_max == 0, "forgotten");
     end_close(&e);
     loop = tk_loop_free(loop);
 }

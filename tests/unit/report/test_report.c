@@ -140,7 +140,7 @@ static void test_closed(void)
         put(&r, i, TK_END_OK, (tk_ns)(i / 2) * 100 * MS, 0);
     finish(&r, 20);
     r.report.has_health = true;
-    r.report.health = (struct tk_report_health){
+    r.report.health = (struct tk_health){
         .n_workers = 1, .conns_opened = 2, .cpu = 30 * MS, .max_worker_cpu = 0.05
     };
     r.report.run_path = "run.tokmark";
@@ -168,7 +168,7 @@ static void test_open(void)
     }
     finish(&r, 15);
     r.report.has_health = true;
-    r.report.health = (struct tk_report_health){ .n_workers = 2, .max_worker_cpu = 0.97 };
+    r.report.health = (struct tk_health){ .n_workers = 2, .max_worker_cpu = 0.97 };
     r.report.is_interrupted = true;
     text_is(&r, "report/open.txt");
     json_is(&r, "report/open.json");

@@ -1,0 +1,87 @@
+/* cpu.c - what a worker's thread had of its processor, second by second
+ *
+ * Two times: the CPU time that it used, and the time for which it was ready to run and another had
+ * the processor. The second one is the kernel's own count (/proc/thread-self/schedstat); where there
+ * is no such file it is not known. A look costs two calls, once a second.
+ */
+#include <fcntl.h>
+#include <math.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "base/str.h"
+#include "load/internal.h"
+
+/* A last stretch that is shorter counts for the sums alone: its share says little. The only one of
+ * a short phase has to do. */
+#define SHORT_STRETCH (TK_NS_PER_S / 2)
+#define SHORTEST_STRETCH (TK_NS_PER_S / 10)
+
+static tk_ns thread_cpu(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * TK_NS_PER_S + t.tv_nsec;
+}
+
+/* "running waiting slices", the times in ns. -1: not known. */
+static tk_ns thread_starved(int fd)
+{
+    char text[96];
+    struct tk_str rest, part;
+    tk_ns waited = -1;
+    ssize_t n = fd >= 0 ? pread(fd, text, sizeof(text), 0) : 0;
+    if (n <= 0)
+        return -1;
+    rest = (struct tk_str){ text, (size_t)n };
+    if (!tk_str_split(&rest, ' ', &part) || !tk_str_split(&rest, ' ', &part) ||
+        tk_num_parse_i64(part, 0, INT64_MAX, &waited) != 0)
+        return -1;
+    return waited;
+}
+
+static void look(struct tk_cpu *c)
+{
+    c->at = tk_clock_now();
+    c->used = thread_cpu();
+    c->starved = thread_starved(c->fd);
+}
+
+void tk__cpu_open(struct tk_cpu *c)
+{
+    *c = (struct tk_cpu){ .fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC) };
+    look(c);
+}
+
+void tk__cpu_close(struct tk_cpu *c)
+{
+    if (c->fd >= 0)
+        (void)close(c->fd);
+    c->fd = -1;
+}
+
+void tk__cpu_begin(struct tk_cpu *c, struct tk_health_worker *h)
+{
+    h->span = h->cpu = h->starved = 0;
+    h->max_cpu = h->max_starved = (double)NAN;
+    look(c);
+}
+
+void tk__cpu_sample(struct tk_cpu *c, struct tk_health_worker *h)
+{
+    struct tk_cpu before = *c;
+    look(c);
+    tk_ns span = c->at - before.at, used = c->used - before.used;
+    bool is_only = isnan(h->max_cpu) && span >= SHORTEST_STRETCH;
+    bool counts = span >= SHORT_STRETCH || is_only;
+    h->span += span;
+    h->cpu += used;
+    if (counts)
+        h->max_cpu = fmax(h->max_cpu, (double)used / (double)span);
+    if (c->starved < 0 || before.starved < 0)
+        return;
+    h->starved += c->starved - before.starved;
+    if (counts)
+        h->max_starved = fmax(h->max_starved, (double)(c->starved - before.starved) / (double)span);
+}
