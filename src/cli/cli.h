@@ -25,6 +25,7 @@ extern const struct tk_command tk_cmd_run;
 extern const struct tk_command tk_cmd_vllm;
 extern const struct tk_command tk_cmd_report;
 extern const struct tk_command tk_cmd_sim;
+extern const struct tk_command tk_cmd_selftest;
 extern const struct tk_command tk_cmd_tokenize;
 
 /* `program: message` on standard error, one line. `program` is "tokmark run". */

@@ -54,7 +54,7 @@ static int find_url(struct command *c, const char **ret)
         *ret = c->res.args.v[0];
         return TK_EXIT_OK;
     }
-    if (tk_simchild_start(&c->sim, c->o.sim_args, &err) != 0)
+    if (tk_simchild_start(&c->sim, c->o.sim_args, NULL, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     *ret = c->sim.url;
     return TK_EXIT_OK;

@@ -17,7 +17,7 @@
 #include "cli/exit.h"
 
 static const struct tk_command *const commands[] = {
-    &tk_cmd_run, &tk_cmd_vllm, &tk_cmd_sim, &tk_cmd_report, &tk_cmd_tokenize,
+    &tk_cmd_run, &tk_cmd_vllm, &tk_cmd_sim, &tk_cmd_report, &tk_cmd_selftest, &tk_cmd_tokenize,
 };
 
 /* Called under one of these names, the program is that command. */

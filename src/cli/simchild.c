@@ -63,8 +63,9 @@ static int read_url(int fd, struct tk_simchild *s)
     return 0;
 }
 
-/* `args` cut at spaces behind the fixed words; `copy` holds them. */
-static int make_words(const char *args, char *copy, size_t cap, char **words)
+/* The fixed words, `more` as they are, `args` cut at spaces; `copy` holds the last. */
+static int make_words(const char *args, const char *const *more, char *copy, size_t cap,
+                      char **words)
 {
     static char name[] = "tokmark", command[] = "sim", port[] = "--port", zero[] = "0";
     static char with_parent[] = "--with-parent", quiet[] = "--quiet";
@@ -73,6 +74,11 @@ static int make_words(const char *args, char *copy, size_t cap, char **words)
 
     for (; n < TK_ARRAY_LEN(fixed); n++)
         words[n] = fixed[n];
+    for (; more && *more; more++) {
+        if (n == MAX_WORDS)
+            return TK_E_LIMIT;
+        words[n++] = (char *)(uintptr_t)*more; /* execv takes no const */
+    }
     size_t len = args ? strlen(args) : 0;
     if (len >= cap)
         return TK_E_LIMIT;
@@ -91,14 +97,15 @@ static int make_words(const char *args, char *copy, size_t cap, char **words)
     return 0;
 }
 
-int tk_simchild_start(struct tk_simchild *s, const char *args, struct tk_err *reterr)
+int tk_simchild_start(struct tk_simchild *s, const char *args, const char *const *more,
+                      struct tk_err *reterr)
 {
     char copy[4096];
     char *words[MAX_WORDS + 1];
     int ends[2];
 
     s->pid = 0;
-    int rc = make_words(args, copy, sizeof(copy), words);
+    int rc = make_words(args, more, copy, sizeof(copy), words);
     if (rc != 0)
         return tk_err_set(reterr, rc, "too many words for the simulated server");
     if (pipe2(ends, O_CLOEXEC) != 0)

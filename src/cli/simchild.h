@@ -12,8 +12,10 @@ struct tk_simchild {
 };
 
 /* Start `tokmark sim` on a free port; `args` are further words for it, separated by spaces ("" or
- * NULL: none). It ends by itself when this process does. Waits until it listens. */
-int tk_simchild_start(struct tk_simchild *s, const char *args, struct tk_err *reterr);
+ * NULL: none), `more` such as may hold spaces, up to a NULL (or NULL: none). It ends by itself when
+ * this process does. Waits until it listens. */
+int tk_simchild_start(struct tk_simchild *s, const char *args, const char *const *more,
+                      struct tk_err *reterr);
 
 /* Have it end and wait for that; nothing when none was started. */
 void tk_simchild_stop(struct tk_simchild *s);
