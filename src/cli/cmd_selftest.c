@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +221,18 @@ static int run_rate(struct tests *t, size_t i, struct tk_err *reterr)
     return tk_selftest_run(&c, &t->by_rate[i], reterr);
 }
 
+/* Ctrl-C between two loads waits for the next one's session, which ends at once then: nothing is left
+ * behind, neither server nor files. */
+static void hold_signals(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 /* Has it ended well? Else *ret_status is why not. */
 static bool is_done(int rc, const struct tk_selftest *s, const struct tk_err *e, int *ret_status)
 {
@@ -293,7 +307,11 @@ static void put_streams(const struct tests *t, struct tk_buf *out)
         put_ms(out, s->gap.p50, 9);
         put_ms(out, s->gap.p99, 7);
         put_ms(out, s->gap.worst, 8);
-        tk_buf_addf(out, " %10.2f %7.0f %% of a core", s->cpu * 1e-3, 100 * s->busiest_worker);
+        tk_buf_addf(out, " %10.2f", s->cpu * 1e-3);
+        if (isnan(s->busiest_worker)) /* the load was too short */
+            tk_buf_addf(out, " %7s", "-");
+        else
+            tk_buf_addf(out, " %7.0f %% of a core", 100 * s->busiest_worker);
         put_bad(out, s);
     }
     tk_buf_add_c(out, '\n');
@@ -472,6 +490,7 @@ static int selftest(const struct values *v, const struct tk_opt_result *res)
     if (rc != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     choose_processors(&t);
+    hold_signals();
     if (make_folder(&t, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     int status = run_all(&t);

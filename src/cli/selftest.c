@@ -23,6 +23,7 @@
 #include "cli/simlog.h"
 #include "metric/sample.h"
 #include "metric/series.h"
+#include "run/health.h"
 
 #define ID_PREFIX "selftest-"
 #define WORD_BYTES 64
@@ -272,7 +273,7 @@ static void put_error(struct tk_selftest_error *e, struct tk_series *client,
 static void put_figures(struct test *t, struct compared *k)
 {
     struct tk_selftest *out = t->out;
-    const struct tk_load_health *h = &t->session.facts.health;
+    const struct tk_health *h = &t->session.facts.health;
     uint64_t n = t->c->streams > 0 ? out->n_events : out->n_requests;
 
     put_error(&out->ttft, &k->ttft_client, &k->ttft_truth, k->worst_ttft);

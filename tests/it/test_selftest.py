@@ -57,8 +57,8 @@ with tk_it.Folder() as folder:
                              stdout=subprocess.DEVNULL, text=True, env=env)
     while not any(os.path.exists(os.path.join(path, 'run.tokmark')) for path, _, _ in os.walk('with space')):
         time.sleep(0.02)
-    child.send_signal(signal.SIGINT)
-    child.send_signal(signal.SIGINT)
+    while child.poll() is None: # also when its session has ended already
+        child.send_signal(signal.SIGINT)
     child.communicate()
     t.eq(child.returncode, 130, 'Ctrl-C')
     t.eq(os.listdir('with space'), [], 'nothing is left after Ctrl-C')
