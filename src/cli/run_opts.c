@@ -162,6 +162,13 @@ static const struct tk_opt options[] = {
       .group = "server",
       .is_secret = true,
       .help = "header of every request" },
+    { .name = "request-id-prefix",
+      .type = TK_OPT_STR,
+      .at = AT(request_id_prefix),
+      .value = "TEXT",
+      .group = "server",
+      .help = "send x-request-id: this and the request's number, so that the server's log can be "
+              "joined with the run file; default: none" },
     { .name = "key-file",
       .type = TK_OPT_STR,
       .at = AT(key_file),

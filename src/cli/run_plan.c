@@ -18,11 +18,13 @@
 
 #include "base/str.h"
 #include "cli/headers.h"
+#include "http/headers.h"
 
 #define DEFAULT_REQUESTS 100
 #define DEFAULT_OUTPUT_TOKENS 128
 #define MAX_DUE ((uint64_t)100000000)
 #define MAX_BODY_BYTES ((size_t)64 << 30)
+#define MAX_ID_PREFIX_BYTES 128
 #define MAX_WORD_ITEMS 10000 /* made-up prompts; further requests repeat them */
 
 static bool given(const struct tk_run *r, const char *option)
@@ -192,6 +194,20 @@ static int make_headers(struct tk_run *r, struct tk_err *reterr)
     return rc;
 }
 
+/* It goes into a head of bounded length, in front of the request's number. */
+static int make_id(struct tk_run *r, struct tk_err *reterr)
+{
+    struct tk_str prefix = tk_str_of(r->o->request_id_prefix);
+
+    if (prefix.n > MAX_ID_PREFIX_BYTES)
+        return tk_err_set(reterr, TK_E_RANGE, "'--request-id-prefix' has more than %d bytes",
+                          MAX_ID_PREFIX_BYTES);
+    if (prefix.n > 0 && !tk_header_is_valid(TK_STR("x-request-id"), prefix))
+        return tk_err_set(reterr, TK_E_FORMAT, "'--request-id-prefix' cannot be sent as it is");
+    r->plan.request_id_prefix = r->o->request_id_prefix;
+    return 0;
+}
+
 static void make_client(struct tk_run *r)
 {
     const struct tk_run_opts *o = r->o;
@@ -220,6 +236,8 @@ int tk_run_prepare(struct tk_run *r, const struct tk_run_opts *o, const bool *is
         rc = make_load(r, reterr);
     if (rc == 0)
         rc = make_headers(r, reterr);
+    if (rc == 0)
+        rc = make_id(r, reterr);
     if (rc == 0)
         rc = load_data(r, reterr);
     return rc;

@@ -143,7 +143,8 @@ static const char *expect_of_client_gone(const struct tk__stream *st)
         return "timeout-total";
     if (k->stall_at < 0 && k->stall_byte < 0)
         return "cancelled";
-    return st->sent.n > 0 ? "timeout-idle" : "timeout-first";
+    /* Of a whole reply no token is known before it is whole. */
+    return st->call.is_streamed && st->sent.n > 0 ? "timeout-idle" : "timeout-first";
 }
 
 const char *tk__faults_expect(const struct tk__stream *st)
