@@ -46,6 +46,10 @@ static int find_url(struct command *c, const char **ret)
                c->o.sim ? "--sim has a server of its own" : "one URL is enough");
         return TK_EXIT_USAGE;
     }
+    if (n == 0 && c->o.unix_path && !c->o.sim) {
+        *ret = "http://localhost";
+        return TK_EXIT_OK;
+    }
     if (n == 0 && !c->o.sim) {
         tk_say(PROGRAM, "which server? tokmark run http://host:port, or --sim for a simulated one");
         return TK_EXIT_USAGE;

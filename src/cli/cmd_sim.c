@@ -26,7 +26,7 @@
 #define PROGRAM "tokmark sim"
 
 struct values {
-    const char *host;
+    const char *host, *unix_path;
     int64_t port;
     tk_ns ttft, itl;
     int64_t tokens, chunk, reasoning, seed, max_model_len, bytes_per_token;
@@ -49,6 +49,8 @@ static const struct tk_opt opts[] = {
     { .name = "port", .letter = 'p', .type = TK_OPT_INT, .at = AT(port), .value = "PORT",
       .def = "8000", .min = 0, .max = 65535, .is_plain = true, .group = "Server",
       .help = "port to listen on; 0 takes a free one, which the first line of output tells" },
+    { .name = "unix", .type = TK_OPT_STR, .at = AT(unix_path), .value = "FILE", .group = "Server",
+      .help = "listen on this Unix socket instead, @name for an abstract one" },
     { .name = "tls", .type = TK_OPT_FLAG, .at = AT(is_tls), .group = "Server",
       .help = "serve https, with a certificate made for the occasion unless --cert gives one" },
     { .name = "cert", .type = TK_OPT_STR, .at = AT(cert), .value = "FILE", .group = "Server",
@@ -245,6 +247,7 @@ static int make_sim(const struct values *v, struct server *s, struct tk_err *ret
         .loop = s->loop,
         .host = v->host,
         .port = (uint16_t)v->port,
+        .unix_path = v->unix_path,
         .tls = s->tls,
         .knobs = TK_SIM_KNOBS_DEFAULT,
         .is_batching = strcmp(v->engine, "batching") == 0,
@@ -298,8 +301,11 @@ static bool say_where(const struct values *v, const struct server *s)
     bool is_literal6 = strchr(v->host, ':') != NULL;
     bool ok;
 
-    tk_buf_addf(&line, "listening on %s://%s%s%s:%u\n", s->tls ? "https" : "http",
-                is_literal6 ? "[" : "", v->host, is_literal6 ? "]" : "", tk_sim_port(s->sim));
+    if (v->unix_path)
+        tk_buf_addf(&line, "listening on unix:%s%s\n", v->unix_path, s->tls ? " with TLS" : "");
+    else
+        tk_buf_addf(&line, "listening on %s://%s%s%s:%u\n", s->tls ? "https" : "http",
+                    is_literal6 ? "[" : "", v->host, is_literal6 ? "]" : "", tk_sim_port(s->sim));
     ok = !line.failed && tk_put(PROGRAM, tk_buf_str(&line));
     tk_buf_release(&line);
     return ok;

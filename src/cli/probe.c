@@ -139,7 +139,7 @@ static int start(struct asking *p, const struct tk_probe *q, const char *path,
 {
     struct tk_http_env_conf env = {
         .loop = p->loop,
-        .xport = &tk_xport_tcp,
+        .xport = tk_xport_of_family(peer->u.any.sa_family),
         .tls = q->tls,
         .host = q->plan->host,
         .limits = TK_HTTP_LIMITS_DEFAULT,

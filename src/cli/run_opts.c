@@ -154,6 +154,13 @@ static const struct tk_opt options[] = {
       .value = "JSON",
       .group = "requests",
       .help = "object whose members are put into every body; they replace those of the same name" },
+    { .name = "unix",
+      .type = TK_OPT_STR,
+      .at = AT(unix_path),
+      .value = "FILE",
+      .group = "server",
+      .help = "connect to this Unix socket, @name for an abstract one; the URL, http://localhost "
+              "when there is none, gives the Host header and the path" },
     { .name = "header",
       .letter = 'H',
       .type = TK_OPT_LIST,
@@ -262,7 +269,7 @@ const struct tk_opt_command tk_run_command = {
     .synopsis = "URL [options]",
     .about =
         "Load a server and report how fast it answers. URL is the server (http://host:port), a "
-        "folder of it that ends in /v1, or the whole URL of the requests. Exit status 0: every "
+        "folder of it that ends in /v1, or the whole URL of the requests; unix:FILE is a Unix socket. Exit status 0: every "
         "request succeeded, 3: some failed, 1: the run could not be done, 2: the command line "
         "makes no sense, 130: stopped by Ctrl-C.",
     .examples = "tokmark run http://localhost:8000 -c 16 -n 1000\n"

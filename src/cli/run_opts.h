@@ -24,7 +24,7 @@ struct tk_run_opts {
     const char *extra;
     /* server */
     struct tk_opt_list header;
-    const char *request_id_prefix, *key_file, *ca_file;
+    const char *unix_path, *request_id_prefix, *key_file, *ca_file;
     bool insecure;
     tk_ns timeout_connect, timeout_first, timeout_idle, timeout_total;
     bool sim;

@@ -158,10 +158,29 @@ static int choose_api(struct tk_run *r, const char *url, struct tk_err *reterr)
     return r->api ? 0 : tk_err_set(reterr, TK_E_NOT_FOUND, "there is no API '%s'", name);
 }
 
+/* `unix:FILE` is a Unix socket, and http://localhost over it. */
+static int take_unix(struct tk_run *r, const char **url, struct tk_err *reterr)
+{
+    static const char scheme[] = "unix:";
+    size_t n = sizeof(scheme) - 1;
+
+    r->plan.unix_path = r->o->unix_path;
+    if (strncmp(*url, scheme, n) != 0)
+        return 0;
+    if (r->o->unix_path)
+        return tk_err_set(reterr, TK_E_FORMAT, "'%s' and '--unix' are two sockets", *url);
+    r->plan.unix_path = tk_arena_dup(&r->arena, tk_str_of(*url + n));
+    *url = "http://localhost";
+    return r->plan.unix_path ? 0 : tk_err_set(reterr, -ENOMEM, "no memory for the URL");
+}
+
 static int make_target(struct tk_run *r, const char *url, struct tk_err *reterr)
 {
     const struct tk_run_opts *o = r->o;
-    int rc = choose_api(r, url, reterr);
+    int rc = take_unix(r, &url, reterr);
+
+    if (rc == 0)
+        rc = choose_api(r, url, reterr);
 
     if (rc == 0)
         rc = tk_target_from_base(url, r->api->path, &r->target, reterr);

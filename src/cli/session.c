@@ -49,7 +49,13 @@ struct running {
 int tk_session_init(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr)
 {
     memset(s, 0, sizeof(*s));
-    int rc = tk_addr_resolve(plan->host, plan->port, &s->addrs, reterr);
+    int rc;
+    if (plan->unix_path) {
+        rc = tk_addr_unix(plan->unix_path, &s->addrs.v[0], reterr);
+        s->addrs.n = rc == 0;
+    } else {
+        rc = tk_addr_resolve(plan->host, plan->port, &s->addrs, reterr);
+    }
     if (rc != 0 || !plan->is_tls)
         return rc;
     struct tk_tls_conf tls = { .ca_file = plan->ca_file, .is_insecure = plan->is_insecure };

@@ -99,7 +99,8 @@ struct tk_http_server {
     struct tk_http_server_conf conf;
     struct tk__h1req_env env;
     struct tk_link peers;
-    struct tk_io listener; /* fd -1: there is none; owned */
+    struct tk_io listener;            /* fd -1: there is none; owned */
+    const struct tk_xport_ops *xport; /* of what it accepts */
     struct tk_timer accept_pause;
     uint64_t n_accepted;
     char *in;                       /* IN_BYTES and TK_JSON_PADDING zeros */
@@ -670,7 +671,7 @@ static void on_listener(struct tk_io *io, unsigned ready)
                 tk_io_want(io, TK_IO_IN);
             return;
         }
-        if (tk_xport_new(&tk_xport_tcp, s->conf.loop, &conf, &x, NULL) == 0)
+        if (tk_xport_new(s->xport, s->conf.loop, &conf, &x, NULL) == 0)
             (void)tk_http_server_adopt(s, x); /* when memory is out the client sees a close */
     }
 }
@@ -706,6 +707,7 @@ int tk_http_server_new(const struct tk_http_server_conf *conf, struct tk_http_se
     };
     tk_list_init(&s->peers);
     tk_io_init(&s->listener, conf->listener, on_listener, s);
+    s->xport = tk_xport_of_socket(conf->listener);
     tk_timer_init(&s->accept_pause, on_accept_again, s);
     s->in = calloc(1, IN_BYTES + TK_JSON_PADDING);
     if (s->in)

@@ -394,6 +394,12 @@ static int reserve_timers(struct tk_worker *w)
     return rc;
 }
 
+/* Addresses of one list are of one kind: internet, or a Unix socket. */
+static const struct tk_xport_ops *xport_of(const struct tk_addrs *addrs)
+{
+    return tk_xport_of_family(addrs && addrs->n > 0 ? addrs->v[0].u.any.sa_family : AF_UNSPEC);
+}
+
 int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, struct tk_err *reterr)
 {
     const struct tk_plan *p = l->conf.plan;
@@ -416,7 +422,7 @@ int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, stru
         return tk_err_set(reterr, rc, "cannot make an event loop: %s", tk_err_text(rc));
     struct tk_http_env_conf conf = {
         .loop = w->loop,
-        .xport = &tk_xport_tcp,
+        .xport = xport_of(l->conf.addrs),
         .tls = l->conf.tls,
         .host = p->host,
         .limits = TK_HTTP_LIMITS_DEFAULT,

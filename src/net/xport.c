@@ -4,15 +4,16 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/xport_priv.h"
 
+#define IOV_MOST 1024 /* the kernel's limit for one call (UIO_MAXIOV) */
+
 const struct tk_xport_ops *const tk_xports[] = {
-    &tk_xport_tcp,
-    &tk_xport_tls,
-    &tk_xport_mem,
-    NULL,
+    &tk_xport_tcp, &tk_xport_unix, &tk_xport_tls, &tk_xport_mem, NULL,
 };
 
 struct tk_xport *tk__xport_alloc(const struct tk_xport_ops *ops, struct tk_loop *loop)
@@ -114,6 +115,36 @@ const char *tk_xport_detail(const struct tk_xport *x, int code)
     return text ? text : tk_err_text(code);
 }
 
+const struct tk_xport_ops *tk_xport_of_family(int family)
+{
+    return family == AF_UNIX ? &tk_xport_unix : &tk_xport_tcp;
+}
+
+const struct tk_xport_ops *tk_xport_of_socket(int fd)
+{
+    struct sockaddr_storage a = { 0 };
+    socklen_t n = sizeof(a);
+
+    (void)getsockname(fd, (struct sockaddr *)&a, &n); /* what fails here is no Unix socket */
+    return tk_xport_of_family(a.ss_family);
+}
+
+int64_t tk__sock_write(struct tk_xport *x, const struct iovec *iov, int n_iov)
+{
+    struct msghdr m = {
+        .msg_iov = (struct iovec *)(uintptr_t)iov, /* sendmsg() does not write to it */
+        .msg_iovlen = (size_t)TK_MIN(n_iov, IOV_MOST),
+    };
+    ssize_t n;
+
+    do {
+        n = sendmsg(x->io.fd, &m, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? TK_E_AGAIN_WRITE : -errno;
+    return n;
+}
+
 /* --- listening --- */
 
 static int listen_on(const struct tk_addr *a, struct tk_addr *ret_bound)
@@ -123,8 +154,10 @@ static int listen_on(const struct tk_addr *a, struct tk_addr *ret_bound)
 
     if (fd < 0)
         return -errno;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* convenience only */
-    tk__tcp_tune(fd); /* inherited: bytes that come before the accept are stamped too */
+    if (a->u.any.sa_family != AF_UNIX) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* convenience only */
+        tk__tcp_tune(fd); /* inherited: bytes that come before the accept are stamped too */
+    }
     if (bind(fd, &a->u.any, a->n) < 0 || listen(fd, INT_MAX) < 0) { /* the kernel lowers it */
         rc = -errno;
         close(fd);
@@ -152,6 +185,52 @@ int tk_listen(const char *host, uint16_t port, struct tk_addr *ret_bound, struct
     }
     return tk_err_set(reterr, rc, "cannot listen on %s: %s",
                       tk_addr_format(&addrs.v[addrs.n - 1], text), tk_err_text(rc));
+}
+
+/* What is there when the name is taken: a socket that a server has left behind may go. */
+static int remove_stale(const struct tk_addr *a)
+{
+    const char *path = a->u.un.sun_path;
+    struct stat st;
+    int fd, rc;
+
+    if (path[0] == '\0' || lstat(path, &st) < 0)
+        return -EADDRINUSE;
+    if (!S_ISSOCK(st.st_mode))
+        return -EEXIST;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    rc = connect(fd, &a->u.any, a->n) < 0 ? -errno : 0;
+    close(fd);
+    if (rc != -ECONNREFUSED)
+        return -EADDRINUSE;
+    return unlink(path) < 0 ? -errno : 0;
+}
+
+int tk_listen_unix(const char *path, struct tk_err *reterr)
+{
+    struct tk_addr a;
+    int rc = tk_addr_unix(path, &a, reterr);
+
+    if (rc)
+        return rc;
+    rc = listen_on(&a, NULL);
+    if (rc == -EADDRINUSE) {
+        rc = remove_stale(&a);
+        if (rc == 0)
+            rc = listen_on(&a, NULL);
+    }
+    if (rc >= 0)
+        return rc;
+    return tk_err_set(reterr, rc, "cannot listen on the Unix socket '%s': %s", path,
+                      rc == -EEXIST ? "there is a file of another kind" : tk_err_text(rc));
+}
+
+void tk_unlisten_unix(const char *path)
+{
+    if (path[0] != '@')
+        (void)unlink(path); /* gone is what it should be */
 }
 
 int tk_accept(int listener)

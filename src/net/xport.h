@@ -3,7 +3,7 @@
  * Transports are const tables of functions and stack: tls holds the transport below it. All calls
  * on the owning loop's thread; nothing here blocks.
  *
- *   http  -->  [tls] --> tcp | mem
+ *   http  -->  [tls] --> tcp | unix | mem
  */
 #ifndef TK_NET_XPORT_H
 #define TK_NET_XPORT_H
@@ -57,6 +57,7 @@ struct tk_xport_ops {
     /* Free what the variant added to the base, of a half-built one too. The io, its descriptor and
      * `below` go after it. May be NULL: nothing was added. */
     void (*release)(struct tk_xport *x);
+    bool cannot_reset; /* tk_xport_reset() is a plain close to the peer */
 };
 
 struct tk_xport {
@@ -70,6 +71,7 @@ struct tk_xport {
 };
 
 extern const struct tk_xport_ops tk_xport_tcp;
+extern const struct tk_xport_ops tk_xport_unix;
 extern const struct tk_xport_ops tk_xport_tls;
 extern const struct tk_xport_ops tk_xport_mem;       /* made in pairs by tk_mem_pair() */
 extern const struct tk_xport_ops *const tk_xports[]; /* all of them, NULL-terminated */
@@ -80,7 +82,12 @@ int tk_xport_new(const struct tk_xport_ops *ops, struct tk_loop *loop,
                  const struct tk_xport_conf *conf, struct tk_xport **ret, struct tk_err *reterr);
 struct tk_xport *tk_xport_free(struct tk_xport *x); /* NULL is allowed; returns NULL */
 
-/* Have tk_xport_free() break the connection off: it is reset, and no layer says goodbye. */
+/* The transport for addresses of this family (AF_…), and the one of a socket that is there. */
+const struct tk_xport_ops *tk_xport_of_family(int family);
+const struct tk_xport_ops *tk_xport_of_socket(int fd);
+
+/* Have tk_xport_free() break the connection off: it is reset, and no layer says goodbye. A Unix socket
+ * cannot be reset: its peer sees an end, unless what it had sent was not read. */
 void tk_xport_reset(struct tk_xport *x);
 
 /* Two ends of a pipe in memory on one loop (virtual or not): what one writes the other reads, at
@@ -125,6 +132,12 @@ static inline TK_UNUSED bool tk_xport_pending(const struct tk_xport *x)
  * non-blocking. The descriptor, or a negative code with detail; `ret_bound` (may be NULL) gets the real
  * address. */
 int tk_listen(const char *host, uint16_t port, struct tk_addr *ret_bound, struct tk_err *reterr);
+
+/* The same on a Unix socket (see tk_addr_unix()). What a server that is gone has left there is replaced;
+ * who listens removes the file at the end, by tk_unlisten_unix(). -EADDRINUSE: somebody listens there;
+ * -EEXIST: the file is no socket. */
+int tk_listen_unix(const char *path, struct tk_err *reterr);
+void tk_unlisten_unix(const char *path);
 
 /* The next waiting connection (non-blocking, CLOEXEC), or TK_E_AGAIN_READ, or a negated errno. */
 int tk_accept(int listener);

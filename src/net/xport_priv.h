@@ -11,4 +11,7 @@ struct tk_xport *tk__xport_alloc(const struct tk_xport_ops *ops, struct tk_loop 
  * refuses the stamps gives none. */
 void tk__tcp_tune(int fd);
 
+/* What transports over sockets have in common: their write. */
+int64_t tk__sock_write(struct tk_xport *x, const struct iovec *iov, int n_iov);
+
 #endif

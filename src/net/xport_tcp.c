@@ -30,8 +30,6 @@
 #include "base/clock.h"
 #include "net/xport_priv.h"
 
-#define IOV_MOST 1024 /* the kernel's limit for one call (UIO_MAXIOV) */
-
 struct tcp {
     struct tk_xport base; /* must be first */
     struct tk_addr peer;  /* for the second connect(); empty for an accepted socket */
@@ -135,27 +133,11 @@ static int64_t tcp_read(struct tk_xport *x, void *buf, size_t cap, struct tk_sta
     return n;
 }
 
-static int64_t tcp_write(struct tk_xport *x, const struct iovec *iov, int n_iov)
-{
-    struct msghdr m = {
-        .msg_iov = (struct iovec *)(uintptr_t)iov, /* sendmsg() does not write to it */
-        .msg_iovlen = (size_t)TK_MIN(n_iov, IOV_MOST),
-    };
-    ssize_t n;
-
-    do {
-        n = sendmsg(x->io.fd, &m, MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN ? TK_E_AGAIN_WRITE : -errno;
-    return n;
-}
-
 const struct tk_xport_ops tk_xport_tcp = {
     .name = "tcp",
     .size = sizeof(struct tcp),
     .init = tcp_init,
     .handshake = tcp_handshake,
     .read = tcp_read,
-    .write = tcp_write,
+    .write = tk__sock_write,
 };

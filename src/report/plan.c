@@ -79,8 +79,9 @@ static void take_member(struct reading *r, struct tk_str key, struct tk_json_val
         const char *name;
         const char **at;
     } texts[] = {
-        { "tool", &r->p->tool }, { "url", &r->p->url },     { "target", &r->p->target },
-        { "api", &r->p->api },   { "model", &r->p->model }, { "data", &r->p->data },
+        { "tool", &r->p->tool },     { "url", &r->p->url },     { "unix", &r->p->unix_path },
+        { "api", &r->p->api },       { "model", &r->p->model }, { "data", &r->p->data },
+        { "target", &r->p->target },
     };
 
     for (size_t i = 0; i < TK_ARRAY_LEN(texts); i++) {

@@ -17,7 +17,7 @@
 
 /* What of the plan people want to see; read from its JSON. Strings are NULL where there is none. */
 struct tk_report_plan {
-    const char *tool, *url, *target, *api, *model, *data, *arrival;
+    const char *tool, *url, *unix_path, *target, *api, *model, *data, *arrival;
     int64_t items, seed, requests, concurrency, warmup;
     double rate;       /* 0: closed; INFINITY */
     double duration_s; /* 0: no bound by time */

@@ -91,6 +91,8 @@ static void put_head(struct text *t)
 
     heading(t, "Server");
     tk_buf_addf(t->out, "%s", p->url ? p->url : "unknown");
+    if (p->unix_path)
+        tk_buf_addf(t->out, " over the Unix socket '%s'", p->unix_path);
     if (p->model)
         tk_buf_addf(t->out, ", model '%s'", p->model);
     if (p->api)
@@ -442,7 +444,9 @@ static void put_client(struct text *t)
     heading(t, "Client");
     tk_buf_addf(t->out, "%s of sending late %s ms, of reading late %s ms", word,
                 tk_report_ms(send_ns * 1e-6, send), tk_report_ms(read_ns * 1e-6, read));
-    if (s->n_reads > 0)
+    if (t->r->plan.unix_path)
+        tk_buf_add_z(t->out, "; no read stamped by the kernel: a Unix socket has no stamps");
+    else if (s->n_reads > 0)
         tk_buf_addf(t->out, "; %.1f %% of reads stamped by the kernel",
                     100.0 * (double)s->n_reads_kernel / (double)s->n_reads);
     tk_buf_add_c(t->out, '\n');

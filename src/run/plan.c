@@ -278,6 +278,7 @@ static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
     put_url(w, "url", p->url);
     put_text(w, "host", p->host);
     put_count(w, "port", p->port);
+    put_text(w, "unix", p->unix_path);
     put_bool(w, "tls", p->is_tls);
     put_url(w, "target", p->target);
     put_text(w, "authority", p->authority);

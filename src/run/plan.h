@@ -68,6 +68,7 @@ struct tk_plan {
     const char *url;  /* as it was given, without secrets */
     const char *host;
     uint16_t port;
+    const char *unix_path; /* this Unix socket instead of host and port; NULL: none */
     bool is_tls;
     const char *target;    /* path and query of the request line */
     const char *authority; /* value of the Host header */

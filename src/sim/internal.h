@@ -377,8 +377,10 @@ struct tk__word {
 };
 
 struct tk_sim {
-    struct tk_sim_conf conf;   /* its strings are NULL, but for the two that follow */
+    struct tk_sim_conf conf;   /* its strings are NULL, but for those that follow */
     char *model, *api_key;     /* owned */
+    char *unix_path;           /* owned; NULL: none */
+    bool is_unix_bound;        /* the socket is ours, to be removed at the end */
     struct tk__engine *engine; /* NULL: the fixed schedule */
     struct tk__faults *faults; /* NULL: none */
     struct tk__stats stats;

@@ -415,11 +415,16 @@ static int own_conf(struct tk_sim *s, const struct tk_sim_conf *conf)
     struct tk_sim_conf *c = &s->conf;
 
     *c = *conf;
-    c->host = c->log_path = c->words = c->api_key = c->faults =
+    c->host = c->unix_path = c->log_path = c->words = c->api_key = c->faults =
         NULL; /* the caller's, who may free them */
     c->model = s->model = tk_str_dup(tk_str_of(conf->model ? conf->model : "sim"));
     if (!s->model)
         return -ENOMEM;
+    if (conf->unix_path) {
+        c->unix_path = s->unix_path = tk_str_dup(tk_str_of(conf->unix_path));
+        if (!s->unix_path)
+            return -ENOMEM;
+    }
     if (conf->api_key) {
         c->api_key = s->api_key = tk_str_dup(tk_str_of(conf->api_key));
         if (!s->api_key)
@@ -467,27 +472,44 @@ static uint16_t port_of(const struct tk_addr *a)
     return ntohs(a->u.any.sa_family == AF_INET6 ? a->u.v6.sin6_port : a->u.v4.sin_port);
 }
 
+/* A listening socket where the configuration says; -1 for nowhere goes to *ret too. */
+static int listen_at(struct tk_sim *s, const struct tk_sim_conf *conf, int *ret,
+                     struct tk_err *reterr)
+{
+    struct tk_addr bound;
+    int fd;
+
+    *ret = -1;
+    if (conf->unix_path) {
+        fd = tk_listen_unix(conf->unix_path, reterr);
+        s->is_unix_bound = fd >= 0;
+    } else if (conf->host) {
+        fd = tk_listen(conf->host, conf->port, &bound, reterr);
+        if (fd >= 0)
+            s->port = port_of(&bound);
+    } else {
+        return 0;
+    }
+    if (fd < 0)
+        return fd;
+    *ret = fd;
+    return 0;
+}
+
 static int start_server(struct tk_sim *s, const struct tk_sim_conf *conf, struct tk_err *reterr)
 {
     struct tk_http_server_conf server = {
         .loop = conf->loop,
-        .listener = -1,
         .tls = conf->tls,
         .owner = s,
         .max_body_bytes = MAX_BODY_BYTES,
         .on_request = on_request,
         .on_closed = on_closed,
     };
-    int rc;
+    int rc = listen_at(s, conf, &server.listener, reterr);
 
-    if (conf->host) {
-        struct tk_addr bound;
-
-        server.listener = tk_listen(conf->host, conf->port, &bound, reterr);
-        if (server.listener < 0)
-            return server.listener;
-        s->port = port_of(&bound);
-    }
+    if (rc < 0)
+        return rc;
     rc = tk_http_server_new(&server, &s->server);
     if (rc < 0)
         return tk_err_set(reterr, rc, "cannot start the server: %s", tk_err_text(rc));
@@ -581,6 +603,8 @@ struct tk_sim *tk_sim_free(struct tk_sim *s)
         return NULL;
     tk_sim_finish(s);
     tk_http_server_free(s->server);
+    if (s->is_unix_bound)
+        tk_unlisten_unix(s->unix_path);
     tk__engine_free(s->engine);
     tk__faults_free(s->faults);
     free_list(&s->streams);
@@ -593,6 +617,7 @@ struct tk_sim *tk_sim_free(struct tk_sim *s)
     free(s->words);
     free(s->model);
     free(s->api_key);
+    free(s->unix_path);
     free(s);
     return NULL;
 }

@@ -130,6 +130,7 @@ struct tk_sim_conf {
     struct tk_loop *loop;
     const char *host;          /* where to listen; NULL: nowhere, peers come by tk_sim_adopt() */
     uint16_t port;             /* 0: any free one */
+    const char *unix_path;     /* instead: a Unix socket, see tk_addr_unix(); NULL: none */
     struct tk_tls *tls;        /* NULL: plain; not owned */
     struct tk_sim_knobs knobs; /* of requests that say nothing else */
     bool is_batching;          /* by `engine`; else on the schedule of the knobs */

@@ -73,7 +73,7 @@ class Sim:
         self.process = subprocess.Popen(
             [TOKMARK, 'sim', '--port', '0', '--quiet', '--log', self.log_path, *self.args],
             stdout=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().split()[-1]
+        self.url = self.process.stdout.readline().split()[2]  # listening on URL …
         self.port = self.url.rsplit(':', 1)[1]
         return self
 

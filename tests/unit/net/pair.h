@@ -2,6 +2,7 @@
 #ifndef TK_TESTS_UNIT_NET_PAIR_H
 #define TK_TESTS_UNIT_NET_PAIR_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -73,7 +74,30 @@ static TK_UNUSED int pair_accept(struct pair *p, int listener)
     if (rc)
         return rc;
     conf.fd = tk_accept(listener);
-    return conf.fd < 0 ? conf.fd : tk_xport_new(&tk_xport_tcp, p->loop, &conf, &p->server, NULL);
+    return conf.fd < 0
+               ? conf.fd
+               : tk_xport_new(tk_xport_of_socket(listener), p->loop, &conf, &p->server, NULL);
+}
+
+/* The same over a Unix socket in the abstract namespace, which leaves no file. */
+static TK_UNUSED int pair_unix(struct pair *p)
+{
+    struct tk_xport_conf conf = { .fd = -1 };
+    struct tk_addr addr;
+    char name[64];
+    int listener, rc;
+
+    (void)snprintf(name, sizeof(name), "@tk-pair-%d", (int)getpid());
+    rc = tk_addr_unix(name, &addr, NULL);
+    listener = rc ? rc : tk_listen_unix(name, NULL);
+    if (listener < 0)
+        return listener;
+    conf.peer = &addr;
+    rc = tk_xport_new(&tk_xport_unix, p->loop, &conf, &p->client, NULL);
+    if (rc == 0)
+        rc = pair_accept(p, listener);
+    close(listener);
+    return rc;
 }
 
 /* A TCP pair on a real loop; the connection is made over a listener of its own. */
