@@ -35,4 +35,9 @@ uint64_t tk_mt_below(struct tk_mt *m, uint64_t n); /* Random._randbelow(n), n up
 /* The permutation that random.shuffle gives a list of n: order[i] is the old index. */
 void tk_mt_shuffle(struct tk_mt *m, uint32_t *order, size_t n);
 
+/* --- neither's: one word after the other from 64 bits of state --- */
+
+/* splitmix64 (Steele, Lea, Flood 2014): for draws of a request's own, by seed and index. */
+uint64_t tk_splitmix_next(uint64_t *state);
+
 #endif

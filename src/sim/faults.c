@@ -110,7 +110,7 @@ static double draw(uint64_t seed, uint64_t n)
     unsigned char order[WINDOW] = { 0 };
 
     for (unsigned i = 0; i < WINDOW; i++) { /* shuffled from the inside out */
-        unsigned j = (unsigned)(tk__rng_next(&rng) % (i + 1));
+        unsigned j = (unsigned)(tk_splitmix_next(&rng) % (i + 1));
 
         order[i] = order[j];
         order[j] = (unsigned char)i;

@@ -24,6 +24,7 @@
 #include "base/def.h"
 #include "base/json.h"
 #include "base/list.h"
+#include "base/rand.h"
 #include "ev/loop.h"
 #include "http/server.h"
 #include "sim/sim.h"
@@ -137,7 +138,6 @@ struct tk__schedule_ops {
 extern const struct tk__schedule_ops tk__schedule_fixed;
 extern const struct tk__schedule_ops tk__schedule_batching; /* of sim->engine */
 
-uint64_t tk__rng_next(uint64_t *state);
 double tk__rng_double(uint64_t *state); /* [0, 1) */
 
 /* --- the batching engine --- */

@@ -14,19 +14,9 @@
 
 #include "sim/internal.h"
 
-/* splitmix64 (Steele, Lea, Flood 2014). */
-uint64_t tk__rng_next(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 double tk__rng_double(uint64_t *state)
 {
-    return (double)(tk__rng_next(state) >> 11) * 0x1p-53;
+    return (double)(tk_splitmix_next(state) >> 11) * 0x1p-53;
 }
 
 static tk_ns draw_gap(struct tk__stream *st)

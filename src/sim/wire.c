@@ -54,7 +54,7 @@ static size_t slice_size(struct tk__stream *st)
 {
     size_t n = (size_t)TK_MAX(st->call.knobs.cut_every, 1);
 
-    return st->call.knobs.is_cut_random ? 1 + (size_t)(tk__rng_next(&st->cut_rng) % (2 * n - 1))
+    return st->call.knobs.is_cut_random ? 1 + (size_t)(tk_splitmix_next(&st->cut_rng) % (2 * n - 1))
                                         : n;
 }
 
