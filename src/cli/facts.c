@@ -26,7 +26,7 @@ static const struct field totals_fields[] = {
     TOTAL("not_sent", not_sent), TOTAL("succeeded", succeeded),
     TOTAL("failed", failed),     TOTAL("cancelled", cancelled),
     TOTAL("resends", resends),   TOTAL("begin_at_ns", begin_at),
-    TOTAL("end_at_ns", end_at),
+    TOTAL("end_at_ns", end_at),  TOTAL("cancelled_by_plan", cancelled_by_plan),
 };
 
 static const char *const phase_words[TK_PHASE_N_] = { "check", "warmup", "measure" };

@@ -9,10 +9,13 @@ struct tk_run_opts {
     int64_t concurrency;
     double rate;
     const char *arrival;
+    double burstiness;
+    const char *ramp, *stages, *spike, *ramp_curve;
     int64_t requests;
     tk_ns duration, grace;
     int64_t warmup;
     int64_t seed;
+    const char *cancel_share, *cancel_after;
     /* requests */
     const char *data, *data_format;
     bool shuffle;

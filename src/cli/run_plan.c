@@ -1,18 +1,10 @@
 /* run_plan.c - from the words of `tokmark run` to a plan and its bodies
  *
- *   rate   concurrency   load
- *   -      -             closed, one at a time
- *   -      c             closed, c at a time
- *   r      -             open: due at r requests/s, no bound on what is in flight
- *   r      c             open, at most c in flight; what waits for a permit stays due
- *
- * A bound by time alone gives an open load the arrivals that fall into it, so that every request
- * that was due is counted, sent or not.
+ * What is loaded and from where; how much and when is run_load.c's.
  */
 #include "cli/run_plan.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,69 +12,14 @@
 #include "cli/headers.h"
 #include "http/headers.h"
 
-#define DEFAULT_REQUESTS 100
 #define DEFAULT_OUTPUT_TOKENS 128
-#define MAX_DUE ((uint64_t)100000000)
 #define MAX_BODY_BYTES ((size_t)64 << 30)
 #define MAX_ID_PREFIX_BYTES 128
 #define MAX_WORD_ITEMS 10000 /* made-up prompts; further requests repeat them */
 
-static bool given(const struct tk_run *r, const char *option)
+bool tk_run_given(const struct tk_run *r, const char *option)
 {
     return r->is_given[tk_run_opt(option)];
-}
-
-/* --- the load --- */
-
-static int open_load(struct tk_run *r, struct tk_plan_phase *p, struct tk_err *reterr)
-{
-    const struct tk_run_opts *o = r->o;
-    uint64_t n = p->n_requests;
-
-    p->rate = o->rate;
-    p->arrival = strcmp(o->arrival, "constant") == 0 ? TK_ARRIVAL_CONSTANT : TK_ARRIVAL_POISSON;
-    if (p->duration > 0 && isinf(p->rate) && n == 0)
-        return tk_err_set(reterr, TK_E_RANGE,
-                          "'--rate inf' needs a number of requests: -n, not -d alone");
-    if (p->duration > 0)
-        n = tk_plan_schedule_count(p->arrival, p->rate, (uint64_t)o->seed, p->duration,
-                                   n > 0 ? n : MAX_DUE);
-    if (n == 0)
-        return tk_err_set(reterr, TK_E_RANGE, "no request is due within '--duration' at this rate");
-    if (n >= MAX_DUE)
-        return tk_err_set(reterr, TK_E_RANGE, "more than %llu requests in a schedule",
-                          (unsigned long long)MAX_DUE);
-    tk_ns *due = tk_arena_alloc(&r->arena, n * sizeof(*due));
-    if (!due)
-        return tk_err_set(reterr, -ENOMEM, "no memory for the schedule");
-    int rc = tk_plan_schedule(p->arrival, p->rate, (uint64_t)o->seed, due, n);
-    if (rc != 0)
-        return tk_err_set(reterr, rc, "the last request would be due in 292 years");
-    p->n_requests = p->n_due = n;
-    p->due_offset = due;
-    return 0;
-}
-
-static int make_load(struct tk_run *r, struct tk_err *reterr)
-{
-    const struct tk_run_opts *o = r->o;
-    bool is_open = given(r, "rate");
-    struct tk_plan_phase *measure = &r->plan.phase[TK_PHASE_MEASURE];
-    struct tk_plan_phase *warmup = &r->plan.phase[TK_PHASE_WARMUP];
-
-    measure->n_requests = (uint64_t)o->requests;
-    if (!given(r, "requests") && !given(r, "duration"))
-        measure->n_requests = DEFAULT_REQUESTS;
-    measure->duration = o->duration;
-    measure->grace = o->grace;
-    measure->concurrency = (uint32_t)o->concurrency;
-    if (!is_open && o->concurrency == 0)
-        measure->concurrency = 1;
-    warmup->n_requests = (uint64_t)o->warmup;
-    warmup->concurrency = TK_MAX(measure->concurrency, 1U);
-    warmup->arrival = TK_ARRIVAL_CLOSED;
-    measure->arrival = TK_ARRIVAL_CLOSED;
-    return is_open ? open_load(r, measure, reterr) : 0;
 }
 
 /* --- the data --- */
@@ -110,7 +47,7 @@ static int load_data(struct tk_run *r, struct tk_err *reterr)
         .n_wanted = n_wanted(r, is_words),
         .seed = (uint64_t)o->seed,
         .do_shuffle = o->shuffle,
-        .output_tokens = given(r, "output-tokens") ? o->output_tokens : -1,
+        .output_tokens = tk_run_given(r, "output-tokens") ? o->output_tokens : -1,
         .words = o->words,
     };
 
@@ -252,7 +189,7 @@ int tk_run_prepare(struct tk_run *r, const struct tk_run_opts *o, const bool *is
     make_client(r);
     int rc = make_target(r, url, reterr);
     if (rc == 0)
-        rc = make_load(r, reterr);
+        rc = tk_run_make_load(r, reterr);
     if (rc == 0)
         rc = make_headers(r, reterr);
     if (rc == 0)
@@ -270,7 +207,7 @@ static struct tk_api_opts api_opts(const struct tk_run *r, const char *model)
         .model = model,
         .is_streamed = r->o->stream,
         .ignores_eos = r->o->ignore_eos,
-        .has_temperature = given(r, "temperature"),
+        .has_temperature = tk_run_given(r, "temperature"),
         .temperature = r->o->temperature,
         .extra = tk_str_of(r->o->extra),
     };

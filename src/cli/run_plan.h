@@ -34,4 +34,12 @@ int tk_run_encode(struct tk_run *r, const char *model, struct tk_err *reterr);
 
 void tk_run_release(struct tk_run *r);
 
+/* --- pieces --- */
+
+bool tk_run_given(const struct tk_run *r, const char *option); /* it stood on the command line */
+
+/* How much is sent and when, and what of it is given up: run_load.c. 0 or an error of the command
+ * line. */
+int tk_run_make_load(struct tk_run *r, struct tk_err *reterr);
+
 #endif

@@ -197,6 +197,7 @@ static void on_opened(struct tk_lconn *c)
     struct tk_worker *w = c->w;
     struct tk_stream *s = c->stream;
     w->good_addr = c->addr;
+    w->rest_dur = 0; /* there is a server again */
     set_state(c, s ? TK_LCONN_BUSY : TK_LCONN_IDLE, s ? &w->busy : &w->idle);
     if (s)
         tk__stream_send(s, c);

@@ -10,17 +10,57 @@
  * role. A permit that was taken for a ticket that another worker got first is given back and the
  * rule starts anew, so it cannot hide a free permit for longer than that.
  *
+ * The bound may change over time, by a table that is const while the phase runs (a shape of
+ * concurrency). So it is no shared state: it is a function of the clock, and each worker reads it with
+ * its own. Three things could go wrong, and none of them does:
+ *   - It falls. Nobody has to be told: who asks next finds more permits in use than there are, and goes
+ *     away. What is in flight ends in its own time; permits in use come down to the bound as it does. A
+ *     worker that read its clock before the fall and takes a permit after it has released its request
+ *     at the instant of that clock, which is the one that the record keeps.
+ *   - It rises. No permit is given back, so the rule above wakes nobody. Therefore each rise has owners:
+ *     of the new permits p .. q-1 worker k has those whose number is k modulo the number of workers
+ *     (as it had at the start), and every worker with one of them sets a timer for the instant. It
+ *     fires at that instant or after it, the owner then reads its clock and asks as often as it has
+ *     new permits. So all of them are asked for with a clock that sees the rise; an owner that finds
+ *     none free has been forestalled by a worker that freed one, and that one is in flight.
+ *   - It rises while a worker looks with a clock of before the rise, finds every permit in use and
+ *     goes away. That is right for its clock, and the owners' turn is still to come.
+ *
  * Nor does anything come after the end. Who finds that the time is up or the tickets are gone closes
  * the gate for good before it looks at the permits; who takes a permit looks at the gate again
  * afterwards. A clock that was read before the end and used after it thus releases nothing.
  */
 #include "load/internal.h"
 
-static bool take_permit(struct tk_gate *g)
+/* The step that holds at `offset` from the start. Workers begin where the latest one was found, which
+ * is nearly always right; a stale value only costs steps of the search. */
+static uint32_t permits_at(struct tk_gate *g, tk_ns offset)
 {
+    size_t found = atomic_load_explicit(&g->step, memory_order_relaxed);
+    size_t i = found;
+
+    while (i > 0 && g->steps[i].at > offset)
+        i--;
+    while (i + 1 < g->n_steps && g->steps[i + 1].at <= offset)
+        i++;
+    if (i != found)
+        atomic_store_explicit(&g->step, i, memory_order_relaxed);
+    return g->steps[i].permits;
+}
+
+uint32_t tk__gate_bound(struct tk_gate *g, tk_ns now)
+{
+    if (g->n_steps)
+        return permits_at(g, now - g->begin_at);
+    return g->max_permits ? g->max_permits : UINT32_MAX;
+}
+
+static bool take_permit(struct tk_gate *g, tk_ns now)
+{
+    uint32_t bound = tk__gate_bound(g, now);
     uint32_t used = atomic_load(&g->permits);
     do {
-        if (g->max_permits && used >= g->max_permits)
+        if (used >= bound)
             return false;
     } while (!atomic_compare_exchange_weak(&g->permits, &used, used + 1));
     return true;
@@ -61,7 +101,7 @@ enum tk_gate_verdict tk__gate_take(struct tk_gate *g, tk_ns now, uint64_t *ret_i
         *ret_due_at = at;
         if (at > now)
             return TK_GATE_LATER;
-        if (!take_permit(g))
+        if (!take_permit(g, now))
             return TK_GATE_FULL;
         if (is_shut(g)) { /* meanwhile */
             tk__gate_give_permit(g);

@@ -47,10 +47,13 @@ struct tk_gate {
     _Alignas(64) _Atomic int32_t pacer;    /* worker that holds the pacing timer; -1: none */
     _Atomic bool is_stopped;               /* no new tickets */
     _Atomic bool is_over;                  /* the phase's end was announced, no other has begun */
+    _Atomic size_t step;                   /* where the bound was found latest: a hint, no more */
     /* const while a phase runs; set when every worker has done with the phase before */
-    uint32_t max_permits; /* 0: no bound */
-    uint64_t n;           /* tickets in all; UINT64_MAX: no bound */
-    const tk_ns *due;     /* offsets; NULL: due when a permit is free, or at once */
+    uint32_t max_permits;               /* 0: no bound */
+    const struct tk_permit_step *steps; /* n_steps: the bound over time, in place of max_permits */
+    size_t n_steps;                     /* 0: it does not change */
+    uint64_t n;                         /* tickets in all; UINT64_MAX: no bound */
+    const tk_ns *due;                   /* offsets; NULL: due when a permit is free, or at once */
     bool is_due_at_begin; /* without `due`: all are due at the start (infinite rate, no permits) */
     tk_ns begin_at;
     tk_ns until_at; /* no ticket after that; TK_NS_NEVER: no bound */
@@ -60,6 +63,8 @@ struct tk_gate {
 enum tk_gate_verdict tk__gate_take(struct tk_gate *g, tk_ns now, uint64_t *ret_index,
                                    tk_ns *ret_due_at);
 void tk__gate_give_permit(struct tk_gate *g);
+/* How many requests may be in flight at `now`; UINT32_MAX: no bound. */
+uint32_t tk__gate_bound(struct tk_gate *g, tk_ns now);
 bool tk__gate_is_closed(const struct tk_gate *g, tk_ns now);
 /* True once: all tickets are gone and nothing is in flight. */
 bool tk__gate_ends(struct tk_gate *g, tk_ns now);
@@ -98,6 +103,7 @@ struct tk_stream {
     struct tk_record rec;            /* in the making */
     tk_ns last_seen_at;              /* the clock at the latest read, 0: none yet */
     int64_t usage_before;            /* output tokens by the latest continuous usage */
+    uint32_t cancel_tokens;          /* the plan gives it up after so many; UINT32_MAX: not so */
     int failed;                      /* enum tk_end decided in mid-reply, 0: none */
     bool is_sse;
     bool has_choice;  /* an event with a choice came, whatever was in it */
@@ -111,6 +117,7 @@ struct tk_stream {
     struct tk_timer timer;         /* the nearest deadline, looked at lazily */
     struct tk_buf body;            /* of a reply that is not a stream */
     tk_ns connect_from;            /* from when the connect time-out counts */
+    tk_ns cancel_after;            /* the plan gives it up so long after it was sent; 0: not so */
     unsigned head_bytes;           /* in use of head[] */
     char head[TK_LOAD_HEAD_BYTES]; /* the lines of the head that are its own */
     struct tk_link link; /* in the worker's list: active, waiting for a connection, or free */
@@ -155,6 +162,8 @@ struct tk_worker_health {
     /* of the measured one */
     uint64_t records_full;
     tk_ns records_full_dur;
+    uint64_t rests;
+    tk_ns rest_dur;
     struct tk_health_worker measured;
 };
 
@@ -190,9 +199,14 @@ struct tk_worker {
     uint64_t quota; /* requests that it may release before its first one ended: the start is
                               dealt out over the workers; UINT64_MAX afterwards */
     bool is_pumping, pumps_again; /* the pump does not call itself */
+    uint64_t n_risen;             /* new permits of its own that it has not asked for yet */
+    size_t next_step;             /* of the gate's: the next rise with a permit of its own */
+    tk_ns rest_dur;               /* pause after the latest failure to connect; 0: none failed */
+    tk_ns rest_until;             /* nothing is released before it; 0: no pause */
     unsigned n_paced;             /* released in a row while holding the pacing role */
     struct tk_timer
         pace; /* the next due instant, while it is the pacer; or a wait for the writer */
+    struct tk_timer rise;  /* the instant of next_step */
     struct tk_timer until; /* end of the phase's time, then of the grace */
     struct tk_timer tick;  /* each second: clock offset, CPU */
     struct tk_defer pump;  /* releases go on after a bounded batch */
@@ -202,6 +216,7 @@ struct tk_worker {
 
     /* totals of the phase */
     uint64_t sent, succeeded, failed, cancelled, resends;
+    uint64_t cancelled_by_plan; /* of the cancelled */
     tk_ns last_end_at;
     tk_ns writer_wait_from; /* a release waits for the writer since then; 0: none does */
     struct tk_worker_health health;
@@ -215,6 +230,8 @@ void tk__worker_release(struct tk_worker *w);
 void tk__worker_pump(struct tk_worker *w);
 /* A request of its ended and gave its permit back: take the next one. */
 void tk__worker_freed(struct tk_worker *w);
+/* A connection could not be made: in a closed loop, pause before the next release. */
+void tk__worker_rest(struct tk_worker *w);
 /* A stamp looks wrong: measure the clock's offset anew, note a step. True when it stepped. */
 bool tk__worker_check_clock(struct tk_worker *w);
 

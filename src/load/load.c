@@ -153,7 +153,10 @@ static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p)
     bool is_closed_loop = !p->due_offset && (p->concurrency || p->arrival == TK_ARRIVAL_CLOSED);
     atomic_store(&g->ticket, 0);
     atomic_store(&g->pacer, -1);
+    atomic_store(&g->step, 0);
     g->max_permits = p->concurrency;
+    g->steps = p->permit_steps;
+    g->n_steps = p->n_permit_steps;
     g->n = tk__load_n_tickets(p);
     g->due = p->due_offset;
     g->is_due_at_begin = !is_closed_loop;
@@ -228,6 +231,7 @@ void tk_load_totals(const struct tk_load *l, struct tk_load_totals *ret)
         ret->succeeded += w->succeeded;
         ret->failed += w->failed;
         ret->cancelled += w->cancelled;
+        ret->cancelled_by_plan += w->cancelled_by_plan;
         ret->resends += w->resends;
         ret->end_at = TK_MAX(ret->end_at, w->last_end_at);
     }
@@ -257,6 +261,8 @@ void tk_load_health(struct tk_load *l, struct tk_health *ret)
         ret->clock_error_max = TK_MAX(ret->clock_error_max, h->clock_error_max);
         ret->records_full += h->records_full;
         ret->records_full_dur += h->records_full_dur;
+        ret->rests += h->rests;
+        ret->rest_dur += h->rest_dur;
     }
 }
 

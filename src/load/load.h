@@ -60,6 +60,7 @@ struct tk_load_totals {
     uint64_t sent; /* taken up: each has a record */
     uint64_t not_sent; /* due or planned, never taken up */
     uint64_t succeeded, failed, cancelled;
+    uint64_t cancelled_by_plan; /* of the cancelled: the plan wanted them given up in mid-reply */
     uint64_t resends;
     tk_ns begin_at, end_at; /* start of the phase, end of its last request */
 };

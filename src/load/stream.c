@@ -87,16 +87,18 @@ static void count_end(struct tk_worker *w, const struct tk_record *r)
     struct tk_live *live = w->live;
     w->resends += r->resends;
     w->last_end_at = r->end_at;
+    bool is_cancelled = tk_end_is_cancelled((enum tk_end)r->end);
     if (r->end == TK_END_OK)
         w->succeeded++;
-    else if (r->end == TK_END_CANCELLED)
+    else if (is_cancelled)
         w->cancelled++;
     else
         w->failed++;
+    w->cancelled_by_plan += r->end == TK_END_CANCELLED_BY_PLAN;
     tk_live_add(&live->in_flight, -1);
-    tk_live_add(r->end == TK_END_OK          ? &live->succeeded
-                : r->end == TK_END_CANCELLED ? &live->cancelled
-                                             : &live->failed,
+    tk_live_add(r->end == TK_END_OK ? &live->succeeded
+                : is_cancelled      ? &live->cancelled
+                                    : &live->failed,
                 1);
     if (r->output_tokens > 0)
         tk_live_add(&live->output_tokens, r->output_tokens);
@@ -161,7 +163,38 @@ void tk__stream_no_conn(struct tk_stream *s, int code, const char *detail)
     enum tk_end end = code == TK_E_TLS || code == TK_E_CERT ? TK_END_TLS : TK_END_CONNECT;
     if (code == -ENOMEM || code == -EMFILE || code == -ENFILE)
         end = TK_END_CLIENT;
+    tk__worker_rest(s->w);
     fail(s, end, code, detail && *detail ? detail : tk_err_text(code));
+}
+
+/* --- given up by the plan --- */
+
+static void cancel_by_plan(struct tk_stream *s)
+{
+    fail(s, TK_END_CANCELLED_BY_PLAN, TK_E_CANCELLED, NULL);
+}
+
+static void plan_cancel(struct tk_stream *s)
+{
+    const struct tk_plan *p = plan(s);
+    struct tk_record *r = rec(s);
+    struct tk_cancel_point at = { 0 };
+    if (s->w->load->phase == TK_PHASE_MEASURE)
+        at = tk_cancel_point(&p->cancel, p->seed, r->index, r->asked_output_tokens);
+    s->cancel_tokens = at.tokens ? at.tokens : UINT32_MAX;
+    s->cancel_after = at.after;
+    if (at.tokens || at.after)
+        r->flags |= TK_REC_CANCEL_DUE;
+    if (at.after)
+        r->flags |= TK_REC_CANCEL_BY_TIME;
+}
+
+/* Has the point come? What has ended but for its last bytes, or failed, is left to its end. */
+static bool is_past_cancel(const struct tk_stream *s)
+{
+    const struct tk_record *r = &s->rec;
+    int64_t tokens = TK_MAX((int64_t)r->n_token_events, r->output_tokens);
+    return tokens >= s->cancel_tokens && !r->finish_at && !s->has_done && !s->failed;
 }
 
 /* --- time-outs --- */
@@ -189,6 +222,10 @@ static tk_ns next_deadline(const struct tk_stream *s, enum tk_end *ret_end)
         at = s->last_seen_at + t->idle;
         *ret_end = TK_END_TIMEOUT_IDLE;
     }
+    if (is_sent && s->cancel_after && !r->finish_at && from + s->cancel_after < at) {
+        at = from + s->cancel_after;
+        *ret_end = TK_END_CANCELLED_BY_PLAN;
+    }
     return at;
 }
 
@@ -215,7 +252,10 @@ static void on_timer(struct tk_timer *t)
             fail(s, TK_END_CLIENT, -ENOMEM, "no memory for a timer");
         return;
     }
-    fail(s, end, TK_E_TIMEOUT, NULL);
+    if (end == TK_END_CANCELLED_BY_PLAN)
+        cancel_by_plan(s);
+    else
+        fail(s, end, TK_E_TIMEOUT, NULL);
 }
 
 /* --- the start --- */
@@ -236,12 +276,15 @@ static void reset_stream(struct tk_stream *s, tk_ns now)
 
 static void init_record(struct tk_stream *s, uint64_t index, uint32_t item, tk_ns due_at, tk_ns now)
 {
-    const struct tk_load_body *body = &s->w->load->conf.bodies[item];
+    const struct tk_load *l = s->w->load;
+    const struct tk_load_body *body = &l->conf.bodies[item];
+    const struct tk_plan_phase *phase = &plan(s)->phase[l->phase];
     s->rec = (struct tk_record){
         .index = index,
         .item = item,
         .worker = (uint16_t)s->w->index,
         .phase = (uint8_t)s->w->load->phase,
+        .stage = (uint16_t)tk_shape_stage_at(&phase->shape, due_at - l->gate.begin_at),
         .due_at = due_at,
         .released_at = now,
         .trace_base_at = now,
@@ -279,6 +322,7 @@ void tk__stream_start(struct tk_stream *s, uint64_t index, tk_ns due_at, tk_ns n
     uint32_t item = tk__load_item(&l->conf, l->phase, index);
     reset_stream(s, now);
     init_record(s, index, item, due_at, now);
+    plan_cancel(s);
     s->json = l->conf.bodies[item].json;
     tk_trace_begin(&s->trace, w->pool, now,
                    plan(s)->level == TK_RECORD_ALL ? plan(s)->max_trace_bytes : 0);
@@ -525,6 +569,8 @@ static void on_data(struct tk_stream *s, const struct tk_http_event *ev)
         rc = tk_sse_feed(&s->sse, ev->data.p, ev->data.n, on_event, s);
         if (TK_UNLIKELY(rc))
             fail_feed(s, rc);
+        else if (TK_UNLIKELY(s->cancel_tokens != UINT32_MAX) && is_past_cancel(s))
+            cancel_by_plan(s);
         return;
     }
     if (!is_success(rec(s))) {

@@ -28,6 +28,10 @@
 #define HAND_ON_GAP (100 * TK_NS_PER_US)
 #define HAND_ON_AFTER 32
 
+/* Pauses of a closed loop after failures to connect: twice as long each time. */
+#define REST_MIN (10 * TK_NS_PER_MS)
+#define REST_MAX TK_NS_PER_S
+
 /* Without a connect time-out, opening ahead takes no longer than that. */
 #define PREPARE_MAX (10 * TK_NS_PER_S)
 
@@ -107,12 +111,45 @@ static void pace(struct tk_worker *w, tk_ns at, tk_ns now)
         (void)tk_timer_set(w->loop, &w->pace, at); /* it has its place in the heap already */
 }
 
+/* --- pauses --- */
+
+/* A server that is not there refuses thousands of connections a second. An open loop goes by its
+ * schedule all the same; in a closed one nothing else would keep the client from doing nothing but
+ * that, so it waits longer each time. Streams that were out together and fail together make one
+ * pause. */
+void tk__worker_rest(struct tk_worker *w)
+{
+    const struct tk_gate *g = &w->load->gate;
+    tk_ns now = tk_clock_now();
+    if (g->due || g->is_due_at_begin || now < w->rest_until)
+        return;
+    w->rest_dur = w->rest_dur ? TK_MIN(2 * w->rest_dur, REST_MAX) : REST_MIN;
+    w->rest_until = now + w->rest_dur;
+    w->health.rests++;
+    w->health.rest_dur += w->rest_dur;
+}
+
+/* Within a pause; its end is what the timer is set to. */
+static bool is_resting(struct tk_worker *w)
+{
+    if (!w->rest_until)
+        return false;
+    if (tk_clock_now() >= w->rest_until) {
+        w->rest_until = 0;
+        return false;
+    }
+    (void)tk_timer_set(w->loop, &w->pace, w->rest_until);
+    return true;
+}
+
+/* --- one release --- */
+
 /* Every permit is in use. True: look again, one came free in between. */
 static bool wait_for_permit(struct tk_worker *w)
 {
     struct tk_gate *g = &w->load->gate;
     tk__gate_drop_pacer(g, w->index);
-    return atomic_load(&g->permits) < g->max_permits;
+    return atomic_load(&g->permits) < tk__gate_bound(g, tk_clock_now());
 }
 
 static bool is_writer_behind(const struct tk_worker *w)
@@ -133,6 +170,14 @@ static void note_writer_wait(struct tk_worker *w, bool has_room, tk_ns now)
     }
 }
 
+static void use_allowance(struct tk_worker *w)
+{
+    if (w->quota && w->quota != UINT64_MAX)
+        w->quota--;
+    else if (w->n_risen)
+        w->n_risen--;
+}
+
 /* Release one request if there is one to release. False: nothing more to do now. */
 static bool release_one(struct tk_worker *w)
 {
@@ -149,8 +194,7 @@ static bool release_one(struct tk_worker *w)
     }
     enum tk_gate_verdict v = s ? tk__gate_take(g, now, &index, &due_at) : TK_GATE_CLOSED;
     if (v == TK_GATE_TAKEN) {
-        if (w->quota != UINT64_MAX)
-            w->quota--;
+        use_allowance(w);
         w->n_paced += tk__gate_is_pacer(g, w->index);
         tk__stream_start(s, index, due_at, now);
         return true;
@@ -168,7 +212,14 @@ static bool release_one(struct tk_worker *w)
     return false;
 }
 
-void tk__worker_pump(struct tk_worker *w)
+static bool may_release(const struct tk_worker *w, bool only_risen)
+{
+    return w->n_risen || (w->quota && !only_risen);
+}
+
+/* `only_risen`: as many as there are new permits of its own. A stream that ended while it was being
+ * started has given its permit back, and then whatever is free is asked for. */
+static void pump(struct tk_worker *w, bool only_risen)
 {
     if (!w->has_begun) /* a timer or a call of the phase before */
         return;
@@ -176,24 +227,79 @@ void tk__worker_pump(struct tk_worker *w)
         w->pumps_again = true;
         return;
     }
+    if (is_resting(w)) {
+        check_end(w);
+        return;
+    }
     w->is_pumping = true;
     unsigned n = 0;
     do {
+        only_risen = only_risen && !w->pumps_again;
         w->pumps_again = false;
-        while (n < BATCH && w->quota && release_one(w))
+        while (n < BATCH && may_release(w, only_risen) && !w->rest_until && release_one(w))
             n++;
-    } while (w->pumps_again && n < BATCH && w->quota);
+    } while (w->pumps_again && n < BATCH && may_release(w, false) && !w->rest_until);
     w->is_pumping = false;
-    if (n == BATCH && w->quota)
+    w->pumps_again = false;
+    if (is_resting(w))
+        check_end(w);
+    else if (n == BATCH && may_release(w, only_risen))
         tk_loop_defer(w->loop, &w->pump);
     else if (!w->quota)
         check_end(w);
 }
 
+void tk__worker_pump(struct tk_worker *w)
+{
+    pump(w, false);
+}
+
 void tk__worker_freed(struct tk_worker *w)
 {
     w->quota = UINT64_MAX; /* the start is over: now whoever has a permit takes the next ticket */
-    tk__worker_pump(w);
+    pump(w, false);
+}
+
+/* --- permits that come with time --- */
+
+/* This worker's part of `n`: the parts of all add up to n exactly. */
+static uint64_t share_of(const struct tk_worker *w, uint64_t n)
+{
+    unsigned of = w->load->n_workers;
+    return n / of + (w->index < n % of);
+}
+
+/* New permits of step `i` that are this worker's: see gate.c. */
+static uint64_t own_rise(const struct tk_worker *w, size_t i)
+{
+    const struct tk_permit_step *steps = w->load->gate.steps;
+    if (i == 0 || steps[i].permits <= steps[i - 1].permits)
+        return 0;
+    return share_of(w, steps[i].permits) - share_of(w, steps[i - 1].permits);
+}
+
+static void wait_for_rise(struct tk_worker *w)
+{
+    const struct tk_gate *g = &w->load->gate;
+    while (w->next_step < g->n_steps && own_rise(w, w->next_step) == 0)
+        w->next_step++;
+    if (w->next_step < g->n_steps)
+        (void)tk_timer_set(w->loop, &w->rise, g->begin_at + g->steps[w->next_step].at);
+}
+
+static void on_rise(struct tk_timer *t)
+{
+    struct tk_worker *w = t->owner;
+    const struct tk_gate *g = &w->load->gate;
+    tk_ns now = tk_clock_now();
+    if (!w->has_begun)
+        return;
+    for (; w->next_step < g->n_steps && g->begin_at + g->steps[w->next_step].at <= now;
+         w->next_step++)
+        w->n_risen += own_rise(w, w->next_step);
+    wait_for_rise(w);
+    pump(w, g->due == NULL);                              /* of a schedule anything may be due */
+    w->n_risen = w->quota == UINT64_MAX ? 0 : w->n_risen; /* who is free to ask needs no leave */
 }
 
 static void on_pump(struct tk_defer *d)
@@ -261,19 +367,14 @@ static void on_mail_stop(struct tk_mail *m)
 
 /* --- phases --- */
 
-/* This worker's part of `n`: the parts of all add up to n exactly. */
-static uint64_t share_of(const struct tk_worker *w, uint64_t n)
-{
-    unsigned of = w->load->n_workers;
-    return n / of + (w->index < n % of);
-}
-
 /* How many requests go out at once when the phase starts; 0: the schedule says. */
 static uint64_t n_at_start(const struct tk_plan_phase *p)
 {
     uint64_t n = tk__load_n_tickets(p);
     if (p->due_offset)
         return 0;
+    if (p->n_permit_steps)
+        return TK_MIN(p->permit_steps[0].permits, n);
     return p->concurrency ? TK_MIN(p->concurrency, n) : n;
 }
 
@@ -295,6 +396,9 @@ static void on_mail_phase(struct tk_mail *m)
     struct tk_load *l = w->load;
     uint64_t at_start = n_at_start(&l->conf.plan->phase[l->phase]);
     w->sent = w->succeeded = w->failed = w->cancelled = w->resends = 0;
+    w->cancelled_by_plan = w->n_risen = 0;
+    w->next_step = 0;
+    w->rest_dur = w->rest_until = 0;
     w->last_end_at = 0;
     w->n_paced = 0;
     w->cancel_at = TK_NS_NEVER;
@@ -314,6 +418,8 @@ static void begin_health(struct tk_worker *w)
 {
     w->health.records_full = 0;
     w->health.records_full_dur = 0;
+    w->health.rests = 0;
+    w->health.rest_dur = 0;
     w->writer_wait_from = 0;
     tk_loop_forget_stats(w->loop);
     if (!w->is_virtual)
@@ -337,6 +443,8 @@ static void on_mail_go(struct tk_mail *m)
     } else if (w->cancel_at != TK_NS_NEVER) { /* stopped while it was preparing */
         (void)tk_timer_set(w->loop, &w->until, w->cancel_at);
     }
+    tk_timer_stop(&w->rise);
+    wait_for_rise(w);
     /* In an open loop the first worker to get here paces. */
     tk__worker_pump(w);
 }
@@ -370,6 +478,7 @@ static void init_links(struct tk_worker *w)
 static void init_callbacks(struct tk_worker *w)
 {
     tk_timer_init(&w->pace, on_pace, w);
+    tk_timer_init(&w->rise, on_rise, w);
     tk_timer_init(&w->until, on_until, w);
     tk_timer_init(&w->tick, on_tick, w);
     w->pump = (struct tk_defer){ .cb = on_pump, .owner = w };
@@ -386,10 +495,13 @@ static int reserve_timers(struct tk_worker *w)
     tk_ns now = tk_clock_now();
     int rc = tk_timer_set(w->loop, &w->pace, TK_NS_NEVER);
     if (rc == 0)
+        rc = tk_timer_set(w->loop, &w->rise, TK_NS_NEVER);
+    if (rc == 0)
         rc = tk_timer_set(w->loop, &w->until, TK_NS_NEVER);
     if (rc == 0)
         rc = tk_timer_set(w->loop, &w->tick, now + TK_NS_PER_S);
     tk_timer_stop(&w->pace);
+    tk_timer_stop(&w->rise);
     tk_timer_stop(&w->until);
     return rc;
 }
@@ -468,6 +580,7 @@ void tk__worker_release(struct tk_worker *w)
     tk__conn_free_all(w);
     tk__stream_free_all(w);
     tk_timer_stop(&w->pace);
+    tk_timer_stop(&w->rise);
     tk_timer_stop(&w->until);
     tk_timer_stop(&w->tick);
     w->env = tk_http_env_free(w->env);

@@ -90,8 +90,8 @@ int tk_glossary_write(struct tk_buf *out)
                  "\n## How a request ends\n\n| class | meaning | counts as |\n|---|---|---|\n");
     for (int i = 0; i < TK_END_N_; i++)
         row(out, tk_end_word((enum tk_end)i), tk_end_text((enum tk_end)i),
-            i == TK_END_OK          ? "succeeded"
-            : i == TK_END_CANCELLED ? "cancelled"
-                                    : "failed");
+            i == TK_END_OK                        ? "succeeded"
+            : tk_end_is_cancelled((enum tk_end)i) ? "cancelled"
+                                                  : "failed");
     return out->failed;
 }

@@ -188,7 +188,7 @@ static void reset(struct tk_sample *s, const struct tk_record_view *v)
     *s = (struct tk_sample){
         .rec = r,
         .is_success = r->end == TK_END_OK,
-        .is_cancelled = r->end == TK_END_CANCELLED,
+        .is_cancelled = tk_end_is_cancelled((enum tk_end)r->end),
         .is_streamed = r->flags & TK_REC_STREAMED,
         .is_truncated = r->flags & TK_REC_TRACE_TRUNCATED,
         .sent_at = r->sent_first_at,

@@ -129,8 +129,10 @@ static int count_end(struct pass *p)
     }
     p->sum.sent++;
     p->sum.succeeded += end == TK_END_OK;
-    p->sum.cancelled += end == TK_END_CANCELLED;
-    p->sum.failed += end != TK_END_OK && end != TK_END_CANCELLED;
+    p->sum.cancelled += tk_end_is_cancelled((enum tk_end)end);
+    p->sum.cancelled_by_plan += end == TK_END_CANCELLED_BY_PLAN;
+    p->sum.outlived_plan += end == TK_END_OK && (r->flags & TK_REC_CANCEL_DUE);
+    p->sum.failed += tk_end_is_failure((enum tk_end)end);
     p->sum.resends += r->resends;
     p->sum.reused += (r->flags & TK_REC_REUSED) != 0;
     return end == TK_END_CANCELLED ? add_cancelled(p) : 0;

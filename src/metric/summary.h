@@ -73,6 +73,8 @@ struct tk_summary {
     /* planned = sent + not_sent; sent = succeeded + failed + cancelled */
     uint64_t planned, sent, not_sent;
     uint64_t succeeded, failed, cancelled;
+    uint64_t cancelled_by_plan; /* of the cancelled: given up in mid-reply as the plan says */
+    uint64_t outlived_plan; /* of the succeeded: they ended before the point of being given up */
     struct tk_summary_end ends[TK_END_N_];       /* by enum tk_end; OK and CANCELLED too */
     struct tk_summary_cancelled *cancelled_list; /* by index; owned */
     size_t n_cancelled_list;

@@ -121,7 +121,7 @@ static void put_failures(struct tk_jsonw *w, const struct tk_summary *s)
     tk_jsonw_arr(w);
     for (int e = 0; e < TK_END_N_; e++) {
         const struct tk_summary_end *end = &s->ends[e];
-        if (e == TK_END_OK || e == TK_END_CANCELLED || end->n == 0)
+        if (!tk_end_is_failure((enum tk_end)e) || end->n == 0)
             continue;
         tk_jsonw_obj(w);
         put_text(w, "class", tk_end_word((enum tk_end)e));

@@ -152,7 +152,7 @@ static void put_requests(struct text *t)
                 " cancelled\n",
                 s->sent, s->succeeded, s->failed, s->cancelled);
     for (int e = 0; e < TK_END_N_; e++) {
-        if (e != TK_END_OK && e != TK_END_CANCELLED)
+        if (tk_end_is_failure((enum tk_end)e))
             put_end(t, (enum tk_end)e);
     }
     put_cancelled(t);

@@ -38,6 +38,8 @@ static const struct field fields[] = {
     OF(tk_health, "timers", n_timers, KIND_I64),
     OF(tk_health, "records_full", records_full, KIND_I64),
     OF(tk_health, "records_full_ns", records_full_dur, KIND_I64),
+    OF(tk_health, "rests", rests, KIND_I64),
+    OF(tk_health, "rest_ns", rest_dur, KIND_I64),
 };
 static const struct field worker_fields[] = {
     OF(tk_health_worker, "span_ns", span, KIND_I64),

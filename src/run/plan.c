@@ -1,36 +1,17 @@
-/* plan.c - schedules of arrivals, and the plan as JSON
- *
- * A schedule is computed before the load and knows nothing of it: an arrival does not wait for the
- * reply to the one before. Offsets come from the index (constant) or from a running sum in seconds
- * (Poisson) and are rounded to nanoseconds once, so that an hour at 10,000 requests/s ends where it
- * should.
+/* plan.c - what is secret in a plan, and the plan as JSON
  *
  * The JSON has every field that decides what is loaded, in a fixed order; instants computed from the
  * seed are left out, since the same seed gives them again.
  */
 #include "run/plan.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/jsonw.h"
-#include "base/rand.h"
 #include "base/str.h"
 
 #define MAX_URL_BYTES ((size_t)64 << 10)
-
-static const char *const arrival_words[] = {
-    [TK_ARRIVAL_CLOSED] = "closed",
-    [TK_ARRIVAL_CONSTANT] = "constant",
-    [TK_ARRIVAL_POISSON] = "poisson",
-    [TK_ARRIVAL_GIVEN] = "given",
-};
-
-const char *tk_arrival_word(enum tk_arrival a)
-{
-    return (size_t)a < TK_ARRAY_LEN(arrival_words) ? arrival_words[a] : "unknown";
-}
 
 bool tk_plan_is_secret(struct tk_str name)
 {
@@ -122,75 +103,6 @@ size_t tk_plan_secret_at(const struct tk_plan *p, struct tk_str text)
     return query_secret_at(p->target, text);
 }
 
-/* --- schedules --- */
-
-/* What comes out of an arrival process, one offset after the other. */
-struct arrivals {
-    enum tk_arrival kind;
-    double rate;
-    double sum_s; /* Poisson: of the gaps so far */
-    uint64_t i;   /* arrivals given so far */
-    struct tk_mt mt;
-};
-
-static int arrivals_init(struct arrivals *a, enum tk_arrival kind, double rate, uint64_t seed)
-{
-    if (kind != TK_ARRIVAL_CONSTANT && kind != TK_ARRIVAL_POISSON)
-        return TK_E_RANGE;
-    if (!(rate > 0))
-        return TK_E_RANGE;
-    a->kind = kind;
-    a->rate = rate;
-    a->sum_s = 0;
-    a->i = 0;
-    if (kind == TK_ARRIVAL_POISSON)
-        tk_mt_seed_numpy(&a->mt, seed);
-    return 0;
-}
-
-static int arrivals_next(struct arrivals *a, tk_ns *ret)
-{
-    double at_s = 0;
-
-    if (isinf(a->rate)) {
-        *ret = 0;
-        return 0;
-    }
-    if (a->kind == TK_ARRIVAL_POISSON)
-        at_s = a->sum_s += tk_mt_exponential(&a->mt) / a->rate;
-    else
-        at_s = (double)a->i / a->rate;
-    a->i++;
-    if (at_s > 9e9) /* 292 years in nanoseconds is where 64 bits end */
-        return TK_E_RANGE;
-    *ret = (tk_ns)llround(at_s * 1e9);
-    return 0;
-}
-
-int tk_plan_schedule(enum tk_arrival arrival, double rate, uint64_t seed, tk_ns *due, uint64_t n)
-{
-    struct arrivals a;
-    int rc = arrivals_init(&a, arrival, rate, seed);
-
-    for (uint64_t i = 0; rc == 0 && i < n; i++)
-        rc = arrivals_next(&a, &due[i]);
-    return rc;
-}
-
-uint64_t tk_plan_schedule_count(enum tk_arrival arrival, double rate, uint64_t seed, tk_ns duration,
-                                uint64_t max)
-{
-    struct arrivals a;
-    uint64_t n = 0;
-    tk_ns at = 0;
-
-    if (arrivals_init(&a, arrival, rate, seed) != 0)
-        return 0;
-    while (n < max && arrivals_next(&a, &at) == 0 && at < duration)
-        n++;
-    return n;
-}
-
 /* --- the plan as JSON --- */
 
 static void put_seconds(struct tk_jsonw *w, const char *key, tk_ns dur)
@@ -200,6 +112,16 @@ static void put_seconds(struct tk_jsonw *w, const char *key, tk_ns dur)
         tk_jsonw_null(w);
     else
         tk_jsonw_double(w, (double)dur / 1e9);
+}
+
+/* What is not above 0 is not there. */
+static void put_positive(struct tk_jsonw *w, const char *key, double d)
+{
+    tk_jsonw_key(w, key);
+    if (d > 0)
+        tk_jsonw_double(w, d);
+    else
+        tk_jsonw_null(w);
 }
 
 static void put_text(struct tk_jsonw *w, const char *key, const char *z)
@@ -253,6 +175,9 @@ static void put_phase(struct tk_jsonw *w, const char *name, const struct tk_plan
     put_count(w, "concurrency", p->concurrency);
     put_text(w, "arrival", tk_arrival_word(p->arrival));
     put_rate(w, p);
+    put_positive(w, "burstiness", p->arrival == TK_ARRIVAL_GAMMA ? p->burstiness : 0);
+    tk_jsonw_key(w, "shape");
+    tk_shape_put_json(&p->shape, w);
     put_count(w, "scheduled", p->n_due);
     put_bool(w, "first_item_only", p->is_first_item_only);
     tk_jsonw_obj_end(w);
@@ -291,6 +216,25 @@ static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
     put_text(w, "request_id_prefix", p->request_id_prefix);
 }
 
+/* Without a number of tokens and a time the point is drawn. */
+static void put_cancel(struct tk_jsonw *w, const struct tk_plan_cancel *c)
+{
+    tk_jsonw_key(w, "cancel");
+    if (!(c->share > 0)) {
+        tk_jsonw_null(w);
+        return;
+    }
+    tk_jsonw_obj(w);
+    put_positive(w, "share", c->share);
+    tk_jsonw_key(w, "after_tokens");
+    if (c->tokens)
+        tk_jsonw_i64(w, c->tokens);
+    else
+        tk_jsonw_null(w);
+    put_seconds(w, "after_s", c->after);
+    tk_jsonw_obj_end(w);
+}
+
 static void put_load(struct tk_jsonw *w, const struct tk_plan *p)
 {
     put_text(w, "data", p->data);
@@ -302,6 +246,7 @@ static void put_load(struct tk_jsonw *w, const struct tk_plan *p)
     put_phase(w, "warmup", &p->phase[1]);
     put_phase(w, "measure", &p->phase[2]);
     tk_jsonw_obj_end(w);
+    put_cancel(w, &p->cancel);
     tk_jsonw_key(w, "timeouts_s");
     tk_jsonw_obj(w);
     put_seconds(w, "connect", p->timeouts.connect);

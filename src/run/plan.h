@@ -9,14 +9,9 @@
 #include "base/buf.h"
 #include "base/def.h"
 #include "base/err.h"
-
-enum tk_arrival {
-    TK_ARRIVAL_CLOSED,   /* no schedule: a request is due when a permit is free */
-    TK_ARRIVAL_CONSTANT, /* every 1/rate seconds, the first at 0 */
-    TK_ARRIVAL_POISSON,  /* exponential gaps, by the seed */
-    TK_ARRIVAL_GIVEN,    /* the dialect computed due_offset itself */
-};
-const char *tk_arrival_word(enum tk_arrival a); /* "closed" */
+#include "run/cancel.h"
+#include "run/schedule.h"
+#include "run/shape.h"
 
 struct tk_plan_header {
     const char *name, *value;
@@ -54,9 +49,15 @@ struct tk_plan_phase {
     uint64_t n_requests;  /* 0: no bound by count */
     tk_ns duration;       /* no new request after that; 0: no bound by time */
     tk_ns grace;          /* what is in flight then may end within this; then it is cancelled */
-    uint32_t concurrency; /* permits: at most this many in flight; 0: no bound */
+    uint32_t concurrency; /* permits: at most this many in flight; 0: no bound; of a shape the
+                             highest */
     enum tk_arrival arrival;
-    double rate; /* requests per second; INFINITY: all due at 0 */
+    double rate;           /* requests per second; INFINITY: all due at 0; of a shape the highest */
+    double burstiness;     /* of GAMMA */
+    struct tk_shape shape; /* how rate or concurrency change; without stages: they do not */
+    const struct tk_permit_step
+        *permit_steps; /* n_permit_steps, the first at 0; NULL: concurrency */
+    size_t n_permit_steps;
     const tk_ns
         *due_offset; /* n_due instants from the phase's start, ascending; NULL when closed */
     uint64_t n_due;
@@ -83,6 +84,7 @@ struct tk_plan {
     const char *request_id_prefix; /* x-request-id: prefix and index; NULL: none */
 
     struct tk_plan_phase phase[3]; /* by enum tk_phase; n_requests and duration 0: left out */
+    struct tk_plan_cancel cancel;  /* of the measured phase */
     struct tk_plan_timeouts timeouts;
     uint64_t seed;
     uint32_t n_workers; /* 0: by the load */
@@ -96,15 +98,6 @@ struct tk_plan {
     const char *data; /* what the items come from, for people: "sharegpt file.json" */
     uint64_t n_items;
 };
-
-/* Compute the schedule of n requests into due[n] (ascending offsets from the start, ns). CONSTANT:
- * i/rate; POISSON: sums of exponential gaps (NumPy's legacy generator, seeded with `seed`), the first
- * gap included. An infinite rate gives zeros. 0 or TK_E_RANGE. */
-int tk_plan_schedule(enum tk_arrival arrival, double rate, uint64_t seed, tk_ns *due, uint64_t n);
-
-/* How many arrivals fall into `duration` (for a bound by time alone), at most `max`. */
-uint64_t tk_plan_schedule_count(enum tk_arrival arrival, double rate, uint64_t seed, tk_ns duration,
-                                uint64_t max);
 
 /* The plan as JSON, secrets masked as "***"; for the run file and the results. */
 int tk_plan_to_json(const struct tk_plan *p, struct tk_buf *out);

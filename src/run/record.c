@@ -27,6 +27,16 @@ const char *tk_end_text(enum tk_end e)
     return (unsigned)e < TK_END_N_ ? ends[e].text : "a class that this version does not know";
 }
 
+bool tk_end_is_cancelled(enum tk_end e)
+{
+    return e == TK_END_CANCELLED || e == TK_END_CANCELLED_BY_PLAN;
+}
+
+bool tk_end_is_failure(enum tk_end e)
+{
+    return e != TK_END_OK && !tk_end_is_cancelled(e);
+}
+
 const char *tk_finish_word(enum tk_finish f)
 {
     return (unsigned)f < TK_ARRAY_LEN(finishes) ? finishes[f] : "other";

@@ -31,7 +31,8 @@
     X(API_ERROR,      "api-error",       "an error object in the reply or in the stream")               \
     X(EMPTY,          "empty",           "a reply with no choice in it")                                \
     X(CANCELLED,      "cancelled",       "given up by the client itself: time was up, or Ctrl-C")       \
-    X(CLIENT,         "client",          "the client failed: memory, files")
+    X(CLIENT,         "client",          "the client failed: memory, files")                            \
+    X(CANCELLED_BY_PLAN, "cancelled-by-plan", "given up by the client in mid-reply, as the plan says")
 /* clang-format on */
 
 enum tk_end {
@@ -43,6 +44,10 @@ enum tk_end {
 
 const char *tk_end_word(enum tk_end e); /* "timeout-first" */
 const char *tk_end_text(enum tk_end e);
+
+/* Neither success nor failure: the client gave it up. */
+bool tk_end_is_cancelled(enum tk_end e);
+bool tk_end_is_failure(enum tk_end e);
 
 enum tk_phase {
     TK_PHASE_CHECK,   /* the request that tries whether the server is ready; never counted */
@@ -67,6 +72,8 @@ enum tk_record_flags {
     TK_REC_NO_DONE = 1 << 3,         /* a stream without its end mark, accepted */
     TK_REC_CUT_EVENT = 1 << 4,       /* the last event's blank line was missing, accepted */
     TK_REC_LATE_ENCODE = 1 << 5,
+    TK_REC_CANCEL_DUE = 1 << 6, /* the plan wants it given up in mid-reply, if it lasts so long */
+    TK_REC_CANCEL_BY_TIME = 1 << 7, /* and that after a time, not after a number of tokens */
 };
 
 #define TK_DETAIL_BYTES 160
@@ -84,6 +91,7 @@ struct tk_record {
     uint16_t flags;       /* enum tk_record_flags */
     int32_t status;       /* HTTP status, 0 when none came */
     int32_t code;         /* the error code behind `end`, 0 when none */
+    uint16_t stage;       /* of the load's shape, in which it was due, from 1; 0: there are none */
 
     tk_ns due_at;      /* when the plan wanted it sent; closed loop: when its permit was free */
     tk_ns released_at; /* it had a permit and was taken up */

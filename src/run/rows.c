@@ -76,6 +76,7 @@ static const struct column columns[] = {
     SAME(asked_prompt_tokens, COUNT),
     SAME(asked_output_tokens, COUNT),
     SAME(trace_base_at, INSTANT),
+    SAME(stage, PLAIN),
 };
 
 enum {
@@ -118,11 +119,16 @@ static const char schema[] =
     " (r.last_byte_at - r.sent_first_at) / 1e6 AS total_ms,"
     " (r.last_byte_at - r.due_at) / 1e6 AS total_due_ms,"
     " r.prompt_tokens, r.output_tokens, r.n_token_events, r.n_events, r.n_reads, r.bytes_in,"
-    " r.resends, r.detail FROM requests r;";
+    " r.resends, r.detail, nullif(r.stage, 0) AS stage FROM requests r;";
 
 const char *tk__rows_schema(void)
 {
     return schema;
+}
+
+static const char *name_of(unsigned i)
+{
+    return i < N_COLUMNS ? columns[i].name : byte_columns[i - N_COLUMNS];
 }
 
 /* "first name, name, name last", with a type behind each name when it is wanted. */
@@ -132,10 +138,9 @@ static char *listed(const char *first, const char *last, bool with_types, bool a
 
     tk_buf_add_z(&b, first);
     for (unsigned i = 0; i < N_ALL; i++) {
-        const char *name = i < N_COLUMNS ? columns[i].name : byte_columns[i - N_COLUMNS];
         const char *type = i < N_COLUMNS ? " INTEGER" : byte_types[i - N_COLUMNS];
         tk_buf_add_z(&b, i > 0 ? ", " : "");
-        tk_buf_add_z(&b, as_parameters ? "?" : name);
+        tk_buf_add_z(&b, as_parameters ? "?" : name_of(i));
         if (with_types)
             tk_buf_add_z(&b, type);
     }
@@ -155,9 +160,20 @@ char *tk__rows_insert(void)
     return listed("INSERT INTO requests VALUES(", ")", false, true);
 }
 
-char *tk__rows_select(void)
+/* What an older program did not write is NULL. */
+char *tk__rows_select(bool (*has)(void *owner, const char *column), void *owner)
 {
-    return listed("SELECT ", " FROM requests WHERE rowid = ?1", false, false);
+    struct tk_buf b = TK_BUF_INIT(16384);
+
+    tk_buf_add_z(&b, "SELECT ");
+    for (unsigned i = 0; i < N_ALL; i++) {
+        tk_buf_add_z(&b, i > 0 ? ", " : "");
+        tk_buf_add_z(&b, has(owner, name_of(i)) ? name_of(i) : "NULL");
+    }
+    tk_buf_add_z(&b, " FROM requests WHERE rowid = ?1");
+    if (b.failed)
+        tk_buf_release(&b);
+    return b.p;
 }
 
 static int64_t field(const struct tk_record *r, const struct column *c)

@@ -25,8 +25,9 @@ struct tk_records;
 /* The statements, in one string that lives as long as the program or is the caller's to free(). */
 const char *tk__rows_schema(void); /* CREATE TABLE …; CREATE VIEW …; */
 char *tk__rows_insert(void);       /* INSERT with one parameter per column; NULL: no memory */
-char *tk__rows_select(void);       /* SELECT … WHERE rowid = ?1 */
-char *tk__rows_create(void);       /* CREATE TABLE requests(…) */
+/* SELECT … WHERE rowid = ?1; NULL in the place of a column that the file does not have. */
+char *tk__rows_select(bool (*has)(void *owner, const char *column), void *owner);
+char *tk__rows_create(void); /* CREATE TABLE requests(…) */
 
 /* Bind the record to the insert; slices must live until the step. An SQLite code. */
 int tk__rows_bind(struct sqlite3_stmt *insert, const struct tk_record_view *v);

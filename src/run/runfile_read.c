@@ -96,9 +96,18 @@ static int check(struct tk__reader *r, const char *path, struct tk_err *reterr)
     return 0;
 }
 
+/* Whether the table of requests has that column: files of older programs have fewer. */
+static bool has_column(void *owner, const char *column)
+{
+    const struct tk__reader *r = owner;
+
+    return sqlite3_table_column_metadata(r->db, NULL, "requests", column, NULL, NULL, NULL, NULL,
+                                         NULL) == SQLITE_OK;
+}
+
 static int prepare(struct tk__reader *r, struct tk_err *reterr)
 {
-    char *select = tk__rows_select();
+    char *select = tk__rows_select(has_column, r);
     int rc = select ? sqlite3_prepare_v2(r->db, select, -1, &r->by_row, NULL) : SQLITE_NOMEM;
     free(select);
     if (rc == SQLITE_OK)

@@ -96,13 +96,14 @@ def check_shown(name, out, result, ends):
     by_class = collections.defaultdict(list)
     for i, (word, _, _) in sorted(ends.items()):
         by_class[word].append(i)
-    failed = {word: found for word, found in by_class.items() if word not in ('ok', 'cancelled')}
+    failed = {word: found for word, found in by_class.items() if word not in ('ok', 'cancelled', 'cancelled-by-plan')}
     seen.update(by_class)
     t.eq({f['class']: (f['n'], f['first_index']) for f in result['failures']},
          {word: (len(found), found[0]) for word, found in failed.items()}, f'{name}: classes of the JSON, with the first of each')
     q = result['requests']
     t.eq((q['sent'], q['succeeded'], q['failed'], q['cancelled']),
-         (len(ends), len(by_class['ok']), sum(map(len, failed.values())), len(by_class['cancelled'])), f'{name}: totals')
+         (len(ends), len(by_class['ok']), sum(map(len, failed.values())),
+          len(by_class['cancelled']) + len(by_class['cancelled-by-plan'])), f'{name}: totals')
     t.eq(out.returncode, 3 if failed else 0, f'{name}: exit status')
     for f in result['failures']:
         said = ends[f['first_index']][2] or ''
@@ -229,6 +230,11 @@ def test_own():
         t.eq([e for e, _, _ in ends.values()], ['cancelled'] * 4, 'given up: class')
         check_shown('given up', out, result, ends)
         t.has(out.stdout, '4 cancelled by the client', 'given up: in the text')
+    with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
+        path, out = load('by-plan', sim.url, 4, '-c', 2, '--cancel-share', '50%', '--cancel-after', '2tokens')
+        result, ends = measured(path)
+        t.eq(sorted(e for e, _, _ in ends.values()), ['cancelled-by-plan'] * 2 + ['ok'] * 2, 'by plan: class')
+        check_shown('by plan', out, result, ends)
 
 
 with tk_it.Folder():

@@ -167,7 +167,8 @@ static void test_open(unsigned workers, uint32_t concurrency)
     enum { N = 1500 };
     static tk_ns due[N];
     struct outcome o;
-    tk_plan_schedule(TK_ARRIVAL_POISSON, 3000, 7, due, N);
+    const struct tk_schedule poisson = { .arrival = TK_ARRIVAL_POISSON, .rate = 3000, .seed = 7 };
+    tk_schedule_make(&poisson, due, N);
     const struct tk_plan_phase phase = {
         .n_requests = N,
         .concurrency = concurrency,

@@ -1,7 +1,7 @@
 /* arrivals.c - when requests are due, by the same random numbers as the tool
  *
- * Gaps come from NumPy's legacy generator, gamma with mean 1/rate; offsets are their sums, so the
- * first request is not at 0. Without a ramp the offsets are stretched until the last one is at
+ * Gaps come from NumPy's legacy generator, gamma with mean 1/rate (run/schedule.h); offsets are
+ * their sums, so the first request is not at 0. Without a ramp the offsets are stretched until the last one is at
  * n/rate exactly. The tool decides each of this in doubles; so does this file, in the same order,
  * so that the instants are equal to the last bit before they are rounded to nanoseconds.
  */
@@ -22,16 +22,6 @@ double tk_vllm_ramp_rate(const struct tk_vllm_arrivals *a, uint64_t i, uint64_t 
     return start * pow(end / start, progress);
 }
 
-static double gap(const struct tk_vllm_arrivals *a, struct tk_mt *mt, double rate)
-{
-    if (isinf(rate))
-        return 0;
-    if (isinf(a->burstiness))
-        return 1 / rate;
-    double scale = 1 / (rate * a->burstiness);
-    return scale * tk_mt_gamma(mt, a->burstiness);
-}
-
 int tk_vllm_offsets(const struct tk_vllm_arrivals *a, double *offset_s, uint64_t n)
 {
     struct tk_mt mt;
@@ -42,7 +32,7 @@ int tk_vllm_offsets(const struct tk_vllm_arrivals *a, double *offset_s, uint64_t
         double rate = a->strategy ? tk_vllm_ramp_rate(a, i, n) : a->rate;
         if (!(rate > 0))
             return TK_E_RANGE;
-        sum += gap(a, &mt, rate);
+        sum += tk_schedule_gap(&mt, rate, a->burstiness);
         offset_s[i] = sum;
     }
     if (a->strategy || n == 0 || sum == 0)

@@ -163,7 +163,7 @@ static int add_request(struct making *m, const struct tk_record_view *view)
         count_success(m, q);
     } else {
         m->f->failed++;
-        m->f->n_cancelled += rec->end == TK_END_CANCELLED;
+        m->f->n_cancelled += tk_end_is_cancelled((enum tk_end)rec->end);
     }
     if (q->is_success || m->form->is_detailed)
         rc = keep_itls(m, q);

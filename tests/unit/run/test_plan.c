@@ -1,57 +1,9 @@
-/* test_plan.c - schedules and the plan's JSON */
+/* test_plan.c - secrets and the plan's JSON */
 #include "run/plan.h"
 
 #include "base/str.h"
 
 #include "tap.h"
-
-static void test_constant(void)
-{
-    tk_ns due[4];
-
-    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, 8, 0, due, 4), 0, "constant");
-    T_EQ_I(due[0], 0, "the first at 0");
-    T_EQ_I(due[3], 375000000, "the fourth at 3/8 s");
-    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, 3, 0, due, 4), 0, "a third of a second");
-    T_EQ_I(due[1], 333333333, "rounded");
-    T_EQ_I(due[2], 666666667, "not summed up from rounded gaps");
-    T_EQ_I(due[3], 1000000000, "exact again");
-}
-
-/* NumPy's np.random.seed(0); np.cumsum(np.random.exponential(0.1, 6)) */
-static void test_poisson(void)
-{
-    static const tk_ns want[] = { 79587451, 205180527, 297502842, 376222957, 431327806, 535143736 };
-    tk_ns due[6];
-
-    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_POISSON, 10, 0, due, 6), 0, "poisson");
-    for (size_t i = 0; i < 6; i++)
-        T_EQ_I(due[i], want[i], "poisson %zu", i);
-}
-
-static void test_edges(void)
-{
-    tk_ns due[2] = { 7, 7 };
-
-    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_POISSON, INFINITY, 0, due, 2), 0, "infinite rate");
-    T_EQ_I(due[0] | due[1], 0, "all at 0");
-    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, 0, 0, due, 2), TK_E_RANGE, "rate 0");
-    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, NAN, 0, due, 2), TK_E_RANGE, "not a number");
-    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CONSTANT, 1e-10, 0, due, 2), TK_E_RANGE, "too far away");
-    T_EQ_I(tk_plan_schedule(TK_ARRIVAL_CLOSED, 1, 0, due, 2), TK_E_RANGE, "closed has none");
-}
-
-static void test_count(void)
-{
-    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, 10, 0, TK_NS_PER_S, 1000), 10,
-           "constant: 0 … 0.9 s");
-    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, 10, 0, TK_NS_PER_S + 1, 1000), 11,
-           "constant: just past a second");
-    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_POISSON, 10, 0, 400000000, 1000), 4, "poisson");
-    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_POISSON, 10, 0, 400000000, 3), 3, "at most max");
-    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, INFINITY, 0, 1, 9), 9, "infinite: max");
-    T_EQ_I(tk_plan_schedule_count(TK_ARRIVAL_CONSTANT, -1, 0, 1, 9), 0, "bad rate");
-}
 
 static size_t secret_at(const struct tk_plan *p, const char *text)
 {
@@ -123,9 +75,16 @@ static void test_json(void)
     };
     struct tk_buf out = TK_BUF_INIT(1 << 20);
 
+    struct tk_stage ramp = { .from = 1, .to = 2, .duration = TK_NS_PER_S };
     p.phase[2] = (struct tk_plan_phase){
-        .n_requests = 9, .arrival = TK_ARRIVAL_POISSON, .rate = INFINITY, .concurrency = 2
+        .n_requests = 9,
+        .arrival = TK_ARRIVAL_GAMMA,
+        .rate = INFINITY,
+        .burstiness = 0.5,
+        .concurrency = 2,
+        .shape = { .of = TK_SHAPE_CONCURRENCY, .kind = TK_SHAPE_RAMP, .stages = &ramp, .n = 1 },
     };
+    p.cancel = (struct tk_plan_cancel){ .share = 0.05, .tokens = 20 };
     T_EQ_I(tk_plan_to_json(&p, &out), 0, "json");
     T_EQ_S(
         out.p,
@@ -135,8 +94,11 @@ static void test_json(void)
         "{\"name\":\"Authorization\",\"value\":\"***\"},{\"name\":\"X-Run\",\"value\":\"7\"}],"
         "\"request_id_prefix\":null,\"data\":\"words\",\"items\":3,\"seed\":5,\"phases\":{"
         "\"check\":null,\"warmup\":null,\"measure\":{\"requests\":9,\"duration_s\":null,"
-        "\"grace_s\":null,\"concurrency\":2,\"arrival\":\"poisson\",\"rate\":\"inf\","
-        "\"scheduled\":0,\"first_item_only\":false}},\"timeouts_s\":{\"connect\":null,"
+        "\"grace_s\":null,\"concurrency\":2,\"arrival\":\"gamma\",\"rate\":\"inf\","
+        "\"burstiness\":0.5,\"shape\":{\"of\":\"concurrency\",\"kind\":\"ramp\",\"stages\":["
+        "{\"from\":1.0,\"to\":2.0,\"duration_s\":1.0,\"curve\":\"linear\",\"due\":0}]},"
+        "\"scheduled\":0,\"first_item_only\":false}},\"cancel\":{\"share\":0.05,"
+        "\"after_tokens\":20,\"after_s\":null},\"timeouts_s\":{\"connect\":null,"
         "\"first\":null,\"idle\":null,\"total\":null},\"workers\":0,\"record\":\"requests\","
         "\"keeps_text\":false,\"max_trace_bytes\":0,\"max_record_bytes\":0,"
         "\"opens_ahead\":false}",
@@ -163,12 +125,6 @@ static void test_secret(void)
 int main(void)
 {
     test_secret();
-    T_EQ_S(tk_arrival_word(TK_ARRIVAL_GIVEN), "given", "word");
-    T_EQ_S(tk_arrival_word((enum tk_arrival)99), "unknown", "no such word");
-    test_constant();
-    test_poisson();
-    test_edges();
-    test_count();
     test_secrets();
     test_mask_url();
     test_json();
