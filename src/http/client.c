@@ -16,8 +16,9 @@
  *     it; the last one out frees the memory. The transport goes at once, and with it every later event.
  *   - In DEAD nothing is called back any more.
  *
- * A write that fails does not end a request by itself: the server may have answered and closed before
- * it had read all (413 and the like). What is unsent is dropped, and the reads say what happened.
+ * A write that finds the peer gone does not end a request by itself: the server may have answered and closed
+ * before it had read all (413 and the like), or have said why in an alert of TLS (a client whose certificate it
+ * refuses may send before it knows). What is unsent is dropped, and the reads say what happened.
  */
 #include "http/client.h"
 
@@ -134,16 +135,21 @@ static void emit(struct tk_http_conn *c, struct tk_http_event *ev)
     c->cb(c, ev);
 }
 
+/* The peer closed or reset the connection. */
+static bool is_gone(int code)
+{
+    return code == TK_E_EOF_EARLY || code == -ECONNRESET || code == -EPIPE;
+}
+
 /* A failure is told once; the transport goes afterwards, for it holds the detail. */
 static void fail(struct tk_http_conn *c, int code, const char *detail)
 {
-    bool is_gone = code == TK_E_EOF_EARLY || code == -ECONNRESET || code == -EPIPE;
     struct tk_http_event ev = {
         .kind = TK_HTTP_ERROR,
         .code = code,
         .detail = detail,
         .is_idle = c->state == IDLE,
-        .is_unanswered = is_gone && c->state == BUSY && c->bytes_in == 0 && c->n_requests > 1,
+        .is_unanswered = is_gone(code) && c->state == BUSY && c->bytes_in == 0 && c->n_requests > 1,
     };
 
     c->state = DEAD;
@@ -210,6 +216,11 @@ int tk_http_send(struct tk_http_conn *c, const struct iovec *pieces, int n_piece
     c->times.sent_last_at = 0;
     c->times.sent_first_at = tk_clock_now();
     int rc = write_pieces(c);
+    if (is_gone(rc)) {
+        c->write_rc = rc;
+        c->n_pieces = 0;
+        rc = 0;
+    }
     if (rc == 0 || rc == TK_E_AGAIN_WRITE) {
         want(c);
         return 0;

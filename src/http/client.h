@@ -119,8 +119,8 @@ uint64_t tk_http_conn_bytes_in(const struct tk_http_conn *c); /* of the current 
  * ERROR; at most TK_HTTP_MAX_PIECES. Writes at once what the socket takes; when that was all (look at
  * sent_last_at) SENT does not come. Nothing is called back during this call. 0; -EINVAL when the
  * connection is not open and idle or the pieces are none or too many; any other code is an error to
- * write, after which the connection is of no use and no ERROR follows (whether the request may go to a
- * fresh one is for the caller to judge by tk_http_conn_n_requests(): above 1 it may). */
+ * write, after which the connection is of no use and no ERROR follows. That the peer is gone is no such
+ * error: the reads tell what it said before, and then ERROR comes. */
 #define TK_HTTP_MAX_PIECES 6
 int tk_http_send(struct tk_http_conn *c, const struct iovec *pieces, int n_pieces);
 

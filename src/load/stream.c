@@ -394,9 +394,7 @@ void tk__stream_send(struct tk_stream *s, struct tk_lconn *c)
     r->bytes_out += pieces[0].iov_len + pieces[1].iov_len + pieces[2].iov_len;
     int rc = tk_http_send(c->http, pieces, TK_ARRAY_LEN(pieces));
     note_sent(s);
-    if (rc && c->had_reply && !s->was_resent)
-        resend(s);
-    else if (rc)
+    if (rc)
         fail(s, TK_END_RESET, rc, tk_err_text(rc));
     else if (!arm(s))
         fail(s, TK_END_CLIENT, -ENOMEM, "no memory for a timer");
