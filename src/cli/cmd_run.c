@@ -116,8 +116,9 @@ static int reach_server(struct command *c)
     const char *model = NULL;
 
     c->has_session = true;
-    if (tk_session_init(&c->session, &c->run.plan, &err) != 0)
-        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    int rc = tk_session_init(&c->session, &c->run.plan, &err);
+    if (rc != 0) /* a name that is not known, or a file that was given */
+        return tk_fail(rc == TK_E_RESOLVE ? TK_EXIT_FAILED : TK_EXIT_USAGE, PROGRAM, &err);
     int status = find_model(c, &model);
     if (status != TK_EXIT_OK)
         return status;

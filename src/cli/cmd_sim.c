@@ -36,7 +36,7 @@ struct values {
     tk_ns idle_close;
     struct tk_sim_engine costs;
     bool has_no_prefix_cache;
-    const char *log, *api_key_env, *cert, *key, *cert_out;
+    const char *log, *api_key_env, *cert, *key, *cert_out, *client_ca;
     bool logs_bodies, is_tls, is_quiet, is_with_parent;
 };
 
@@ -59,6 +59,9 @@ static const struct tk_opt opts[] = {
       .help = "private key of --cert, PEM" },
     { .name = "cert-out", .type = TK_OPT_STR, .at = AT(cert_out), .value = "FILE",
       .group = "Server", .help = "write the certificate in use there, for clients to trust" },
+    { .name = "tls-client-ca", .type = TK_OPT_STR, .at = AT(client_ca), .value = "FILE",
+      .group = "Server",
+      .help = "serve only clients that show a certificate of the authorities in this file, PEM" },
     { .name = "api-key-env", .type = TK_OPT_STR, .at = AT(api_key_env), .value = "NAME",
       .group = "Server",
       .help = "ask clients for the API key in this environment variable; 401 without it" },
@@ -230,7 +233,9 @@ static bool tie_to_parent(pid_t parent)
 
 static int make_tls(const struct values *v, struct tk_tls **ret, struct tk_err *reterr)
 {
-    struct tk_tls_conf conf = { .cert_file = v->cert, .key_file = v->key };
+    struct tk_tls_conf conf = { .cert_file = v->cert,
+                                .key_file = v->key,
+                                .client_ca_file = v->client_ca };
     int rc;
 
     if (!v->is_tls && !v->cert)
@@ -380,8 +385,8 @@ static int run(int argc, char **argv)
         tk_say(PROGRAM, "--cert and --key go together");
         status = TK_EXIT_USAGE;
     }
-    if (status < 0 && v.cert_out && !v.is_tls && !v.cert) {
-        tk_say(PROGRAM, "--cert-out needs --tls");
+    if (status < 0 && (v.cert_out || v.client_ca) && !v.is_tls && !v.cert) {
+        tk_say(PROGRAM, "%s needs --tls", v.cert_out ? "--cert-out" : "--tls-client-ca");
         status = TK_EXIT_USAGE;
     }
     if (status < 0 && v.is_with_parent && !tie_to_parent(parent))

@@ -16,29 +16,57 @@
 
 #define MAX_KEY_BYTES 4096
 
-/* The file's first line, without white space around it. */
-static int read_key_file(const char *path, char *out, size_t cap, struct tk_str *ret,
-                         struct tk_err *reterr)
+/* The first line of a file; `what` is "key" or "passphrase". */
+static int read_line(const char *what, const char *path, char *out, size_t cap, struct tk_str *ret,
+                     struct tk_err *reterr)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return tk_err_set(reterr, -errno, "key file '%s' cannot be read: %s", path,
+        return tk_err_set(reterr, -errno, "%s file '%s' cannot be read: %s", what, path,
                           strerror(errno));
     ssize_t n = read(fd, out, cap);
     int rc = n < 0 ? -errno : 0;
     (void)close(fd);
     if (rc != 0)
-        return tk_err_set(reterr, rc, "key file '%s' cannot be read: %s", path, strerror(-rc));
+        return tk_err_set(reterr, rc, "%s file '%s' cannot be read: %s", what, path, strerror(-rc));
     if ((size_t)n == cap && !memchr(out, '\n', cap))
-        return tk_err_set(reterr, TK_E_LIMIT, "key file '%s' has a first line of %zu bytes or more",
-                          path, cap);
+        return tk_err_set(reterr, TK_E_LIMIT, "%s file '%s' has a first line of %zu bytes or more",
+                          what, path, cap);
     struct tk_str all = { out, (size_t)n };
-    struct tk_str line = { NULL, 0 };
-    (void)tk_str_split(&all, '\n', &line);
-    *ret = tk_str_trim(line);
-    if (ret->n == 0)
-        return tk_err_set(reterr, TK_E_FORMAT, "key file '%s' has no key in its first line", path);
+    *ret = (struct tk_str){ NULL, 0 };
+    (void)tk_str_split(&all, '\n', ret);
     return 0;
+}
+
+/* The file's first line, without white space around it. */
+static int read_key_file(const char *path, char *out, size_t cap, struct tk_str *ret,
+                         struct tk_err *reterr)
+{
+    int rc = read_line("key", path, out, cap, ret, reterr);
+
+    *ret = tk_str_trim(*ret);
+    if (rc == 0 && ret->n == 0)
+        return tk_err_set(reterr, TK_E_FORMAT, "key file '%s' has no key in its first line", path);
+    return rc;
+}
+
+int tk_passphrase_read(const char *path, struct tk_arena *arena, const char **ret,
+                       struct tk_err *reterr)
+{
+    char text[MAX_KEY_BYTES];
+    struct tk_str line = { NULL, 0 };
+
+    *ret = NULL;
+    if (!path)
+        return 0;
+    int rc = read_line("passphrase", path, text, sizeof(text), &line, reterr);
+    if (rc != 0)
+        return rc;
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    *ret = tk_arena_dup(arena, line);
+    explicit_bzero(text, sizeof(text));
+    return *ret ? 0 : tk_err_set(reterr, -ENOMEM, "no memory for the passphrase");
 }
 
 int tk_key_read(const char *key_file, struct tk_arena *arena, const char **ret,

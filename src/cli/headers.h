@@ -12,6 +12,10 @@
 int tk_key_read(const char *key_file, struct tk_arena *arena, const char **ret,
                 struct tk_err *reterr);
 
+/* The first line of `path`, its line end aside, in the arena: a passphrase. NULL where `path` is. */
+int tk_passphrase_read(const char *path, struct tk_arena *arena, const char **ret,
+                       struct tk_err *reterr);
+
 /* The list of "Name: value" words, with an Authorization header for `key` (NULL: none) in front
  * unless one was given. 0 or an error; secrets are not repeated in it. */
 int tk_headers_make(const struct tk_opt_list *given, const char *key, struct tk_arena *arena,

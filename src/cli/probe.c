@@ -72,12 +72,22 @@ static void on_end(struct asking *p)
                              p->status, hint(p->status)));
 }
 
+/* What to do about a failure; the server's words when it wants a certificate are those of TLS 1.3. */
+static const char *hint_of(int code, const char *detail)
+{
+    if (code == TK_E_CERT)
+        return " (the certificate; --insecure takes any)";
+    return code == TK_E_TLS && strstr(detail, "certificate required")
+               ? " (--cert FILE shows a certificate)"
+               : "";
+}
+
 static void on_error(struct asking *p, const struct tk_http_event *ev)
 {
-    const char *more = ev->code == TK_E_CERT ? " (the certificate; --insecure takes any)" : "";
+    const char *detail = ev->detail ? ev->detail : tk_err_text(ev->code);
 
-    finish(p, tk_err_set(p->reterr, ev->code, "'%s' could not be asked: %s%s", p->where,
-                         ev->detail ? ev->detail : tk_err_text(ev->code), more));
+    finish(p, tk_err_set(p->reterr, ev->code, "'%s' could not be asked: %s%s", p->where, detail,
+                         hint_of(ev->code, detail)));
 }
 
 static void on_http(struct tk_http_conn *c, const struct tk_http_event *ev)

@@ -28,6 +28,7 @@ struct tk_run_opts {
     /* server */
     struct tk_opt_list header;
     const char *unix_path, *request_id_prefix, *key_file, *ca_file;
+    const char *cert_file, *cert_key_file, *cert_passphrase_file;
     bool insecure;
     tk_ns timeout_connect, timeout_first, timeout_idle, timeout_total;
     bool sim;

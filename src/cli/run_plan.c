@@ -138,6 +138,21 @@ static int make_target(struct tk_run *r, const char *url, struct tk_err *reterr)
     return r->plan.url ? 0 : tk_err_set(reterr, -ENOMEM, "no memory for the URL");
 }
 
+/* The certificate to show; its files are read when the context for TLS is made. */
+static int make_certificate(struct tk_run *r, struct tk_err *reterr)
+{
+    const struct tk_run_opts *o = r->o;
+
+    if (!o->cert_file && (o->cert_key_file || o->cert_passphrase_file))
+        return tk_err_set(reterr, TK_E_FORMAT, "'--%s' goes with '--cert'",
+                          o->cert_key_file ? "cert-key" : "cert-passphrase-file");
+    if (o->cert_file && !r->plan.is_tls)
+        return tk_err_set(reterr, TK_E_FORMAT, "'--cert' is for a server that is asked by https");
+    r->plan.cert_file = o->cert_file;
+    r->plan.cert_key_file = o->cert_key_file;
+    return tk_passphrase_read(o->cert_passphrase_file, &r->arena, &r->plan.cert_passphrase, reterr);
+}
+
 static int make_headers(struct tk_run *r, struct tk_err *reterr)
 {
     struct tk_plan_header *h = NULL;
@@ -188,6 +203,8 @@ int tk_run_prepare(struct tk_run *r, const struct tk_run_opts *o, const bool *is
     r->is_given = is_given;
     make_client(r);
     int rc = make_target(r, url, reterr);
+    if (rc == 0)
+        rc = make_certificate(r, reterr);
     if (rc == 0)
         rc = tk_run_make_load(r, reterr);
     if (rc == 0)

@@ -46,19 +46,29 @@ struct running {
     unsigned n_signals;
 };
 
+static int find_server(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr)
+{
+    if (!plan->unix_path)
+        return tk_addr_resolve(plan->host, plan->port, &s->addrs, reterr);
+    int rc = tk_addr_unix(plan->unix_path, &s->addrs.v[0], reterr);
+    s->addrs.n = rc == 0;
+    return rc;
+}
+
 int tk_session_init(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr)
 {
+    struct tk_tls_conf tls = {
+        .ca_file = plan->ca_file,
+        .is_insecure = plan->is_insecure,
+        .cert_file = plan->cert_file,
+        .key_file = plan->cert_key_file,
+        .passphrase = plan->cert_passphrase,
+    };
+
     memset(s, 0, sizeof(*s));
-    int rc;
-    if (plan->unix_path) {
-        rc = tk_addr_unix(plan->unix_path, &s->addrs.v[0], reterr);
-        s->addrs.n = rc == 0;
-    } else {
-        rc = tk_addr_resolve(plan->host, plan->port, &s->addrs, reterr);
-    }
+    int rc = find_server(s, plan, reterr);
     if (rc != 0 || !plan->is_tls)
         return rc;
-    struct tk_tls_conf tls = { .ca_file = plan->ca_file, .is_insecure = plan->is_insecure };
     return tk_tls_new_client(&tls, &s->tls, reterr);
 }
 

@@ -54,14 +54,25 @@ static int fail(struct tk_err *reterr, int code, const char *what, const char *s
     return tk_err_set(reterr, code, "%s '%s': %s", what, subject, words);
 }
 
+/* While a key is read. */
+struct asked {
+    const char *passphrase; /* NULL: there is none */
+    bool was_asked;         /* the key is encrypted */
+};
+
 /* A key with a passphrase must not make OpenSSL ask at the terminal. */
-static int no_passphrase(char *buf, int size, int rwflag, void *userdata)
+static int give_passphrase(char *buf, int size, int rwflag, void *userdata)
 {
-    (void)buf;
-    (void)size;
+    struct asked *a = userdata;
+    size_t n = a && a->passphrase ? strlen(a->passphrase) : 0;
+
     (void)rwflag;
-    (void)userdata;
-    return -1;
+    if (a)
+        a->was_asked = true;
+    if (!a || !a->passphrase || n > (size_t)size)
+        return -1;
+    memcpy(buf, a->passphrase, n);
+    return (int)n;
 }
 
 static int new_context(const SSL_METHOD *method, struct tk_tls **ret, struct tk_err *reterr)
@@ -87,7 +98,7 @@ static int new_context(const SSL_METHOD *method, struct tk_tls **ret, struct tk_
     SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                  SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(t->ctx, 1); /* see xport_tls.c */
-    SSL_CTX_set_default_passwd_cb(t->ctx, no_passphrase);
+    SSL_CTX_set_default_passwd_cb(t->ctx, give_passphrase);
     *ret = t;
     return 0;
 }
@@ -98,6 +109,48 @@ static int check_readable(const char *path, const char *what, struct tk_err *ret
         return 0;
     return tk_err_set(reterr, -errno, "cannot read the %s '%s': %s", what, path,
                       strerrordesc_np(errno));
+}
+
+/* --- a certificate from files --- */
+
+/* Why the key was not taken: a key of another pair is refused too; then the file is well-formed. */
+static int fail_key(const struct asked *a, const char *key_file, const char *cert_file,
+                    struct tk_err *reterr)
+{
+    unsigned long e = ERR_peek_error();
+
+    if (ERR_GET_LIB(e) == ERR_LIB_X509) {
+        ERR_clear_error();
+        return tk_err_set(reterr, TK_E_CERT,
+                          "the key in '%s' is not that of the certificate in '%s'", key_file,
+                          cert_file);
+    }
+    if (!a->was_asked)
+        return fail(reterr, TK_E_FORMAT, "no private key in PEM form in", key_file);
+    ERR_clear_error();
+    return tk_err_set(reterr, TK_E_FORMAT, "the key in '%s' is encrypted, and %s", key_file,
+                      a->passphrase ? "the passphrase does not open it"
+                                    : "there is no passphrase for it");
+}
+
+static int load_own_certificate(struct tk_tls *t, const struct tk_tls_conf *conf,
+                                struct tk_err *reterr)
+{
+    const char *key_file = conf->key_file ? conf->key_file : conf->cert_file;
+    struct asked asked = { .passphrase = conf->passphrase };
+    int rc = check_readable(conf->cert_file, "certificate", reterr);
+
+    if (rc == 0)
+        rc = check_readable(key_file, "key", reterr);
+    if (rc)
+        return rc;
+    if (SSL_CTX_use_certificate_chain_file(t->ctx, conf->cert_file) != 1)
+        return fail(reterr, TK_E_FORMAT, "no certificate in PEM form in", conf->cert_file);
+    SSL_CTX_set_default_passwd_cb_userdata(t->ctx, &asked);
+    if (SSL_CTX_use_PrivateKey_file(t->ctx, key_file, SSL_FILETYPE_PEM) != 1)
+        rc = fail_key(&asked, key_file, conf->cert_file, reterr);
+    SSL_CTX_set_default_passwd_cb_userdata(t->ctx, NULL);
+    return rc;
 }
 
 /* --- client --- */
@@ -132,6 +185,8 @@ int tk_tls_new_client(const struct tk_tls_conf *conf, struct tk_tls **ret, struc
         rc = tk_err_set(reterr, -ENOMEM, "no memory for TLS");
     else if (!conf->is_insecure)
         rc = load_authorities(t, conf->ca_file, reterr);
+    if (rc == 0 && conf->cert_file)
+        rc = load_own_certificate(t, conf, reterr);
     if (rc) {
         tk_tls_free(t);
         return rc;
@@ -197,25 +252,6 @@ static int make_own_certificate(struct tk_tls *t, struct tk_err *reterr)
     return ok ? 0 : fail(reterr, TK_E_TLS, "cannot make a certificate for", "localhost");
 }
 
-static int load_own_certificate(struct tk_tls *t, const struct tk_tls_conf *conf,
-                                struct tk_err *reterr)
-{
-    const char *key_file = conf->key_file ? conf->key_file : conf->cert_file;
-    int rc = check_readable(conf->cert_file, "certificate", reterr);
-
-    if (rc == 0)
-        rc = check_readable(key_file, "key", reterr);
-    if (rc)
-        return rc;
-    if (SSL_CTX_use_certificate_chain_file(t->ctx, conf->cert_file) != 1)
-        return fail(reterr, TK_E_FORMAT, "no certificate in PEM form in", conf->cert_file);
-    if (SSL_CTX_use_PrivateKey_file(t->ctx, key_file, SSL_FILETYPE_PEM) == 1)
-        return 0;
-    /* A key of another kind or another pair is refused here too; then the file is well-formed. */
-    rc = ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509 ? TK_E_CERT : TK_E_FORMAT;
-    return fail(reterr, rc, "cannot use the key in", key_file);
-}
-
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                        const unsigned char *in, unsigned in_n, void *arg)
 {
@@ -229,6 +265,22 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* Have each client show a certificate of these authorities. */
+static int ask_clients(struct tk_tls *t, const char *ca_file, struct tk_err *reterr)
+{
+    STACK_OF(X509_NAME) * names;
+    int rc = load_authorities(t, ca_file, reterr);
+
+    if (rc)
+        return rc;
+    names = SSL_load_client_CA_file(ca_file);
+    if (!names)
+        return fail(reterr, TK_E_FORMAT, "no certificate in PEM form in", ca_file);
+    SSL_CTX_set_client_CA_list(t->ctx, names); /* owns them: told to clients that have several */
+    SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return 0;
+}
+
 int tk_tls_new_server(const struct tk_tls_conf *conf, struct tk_tls **ret, struct tk_err *reterr)
 {
     struct tk_tls *t;
@@ -239,6 +291,8 @@ int tk_tls_new_server(const struct tk_tls_conf *conf, struct tk_tls **ret, struc
     t->is_server = true;
     SSL_CTX_set_alpn_select_cb(t->ctx, select_alpn, NULL);
     rc = conf->cert_file ? load_own_certificate(t, conf, reterr) : make_own_certificate(t, reterr);
+    if (rc == 0 && conf->client_ca_file)
+        rc = ask_clients(t, conf->client_ca_file, reterr);
     if (rc) {
         tk_tls_free(t);
         return rc;

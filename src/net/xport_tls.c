@@ -157,17 +157,30 @@ static void set_detail(struct tls *t, const char *words)
         snprintf(t->detail, DETAIL_BYTES, "%s", words);
 }
 
+/* Alerts that came are reasons of their own; those that OpenSSL sends are not told apart from why. */
+static bool is_alert(unsigned long e)
+{
+    int reason = ERR_GET_REASON(e);
+
+    return ERR_GET_LIB(e) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET &&
+           reason <= SSL_AD_REASON_OFFSET + 255;
+}
+
 /* OpenSSL itself failed: which of our codes, with its words as detail. */
 static int tls_error(struct tls *t, unsigned long e)
 {
+    static const char alert[] = "alert of the peer: ";
     char words[DETAIL_BYTES];
+    size_t n = is_alert(e) ? sizeof(alert) - 1 : 0;
 
     if (ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
         set_detail(t, X509_verify_cert_error_string(SSL_get_verify_result(t->ssl)));
         ERR_clear_error();
         return TK_E_CERT;
     }
-    set_detail(t, tk__tls_words(words, sizeof(words)));
+    memcpy(words, alert, n);
+    tk__tls_words(words + n, sizeof(words) - n);
+    set_detail(t, words);
     return TK_E_TLS;
 }
 

@@ -209,6 +209,8 @@ static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
     put_text(w, "authority", p->authority);
     put_text(w, "ca_file", p->ca_file);
     put_bool(w, "insecure", p->is_insecure);
+    put_text(w, "cert_file", p->cert_file);
+    put_text(w, "cert_key_file", p->cert_key_file);
     put_text(w, "api", p->api);
     put_text(w, "model", p->model);
     put_bool(w, "streamed", p->is_streamed);

@@ -75,7 +75,9 @@ struct tk_plan {
     const char *authority; /* value of the Host header */
     const char *ca_file;   /* NULL: the system's authorities */
     bool is_insecure;
-    const char *api; /* name of the wire format */
+    const char *cert_file, *cert_key_file; /* certificate to show, PEM; NULL: none, in cert_file */
+    const char *cert_passphrase;           /* secret: it is in no output; NULL: none */
+    const char *api;                       /* name of the wire format */
     const char *model;
     bool is_streamed;
     const struct tk_plan_header *headers; /* the user's own and the key's; Host, Content-Type and

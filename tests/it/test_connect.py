@@ -3,12 +3,16 @@ import contextlib
 import http.server
 import json
 import os
+import shutil
 import socket
 import socketserver
 import sqlite3
+import ssl
+import subprocess
 import threading
 
 import tk_it
+import tk_peer
 
 t = tk_it.Tap()
 
@@ -120,6 +124,88 @@ def test_unix():
     t.ok(out.returncode == 1 and 'file of another kind' in out.stderr, 'sim: a file that is no socket stays', out)
 
 
+def openssl(*words):
+    subprocess.run(['openssl', *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def make_certificates():
+    """An authority, a client's certificate of it, its key locked, and a certificate of nobody; a server's own."""
+    def own(name, subject):
+        openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', f'{name}.key', '-out',
+                f'{name}.pem', '-subj', f'/CN={subject}', '-days', '2', '-addext', 'subjectAltName=DNS:localhost')
+    own('ca', 'authority')
+    own('nobody', 'nobody')
+    own('server', 'localhost')
+    openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'client.key', '-out',
+            'client.csr', '-subj', '/CN=client')
+    with open('client.ext', 'w', encoding='utf-8') as f:
+        f.write('extendedKeyUsage=clientAuth\n')
+    openssl('x509', '-req', '-in', 'client.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-out', 'client.pem',
+            '-extfile', 'client.ext')
+    openssl('pkey', '-in', 'client.key', '-aes-256-cbc', '-passout', 'pass:open sesame', '-out', 'locked.key')
+    with open('both.pem', 'w', encoding='utf-8') as f:
+        for name in ('client.key', 'client.pem'):
+            with open(name, encoding='utf-8') as part:
+                f.write(part.read())
+    for name, text in (('word', 'open sesame\n'), ('wrong', 'sesame\n')):
+        with open(name, 'w', encoding='utf-8') as f:
+            f.write(text)
+
+
+GOOD = (['--cert', 'client.pem', '--cert-key', 'client.key'], ['--cert', 'both.pem'],
+        ['--cert', 'client.pem', '--cert-key', 'locked.key', '--cert-passphrase-file', 'word'])
+REFUSED = (('without', [], 'certificate required'), ('of nobody', ['--cert', 'nobody.pem', '--cert-key', 'nobody.key'], 'unknown ca'))
+
+
+def test_client_certificates():
+    with tk_it.Sim('--ttft', '5ms', '--itl', '1ms', '--tls', '--tls-client-ca', 'ca.pem', '--cert-out', 'cert.pem') as sim:
+        url = f'https://localhost:{sim.port}'
+        for words in GOOD:
+            r, _ = load(f'certificate, {words}', url, '--ca-file', 'cert.pem', *words, '-c', 3, '-n', 9)
+            t.eq(r and r['requests']['succeeded'], 9, f'{words}: all succeeded')
+            t.eq(r['plan']['cert_file'], words[1], f'{words}: the plan names it')
+        for name, words, why in REFUSED:
+            r, out = load(f'certificate {name}', url, '--ca-file', 'cert.pem', '--model', 'sim', *words, '-c', 3, '-n', 9, status=3)
+            t.eq([(f['class'], f['n']) for f in r['failures']], [('tls', 9)], f'certificate {name}: class')
+            t.has(out.stdout, f'alert of the peer: ', f'certificate {name}: an alert')
+            t.has(out.stdout, why, f'certificate {name}: which one')
+        out = tk_it.run('run', url, '--ca-file', 'cert.pem', '-n', 1, '--no-file')
+        t.ok(out.returncode == 1 and '--cert FILE shows' in out.stderr, 'certificate: a hint', out)
+        t.eq(len(sim.log()), 27, 'certificate: the server served the good ones')
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):  # a server that is not ours
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain('server.pem', 'server.key')
+        context.load_verify_locations('ca.pem')
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.minimum_version = context.maximum_version = version
+        with tk_peer.Peer(tk_peer.plain(CHAT), tls=context) as peer:
+            words = [f'https://localhost:{peer.port}', '--ca-file', 'server.pem', '--model', 'm', '--no-stream', '-n', 4]
+            r, _ = load(f'{version.name}', *words, *GOOD[0])
+            t.eq(r and r['requests']['succeeded'], 4, f'{version.name}: all succeeded')
+            for name, more, _ in REFUSED:
+                r, _ = load(f'{version.name}, {name}', *words, *more, status=3)
+                t.eq([(f['class'], f['n']) for f in r['failures']], [('tls', 4)], f'{version.name}, {name}: class')
+                t.has(r['failures'][0]['first_detail'], 'alert', f'{version.name}, {name}: its alert')
+    for words, part in ((['--cert', 'none.pem'], "'none.pem'"), (['--cert', 'client.pem'], "no private key in PEM form in 'client.pem'"),
+                        (['--cert', 'word'], "'word'"),
+                        (['--cert', 'client.pem', '--cert-key', 'nobody.key'], "'nobody.key' is not that of the certificate in 'client.pem'"),
+                        (['--cert', 'client.pem', '--cert-key', 'locked.key'], "'locked.key' is encrypted"),
+                        (['--cert', 'client.pem', '--cert-key', 'locked.key', '--cert-passphrase-file', 'wrong'], 'does not open it'),
+                        (['--cert', 'client.pem', '--cert-key', 'locked.key', '--cert-passphrase-file', 'none'], "'none'"),
+                        (['--cert-key', 'client.key'], "goes with '--cert'")):
+        out = tk_it.run('run', 'https://localhost:1', '-n', 1, '--no-file', *words)
+        t.ok(out.returncode == 2 and part in out.stderr, f'{words}: {part}', out)
+    out = tk_it.run('run', 'http://localhost:1', '-n', 1, '--no-file', *GOOD[0])
+    t.ok(out.returncode == 2 and 'https' in out.stderr, 'a certificate without TLS', out)
+    out = tk_it.run('sim', '--tls-client-ca', 'ca.pem')
+    t.ok(out.returncode == 2 and 'needs --tls' in out.stderr, 'sim: --tls-client-ca without TLS', out)
+
+
 with tk_it.Folder():
     test_unix()
+    if shutil.which('openssl'):
+        make_certificates()
+        test_client_certificates()
+    else:
+        t.skip('no openssl here to make certificates of clients')
 t.done()

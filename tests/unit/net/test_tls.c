@@ -226,6 +226,130 @@ static void test_bad_files(void)
     check_server_fails("good.pem", "old.key", "old.key", TK_E_CERT);
 }
 
+/* --- clients that show a certificate --- */
+
+static void encrypt_key(const char *from, const char *to, const char *passphrase)
+{
+    FILE *f = fopen(file(from), "re");
+    EVP_PKEY *key = f ? PEM_read_PrivateKey(f, NULL, NULL, NULL) : NULL;
+
+    if (!key || fclose(f) != 0 || !(f = fopen(file(to), "we")) ||
+        PEM_write_PKCS8PrivateKey(f, key, EVP_aes_256_cbc(), passphrase, (int)strlen(passphrase),
+                                  NULL, NULL) != 1 ||
+        fclose(f) != 0)
+        abort();
+    EVP_PKEY_free(key);
+}
+
+static void join_files(const char *a, const char *b, const char *to)
+{
+    char text[8192];
+    const char *const from[] = { a, b };
+    FILE *out = fopen(file(to), "we");
+
+    for (size_t i = 0; out && i < 2; i++) {
+        FILE *f = fopen(file(from[i]), "re");
+        size_t n = f ? fread(text, 1, sizeof(text), f) : 0;
+        if (n == 0 || fclose(f) != 0 || fwrite(text, 1, n, out) != n)
+            abort();
+    }
+    if (!out || fclose(out) != 0)
+        abort();
+}
+
+static int client_with(const char *cert, const char *key, const char *passphrase,
+                       struct tk_tls **ret, struct tk_err *err)
+{
+    struct tk_tls_conf conf = { .is_insecure = true, .passphrase = passphrase };
+
+    conf.cert_file = cert ? file(cert) : NULL;
+    conf.key_file = key ? file(key) : NULL;
+    *ret = NULL;
+    err->msg[0] = '\0';
+    return tk_tls_new_client(&conf, ret, err);
+}
+
+/* What the server, and then the client's first read, make of it; words of the client. */
+static void show(struct tk_tls *client, struct tk_tls *server, int want_server,
+                 const char *want_words)
+{
+    struct pair p = { 0 };
+    struct tk_stamp stamp;
+    int rc_client, rc_server;
+    char buf[10];
+
+    if (tk_loop_new(TK_LOOP_VIRTUAL, &p.loop) ||
+        tk_mem_pair(p.loop, PIPE_BYTES, &p.client, &p.server) ||
+        pair_add_tls(&p, client, server, "localhost", NULL))
+        abort();
+    pair_handshake(&p, &rc_client, &rc_server);
+    T_EQ_I(rc_server, want_server, "the server: %s", tk_xport_detail(p.server, rc_server));
+    if (rc_client == 0) /* TLS 1.3: the client is done before the server has looked */
+        rc_client = (int)tk_xport_read(p.client, buf, sizeof(buf), &stamp);
+    T_EQ_I(rc_client, want_words ? TK_E_TLS : TK_E_AGAIN_READ, "the client");
+    if (want_words)
+        T_OK(strstr(tk_xport_detail(p.client, rc_client), want_words), "%s",
+             tk_xport_detail(p.client, rc_client));
+    pair_release(&p);
+    tk_loop_free(p.loop);
+}
+
+static void check_shows(struct tk_tls *server, const char *cert, const char *key,
+                        const char *passphrase)
+{
+    struct tk_tls *client;
+    struct tk_err err;
+
+    T_EQ_I(client_with(cert, key, passphrase, &client, &err), 0, "%s: %s", key ? key : cert,
+           err.msg);
+    show(client, server, 0, NULL);
+    tk_tls_free(client);
+}
+
+static void check_cannot_show(const char *cert, const char *key, const char *passphrase, int want,
+                              const char *word)
+{
+    struct tk_tls *client;
+    struct tk_err err;
+
+    T_EQ_I(client_with(cert, key, passphrase, &client, &err), want, "client: %s", err.msg);
+    T_OK(!client && strstr(err.msg, word) && strstr(err.msg, key ? key : cert),
+         "it says what and where");
+    T_EQ_I(ERR_peek_error(), 0, "and leaves no error in OpenSSL's queue");
+}
+
+static void test_client_certificate(void)
+{
+    struct tk_tls_conf conf = { 0 };
+    struct tk_tls *server, *client;
+    struct tk_err err;
+
+    encrypt_key("good.key", "locked.key", "open sesame");
+    join_files("good.key", "good.pem", "both.pem");
+    conf.client_ca_file = file("good.pem");
+    T_EQ_I(tk_tls_new_server(&conf, &server, &err), 0, "a server that asks for a certificate");
+    check_shows(server, "good.pem", "good.key", NULL);
+    check_shows(server, "both.pem", NULL, NULL);
+    check_shows(server, "good.pem", "locked.key", "open sesame");
+    T_EQ_I(client_with(NULL, NULL, NULL, &client, &err), 0, "a client without");
+    show(client, server, TK_E_TLS, "alert of the peer: tlsv13 alert certificate required");
+    tk_tls_free(client);
+    T_EQ_I(client_with("old.pem", "old.key", NULL, &client, &err), 0, "a client with another's");
+    show(client, server, TK_E_CERT, "alert of the peer: ");
+    tk_tls_free(client);
+    tk_tls_free(server);
+    check_cannot_show("absent.pem", NULL, NULL, -ENOENT, "No such file");
+    check_cannot_show("good.pem", "absent.key", NULL, -ENOENT, "No such file");
+    check_cannot_show("good.pem", NULL, NULL, TK_E_FORMAT, "no private key");
+    check_cannot_show("good.pem", "old.key", NULL, TK_E_CERT, "is not that of the certificate");
+    check_cannot_show("good.pem", "locked.key", NULL, TK_E_FORMAT, "there is no passphrase");
+    check_cannot_show("good.pem", "locked.key", "sesame", TK_E_FORMAT, "does not open it");
+    conf.client_ca_file = file("empty.pem");
+    T_EQ_I(tk_tls_new_server(&conf, &server, &err), TK_E_FORMAT, "%s", err.msg);
+    conf.client_ca_file = file("absent.pem");
+    T_EQ_I(tk_tls_new_server(&conf, &server, &err), -ENOENT, "%s", err.msg);
+}
+
 static void test_no_name(void)
 {
     struct tk_tls *client = client_of("own.pem"), *server = server_of(NULL, NULL);
@@ -518,8 +642,9 @@ static void check_peer(const char *says, int want)
 
 static void remove_files(void)
 {
-    static const char *const names[] = { "own.pem", "good.pem", "good.key", "old.pem",
-                                         "old.key", "junk.pem", "empty.pem" };
+    static const char *const names[] = { "own.pem",   "good.pem",   "good.key",
+                                         "old.pem",   "old.key",    "junk.pem",
+                                         "empty.pem", "locked.key", "both.pem" };
 
     for (size_t i = 0; i < TK_ARRAY_LEN(names); i++)
         (void)unlink(file(names[i]));
@@ -534,6 +659,7 @@ int main(void)
     test_untrusted();
     test_given_certificate();
     test_bad_files();
+    test_client_certificate();
     test_no_name();
     test_stamp_of_cut_record();
     test_stamp_of_joined_records();

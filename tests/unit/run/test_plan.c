@@ -90,7 +90,7 @@ static void test_json(void)
         out.p,
         "{\"tool\":\"tokmark run\",\"url\":\"http://h:1\",\"host\":\"h\",\"port\":1,\"unix\":null,\"tls\":false,"
         "\"target\":\"/v1/chat/completions\",\"authority\":\"h:1\",\"ca_file\":null,"
-        "\"insecure\":false,\"api\":\"chat\",\"model\":\"m\",\"streamed\":true,\"headers\":["
+        "\"insecure\":false,\"cert_file\":null,\"cert_key_file\":null,\"api\":\"chat\",\"model\":\"m\",\"streamed\":true,\"headers\":["
         "{\"name\":\"Authorization\",\"value\":\"***\"},{\"name\":\"X-Run\",\"value\":\"7\"}],"
         "\"request_id_prefix\":null,\"data\":\"words\",\"items\":3,\"seed\":5,\"phases\":{"
         "\"check\":null,\"warmup\":null,\"measure\":{\"requests\":9,\"duration_s\":null,"
