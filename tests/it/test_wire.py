@@ -5,6 +5,7 @@ import os
 import socket
 import sqlite3
 import subprocess
+import zlib
 
 import tk_it
 import tk_peer
@@ -31,6 +32,14 @@ DONE = b'data: [DONE]\n\n'
 STOP = chunk({}, 'stop')
 REPLY = json.dumps({'id': 'x', 'object': 'chat.completion', 'choices': [
     {'index': 0, 'message': {'role': 'assistant', 'content': 'a b c'}, 'finish_reason': 'stop'}], 'usage': USAGE}).encode()
+
+
+def deflate(data, bare=False, pieces=1):
+    """As RFC 9110 has it, in zlib's format, or bare as some servers send it; flushed behind each piece."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15 if bare else 15)
+    step = -(-len(data) // pieces)
+    packed = [packer.compress(data[i:i + step]) + packer.flush(zlib.Z_SYNC_FLUSH) for i in range(0, len(data), step)]
+    return [*packed, packer.flush(zlib.Z_FINISH)]
 
 
 class Row(dict):
@@ -74,6 +83,8 @@ def test_framing():
     for name, reply in (('content-length', plain(REPLY)), ('chunked', chunked(REPLY[:5], REPLY[5:])),
                         ('gzip', plain(gzip.compress(REPLY), b'Content-Encoding: gzip\r\n')),
                         ('gzip, chunked', chunked(gzip.compress(REPLY)[:9], gzip.compress(REPLY)[9:], head=b'Content-Encoding: gzip\r\n')),
+                        ('deflate', plain(b''.join(deflate(REPLY)), b'Content-Encoding: deflate\r\n')),
+                        ('deflate, bare, chunked', chunked(*deflate(REPLY, True, 3), head=b'Content-Encoding: deflate\r\n')),
                         ('an interim reply', [b'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n', *plain(REPLY)]),
                         ('until the end', [b'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n', REPLY])):
         found, _, peer = ask(reply, '--no-stream', n=3)
@@ -84,8 +95,24 @@ def test_framing():
     found, _, _ = ask(chunked(*(zipped[i:i + 1] for i in range(len(zipped))), kind=b'text/event-stream',
                               head=b'Content-Encoding: gzip\r\n'))
     t.eq([(r.end, r.text) for r in found], [('ok', 'abc')], 'a stream of gzip, byte by byte')
-    found, _, _ = ask(plain(b'{"choices":[', b'Content-Encoding: gzip\r\n'), '--no-stream')
-    t.eq([r.end for r in found], ['protocol'], 'gzip that is none')
+    for bare in (False, True):
+        zipped = b''.join(deflate(whole, bare))
+        found, _, _ = ask(chunked(*(zipped[i:i + 1] for i in range(len(zipped))), kind=b'text/event-stream',
+                                  head=b'Content-Encoding: deflate\r\n'))
+        t.eq([(r.end, r.text) for r in found], [('ok', 'abc')], f'a stream of deflate, byte by byte, bare: {bare}')
+        # What the server flushed is handed on at once: the events keep the gaps that the server made.
+        parts = [x for part in deflate(whole, bare, 5) for x in (part, 0.05)]
+        found, _, _ = ask(sse(*parts, head=b'Content-Encoding: deflate\r\n'))
+        t.eq([(r.end, r.text, r.n_token_events) for r in found], [('ok', 'abc', 3)], f'flushed deflate, bare: {bare}')
+        t.ok(found[0].last_token_at - found[0].first_token_at > 45e6, f'flushed deflate, bare: {bare}: not held back', found)
+        found, _, _ = ask(plain(b''.join(deflate(REPLY, bare))[:-4], b'Content-Encoding: deflate\r\n'), '--no-stream')
+        t.eq([r.end for r in found], ['protocol'], f'deflate that is cut, bare: {bare}')
+    bomb = b''.join(deflate(b' ' * (65 << 20)))
+    found, _, _ = ask(plain(bomb, b'Content-Encoding: deflate\r\n'), '--no-stream')
+    t.eq([r.end for r in found], ['limit'], f'{len(bomb)} bytes of deflate that are 65 MiB')
+    for coding in ('gzip', 'deflate'):
+        found, _, _ = ask(plain(b'{"choices":[', f'Content-Encoding: {coding}\r\n'.encode()), '--no-stream')
+        t.eq([r.end for r in found], ['protocol'], f'{coding} that is none')
 
 
 def test_addresses():
