@@ -71,6 +71,8 @@ static int prepare(struct command *c)
 
     if (tk_result_opts_parse(&c->o.slo, c->o.percentiles, &c->result, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    if (c->o.json && tk_check_place(c->o.json, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     int status = find_url(c, &url);
     if (status != TK_EXIT_OK)
         return status;
@@ -202,7 +204,7 @@ static int report(struct command *c)
     tk_records_free(records);
     if (c->session.facts.is_interrupted)
         return TK_EXIT_INTERRUPTED;
-    return status;
+    return c->session.has_file_failed ? TK_EXIT_FAILED : status;
 }
 
 static int load(struct command *c)

@@ -198,18 +198,6 @@ static void join_path(const struct command *c, const char *name, struct tk_buf *
     tk_buf_add_z(out, name);
 }
 
-/* A place that cannot be written is found before the run, not after it. */
-static int check_place(const char *path, struct tk_err *reterr)
-{
-    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-
-    if (fd < 0 && errno != ENOENT)
-        return tk_err_set(reterr, -errno, "'%s' cannot be written: %s", path, strerror(errno));
-    if (fd >= 0)
-        (void)close(fd);
-    return 0;
-}
-
 static int choose_places(struct command *c)
 {
     struct tk_err err = { 0 };
@@ -222,7 +210,7 @@ static int choose_places(struct command *c)
         rc = make_folder(c->o.result_dir, &err);
     if (rc == 0 && c->o.result_filename) {
         join_path(c, c->o.result_filename, &c->result_path);
-        rc = check_place(c->result_path.p, &err);
+        rc = tk_check_place(c->result_path.p, &err);
         if (rc == 0)
             rc = tk_runfile_name_beside(c->result_path.p, c->o.append_result, &c->run_path, &err);
     } else if (rc == 0) {

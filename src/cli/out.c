@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -64,11 +65,33 @@ int tk_put_file(const char *program, const char *path, struct tk_str text, struc
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return tk_err_set(reterr, -errno, "'%s' cannot be written: %s", path, strerror(errno));
+    struct stat st;
+    bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     int rc = write_all(fd, text);
     if (close(fd) != 0 && rc == 0)
         rc = -errno;
+    if (rc != 0 && is_file)
+        (void)unlink(path);
     if (rc != 0)
         return tk_err_set(reterr, rc, "'%s' could not be written: %s", path, strerror(-rc));
+    return 0;
+}
+
+int tk_check_place(const char *path, struct tk_err *reterr)
+{
+    if (strcmp(path, "-") == 0)
+        return 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    bool is_new = fd >= 0;
+    if (!is_new && errno == EEXIST)
+        fd = open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENXIO) /* a pipe that nobody reads yet */
+        return 0;
+    if (fd < 0)
+        return tk_err_set(reterr, -errno, "'%s' cannot be written: %s", path, strerror(errno));
+    (void)close(fd);
+    if (is_new)
+        (void)unlink(path);
     return 0;
 }
 

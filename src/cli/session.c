@@ -36,9 +36,10 @@ struct running {
     struct tk_loop *loop;
     struct tk_signals *signals;
     struct tk_load *load;
-    struct tk_mail end_mail; /* posted by the worker that ends a phase */
-    struct tk_timer draw;    /* progress */
-    struct tk_timer pause;   /* between two tries of the check */
+    struct tk_mail end_mail;     /* posted by the worker that ends a phase */
+    struct tk_mail failure_mail; /* posted by the writer when the run file takes no more */
+    struct tk_timer draw;        /* progress */
+    struct tk_timer pause;       /* between two tries of the check */
     struct tk_progress progress;
     bool is_loading; /* a phase is under way */
     bool has_drawn;  /* a progress line stands on the terminal */
@@ -283,8 +284,28 @@ static int run_phases(struct running *r, struct tk_err *reterr)
 
 /* --- around the phases --- */
 
-static int new_sink(struct tk_session *s, const struct tk_session_conf *conf, struct tk_err *reterr)
+/* On the writer's thread. */
+static void on_failure(void *owner)
 {
+    struct running *r = owner;
+    tk_loop_post(r->loop, &r->failure_mail);
+}
+
+/* Loud and at once: there may be an hour left in which somebody can make room. */
+static void on_failure_mail(struct tk_mail *m)
+{
+    struct running *r = m->owner;
+    struct tk_err err;
+
+    erase_line(r);
+    if (tk_sink_failure(r->s->sink, &err))
+        tk_say(r->conf->program,
+               "%s; the run goes on, and what is missing is tried again at its end", err.msg);
+}
+
+static int new_sink(struct running *r, struct tk_err *reterr)
+{
+    const struct tk_session_conf *conf = r->conf;
     struct tk_buf plan = TK_BUF_INIT(16 << 20);
     struct tk_buf host = TK_BUF_INIT(64 << 10);
     int rc = tk_plan_to_json(conf->plan, &plan);
@@ -299,9 +320,11 @@ static int new_sink(struct tk_session *s, const struct tk_session_conf *conf, st
         .host = tk_buf_str(&host),
         .max_memory_bytes = MAX_MEMORY_BYTES,
         .keeps_in_memory = true,
+        .on_failure = on_failure,
+        .owner = r,
     };
     if (rc == 0)
-        rc = tk_sink_new(&sink, &s->sink, reterr);
+        rc = tk_sink_new(&sink, &r->s->sink, reterr);
     tk_buf_release(&plan);
     tk_buf_release(&host);
     return rc;
@@ -336,8 +359,9 @@ static int start(struct running *r, struct tk_err *reterr)
     tk_timer_init(&r->draw, on_draw, r);
     tk_timer_init(&r->pause, on_pause, r);
     r->end_mail = (struct tk_mail){ .cb = on_end_mail, .owner = r };
+    r->failure_mail = (struct tk_mail){ .cb = on_failure_mail, .owner = r };
     r->is_terminal = isatty(STDERR_FILENO) == 1;
-    rc = new_sink(r->s, r->conf, reterr);
+    rc = new_sink(r, reterr);
     return rc == 0 ? new_load(r, reterr) : rc;
 }
 
@@ -363,8 +387,10 @@ int tk_session_run(struct tk_session *s, const struct tk_session_conf *conf, str
         rc = run_phases(&r, reterr);
     if (r.load)
         put_facts(&r);
-    if (s->sink && tk_sink_finish(s->sink, &sink_err) != 0) {
+    int rc_sink = s->sink ? tk_sink_finish(s->sink, &sink_err) : 0;
+    if (rc_sink != 0) {
         s->is_file_damaged = true;
+        s->has_file_failed = rc_sink == TK_E_DB;
         tk_say(conf->program, "%s", sink_err.msg);
     }
     r.load = tk_load_free(r.load); /* after the sink: the records' blocks are of its pools */

@@ -43,7 +43,8 @@ struct tk_session {
     struct tk_tls *tls;   /* NULL: plain */
     struct tk_sink *sink; /* finished after tk_session_run() */
     struct tk_facts facts;
-    bool is_file_damaged; /* the run file is incomplete: memory has the rest */
+    bool is_file_damaged; /* the run file is incomplete: memory has the rest, or lacks some */
+    bool has_file_failed; /* … because it could not be written */
 };
 
 /* Look the plan's host up and make the TLS context. */

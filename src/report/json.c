@@ -270,6 +270,7 @@ static void put_run(struct tk_jsonw *w, const struct tk_report *r)
         tk_jsonw_null(w);
     put_bool(w, "interrupted", r->is_interrupted);
     put_bool(w, "complete", !r->is_cut);
+    put_bool(w, "damaged", r->is_damaged);
     put_text(w, "file", r->run_path);
     tk_jsonw_obj_end(w);
 }

@@ -38,6 +38,7 @@ struct tk_report {
     tk_ns wall_begin;    /* of the measured phase; 0: not known */
     bool is_interrupted; /* Ctrl-C */
     bool is_cut;         /* the run did not come to its end: it was killed */
+    bool is_damaged;     /* the file is torn: there are records that could not be read */
     const struct tk_slo *slos;
     size_t n_slos;
     const char *run_path, *json_path; /* where they are, for people; NULL: none */

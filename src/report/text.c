@@ -166,6 +166,10 @@ static void put_requests(struct text *t)
                                  ? "the run did not come to its end: what is here was on disk\n"
                                  : "stopped by Ctrl-C\n");
     }
+    if (t->r->is_damaged) {
+        indent(t);
+        tk_buf_add_z(t->out, "the run file is damaged: what could be read of it is here\n");
+    }
 }
 
 /* --- the table --- */

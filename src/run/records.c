@@ -210,18 +210,24 @@ size_t tk_records_count(const struct tk_records *r)
 
 int tk_records_next(struct tk_records *r, struct tk_record_view *ret, struct tk_err *reterr)
 {
-    if (r->at == r->n)
-        return 0;
-    const struct place *p = &r->order[r->at];
-    if (p->stored) {
-        tk__stored_read(p->stored, ret);
-    } else {
+    while (r->at < r->n) {
+        const struct place *p = &r->order[r->at++];
+        if (p->stored) {
+            tk__stored_read(p->stored, ret);
+            return 1;
+        }
         int rc = tk__reader_record(r->reader, p->rowid, ret, reterr);
-        if (rc < 0)
+        if (rc == 0)
+            return 1;
+        if (rc != TK_E_FORMAT)
             return rc;
     }
-    r->at++;
-    return 1;
+    return 0;
+}
+
+bool tk_records_is_damaged(const struct tk_records *r)
+{
+    return r->reader && tk__reader_is_torn(r->reader);
 }
 
 void tk_records_rewind(struct tk_records *r)

@@ -46,7 +46,7 @@ struct tk__clock_row {
     bool is_step;
 };
 
-/* Create the file with its tables. -EEXIST when there is one that is not empty; TK_E_DB. */
+/* Create the file with its tables; `path` must outlive the writer. -EEXIST when there is one that is not empty; TK_E_DB. */
 int tk__writer_new(const char *path, struct tk_str plan, struct tk_str host,
                    struct tk__writer **ret, struct tk_err *reterr);
 struct tk__writer *tk__writer_free(struct tk__writer *w); /* NULL is allowed; returns NULL */
@@ -61,7 +61,12 @@ int tk__writer_fact(struct tk__writer *w, const char *name, struct tk_str value,
 int tk__writer_commit(struct tk__writer *w, struct tk_err *reterr);
 void tk__writer_rollback(struct tk__writer *w);
 
-/* Mark the run as finished, move everything into the one file. */
+/* Move what was committed from the log into the file itself, as far as no reader needs it as it is. It
+ * syncs both. When that fails, the log has it still. */
+void tk__writer_checkpoint(struct tk__writer *w);
+
+/* Mark the run as finished, move everything into the one file. TK_E_DB also when that is all there, but
+ * in two files. */
 int tk__writer_finish(struct tk__writer *w, struct tk_err *reterr);
 
 /* --- runfile_read.c --- */
@@ -79,12 +84,15 @@ int tk__reader_fact(struct tk__reader *r, const char *name, struct tk_arena *are
 int tk__reader_steps(struct tk__reader *r, struct tk_clock_steps *ret, struct tk_err *reterr);
 
 /* Call `each` with every row's number, phase and index, in no particular order; it returns 0 or a
- * negative code that ends the walk. */
+ * negative code that ends the walk. Rows that cannot be reached, because the file is torn, are left out. */
 int tk__reader_walk(struct tk__reader *r,
                     int (*each)(void *owner, int64_t rowid, uint8_t phase, uint64_t index),
                     void *owner, struct tk_err *reterr);
 
-/* The record of a row; slices live until the next call. */
+/* Whether damage was met so far. */
+bool tk__reader_is_torn(const struct tk__reader *r);
+
+/* The record of a row; slices live until the next call. TK_E_FORMAT: it is damaged, others may not be. */
 int tk__reader_record(struct tk__reader *r, int64_t rowid, struct tk_record_view *ret,
                       struct tk_err *reterr);
 

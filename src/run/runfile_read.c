@@ -2,10 +2,15 @@
  *
  * One read transaction is held for as long as the reader lives, so that the order that was found at
  * the start stays true. A killed run leaves its log beside the file: SQLite reads both. A file that was
- * copied without its log, or that stands where nothing can be written, is opened as unchangeable when
- * the usual way fails.
+ * copied without its log is opened as unchangeable, so that nothing is made beside it; one that stands
+ * where nothing can be written, too, when the usual way fails.
+ *
+ * A copy that was made while rows were moved from the log into the file may be torn: SQLite finds a page
+ * that is not there yet. What can be reached from both ends is read then, and the rest counted as
+ * damaged: an hour's run is not lost to its last tenth of a second.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +22,7 @@
 struct tk__reader {
     sqlite3 *db;
     sqlite3_stmt *by_row, *fact;
+    bool is_torn; /* a walk over the rows met damage */
 };
 
 static int fail(struct tk__reader *r, const char *what, struct tk_err *reterr)
@@ -48,15 +54,39 @@ static int open_and_hold(struct tk__reader *r, const char *name, int flags)
                              NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(r->db, 1000);
+    if (rc == SQLITE_OK) /* else a file that is shorter than its header says is not even opened */
+        rc = sqlite3_db_config(r->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(r->db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
     return rc;
 }
 
+/* SQLITE_CANTOPEN: the file says that it has a log (bytes 18 and 19 of its header are 2), and there is
+ * none. */
+static int look_for_log(const char *path)
+{
+    char head[20] = "";
+    struct tk_buf log = TK_BUF_INIT(65536);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof(head));
+
+    if (fd >= 0)
+        (void)close(fd);
+    tk_buf_add_z(&log, path);
+    tk_buf_add_z(&log, "-wal");
+    int rc = log.failed ? SQLITE_NOMEM : SQLITE_OK;
+    if (rc == SQLITE_OK && n == (ssize_t)sizeof(head) && head[18] == 2 && access(log.p, F_OK) != 0)
+        rc = SQLITE_CANTOPEN;
+    tk_buf_release(&log);
+    return rc;
+}
+
 static int open_any(struct tk__reader *r, const char *path)
 {
-    int rc = open_and_hold(r, path, 0);
-    if (rc == SQLITE_OK || rc == SQLITE_NOTADB)
+    int rc = look_for_log(path);
+    if (rc == SQLITE_OK)
+        rc = open_and_hold(r, path, 0);
+    if (rc == SQLITE_OK || rc == SQLITE_NOTADB || rc == SQLITE_NOMEM)
         return rc;
 
     struct tk_buf uri = TK_BUF_INIT(65536);
@@ -65,7 +95,7 @@ static int open_any(struct tk__reader *r, const char *path)
     if (uri_of(path, &uri) == 0 && open_and_hold(r, uri.p, SQLITE_OPEN_URI) == SQLITE_OK) {
         sqlite3_close(first);
         rc = SQLITE_OK;
-    } else { /* the first failure is the one to tell */
+    } else if (first) { /* the first failure is the one to tell */
         sqlite3_close(r->db);
         r->db = first;
     }
@@ -195,23 +225,53 @@ int tk__reader_steps(struct tk__reader *r, struct tk_clock_steps *ret, struct tk
     return rc == SQLITE_DONE ? 0 : fail(r, "cannot read the run file's clock samples", reterr);
 }
 
+/* A walk over the rows. */
+struct walk {
+    int (*each)(void *owner, int64_t rowid, uint8_t phase, uint64_t index);
+    void *owner;
+    int64_t last; /* row that came last; before the first one, where to begin behind */
+    int rc;       /* of each() */
+};
+
+static int walk(struct tk__reader *r, const char *text, struct walk *w)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(r->db, text, -1, &st, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(st, 1, w->last);
+    if (rc == SQLITE_OK) {
+        while (w->rc == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+            w->last = sqlite3_column_int64(st, 0);
+            w->rc = w->each(w->owner, w->last, (uint8_t)sqlite3_column_int(st, 1),
+                            (uint64_t)sqlite3_column_int64(st, 2));
+        }
+    }
+    sqlite3_finalize(st);
+    return rc;
+}
+
 int tk__reader_walk(struct tk__reader *r,
                     int (*each)(void *owner, int64_t rowid, uint8_t phase, uint64_t index),
                     void *owner, struct tk_err *reterr)
 {
-    sqlite3_stmt *st = NULL;
-    int rc_each = 0;
-    int rc = sqlite3_prepare_v2(r->db, "SELECT rowid, phase, idx FROM requests", -1, &st, NULL);
+    struct walk w = { .each = each, .owner = owner, .last = INT64_MIN };
+    int rc = walk(r, "SELECT rowid, phase, idx FROM requests WHERE rowid > ?1 ORDER BY rowid", &w);
 
-    if (rc == SQLITE_OK) {
-        while (rc_each == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
-            rc_each = each(owner, sqlite3_column_int64(st, 0), (uint8_t)sqlite3_column_int(st, 1),
-                           (uint64_t)sqlite3_column_int64(st, 2));
+    if (rc == SQLITE_CORRUPT) { /* what is behind the damage, from the other end */
+        r->is_torn = true;
+        rc = walk(r, "SELECT rowid, phase, idx FROM requests WHERE rowid > ?1 ORDER BY rowid DESC",
+                  &w);
+        rc = rc == SQLITE_CORRUPT ? SQLITE_DONE : rc;
     }
-    sqlite3_finalize(st);
-    if (rc_each < 0)
-        return tk_err_set(reterr, rc_each, "no memory for the order of the records");
+    if (w.rc < 0)
+        return tk_err_set(reterr, w.rc, "no memory for the order of the records");
     return rc == SQLITE_DONE ? 0 : fail(r, "cannot read the run file", reterr);
+}
+
+bool tk__reader_is_torn(const struct tk__reader *r)
+{
+    return r->is_torn;
 }
 
 int tk__reader_record(struct tk__reader *r, int64_t rowid, struct tk_record_view *ret,
@@ -220,11 +280,13 @@ int tk__reader_record(struct tk__reader *r, int64_t rowid, struct tk_record_view
     sqlite3_reset(r->by_row);
     sqlite3_bind_int64(r->by_row, 1, rowid);
     int rc = sqlite3_step(r->by_row);
+    if (rc == SQLITE_DONE || rc == SQLITE_CORRUPT) {
+        r->is_torn = true;
+        return tk_err_set(reterr, TK_E_FORMAT, "row %lld of the run file is damaged",
+                          (long long)rowid);
+    }
     if (rc != SQLITE_ROW)
-        return rc == SQLITE_DONE
-                   ? tk_err_set(reterr, TK_E_FORMAT, "row %lld of the run file is missing",
-                                (long long)rowid)
-                   : fail(r, "cannot read the run file", reterr);
+        return fail(r, "cannot read the run file", reterr);
     tk__rows_read(r->by_row, ret);
     return 0;
 }

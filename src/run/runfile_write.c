@@ -3,7 +3,7 @@
  *   create   rollback journal in memory: tables, words, plan, host    all in the main file from the start,
  *            then WAL                                                 so that a lone copy of it opens
  *   run      transactions of a batch each; no sync but at checkpoints: what is committed is with the
- *            kernel and survives a kill of the program, not a power cut
+ *            kernel and survives a kill of the program; a power cut, from the next checkpoint on
  *   finish   state, checkpoint, journal_mode=DELETE                   one file again
  *
  * Readers follow through the shared memory beside a WAL. Where a file system has none, or locks do not
@@ -28,12 +28,13 @@
 
 enum {
     PAGE_BYTES = 8192,       /* rows of 100 events are 1.3 kB: six to a page */
-    CHECKPOINT_PAGES = 2000, /* 16 MB of WAL between checkpoints, which sync */
+    CHECKPOINT_PAGES = 2000, /* 16 MB of WAL, if the sink does not come to it before */
     BUSY_MS = 2000,          /* wait so long for a reader at the end */
 };
 
 struct tk__writer {
     sqlite3 *db;
+    const char *path; /* for messages; the caller's */
     sqlite3_stmt *insert, *clock, *fact;
 };
 
@@ -46,7 +47,7 @@ static const struct attempt {
 static int fail(struct tk__writer *w, struct tk_err *reterr)
 {
     int os = sqlite3_system_errno(w->db);
-    return tk_err_set(reterr, TK_E_DB, "the run file cannot be written: %s%s%s",
+    return tk_err_set(reterr, TK_E_DB, "the run file '%s' cannot be written: %s%s%s", w->path,
                       sqlite3_errmsg(w->db), os ? ": " : "", os ? strerror(os) : "");
 }
 
@@ -244,7 +245,7 @@ static void close_db(struct tk__writer *w)
     sqlite3_finalize(w->clock);
     sqlite3_finalize(w->fact);
     sqlite3_close(w->db);
-    *w = (struct tk__writer){ 0 };
+    *w = (struct tk__writer){ .path = w->path };
 }
 
 int tk__writer_new(const char *path, struct tk_str plan, struct tk_str host,
@@ -260,6 +261,7 @@ int tk__writer_new(const char *path, struct tk_str plan, struct tk_str host,
         free(w);
         return tk_err_set(reterr, -EEXIST, "'%s' exists already", path);
     }
+    w->path = path;
     unsigned n = TK_ARRAY_LEN(attempts);
     for (unsigned i = is_network(path) ? 1 : 0; i < n && rc != SQLITE_OK; i++) {
         unlink_leftovers(path);
@@ -333,6 +335,11 @@ int tk__writer_commit(struct tk__writer *w, struct tk_err *reterr)
     return sql(w, "COMMIT") == SQLITE_OK ? 0 : fail(w, reterr);
 }
 
+void tk__writer_checkpoint(struct tk__writer *w)
+{
+    (void)sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 void tk__writer_rollback(struct tk__writer *w)
 {
     sqlite3_reset(w->insert);
@@ -356,7 +363,11 @@ int tk__writer_finish(struct tk__writer *w, struct tk_err *reterr)
     }
     /* A reader that holds the file keeps it in two parts: the last one to close it makes it one. */
     sqlite3_busy_timeout(w->db, BUSY_MS);
-    sql(w, "PRAGMA wal_checkpoint(TRUNCATE)");
+    rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        return tk_err_set(reterr, TK_E_DB,
+                          "the run file could not be made one, '%s-wal' belongs to it: %s", w->path,
+                          sqlite3_errmsg(w->db));
     set_journal(w, "PRAGMA journal_mode = DELETE", "delete");
     return 0;
 }

@@ -4,10 +4,14 @@
  *   writer   each 100 ms: take the stack whole, turn it round,     ten transactions a second at most
  *            rows in transactions of up to 1,000, commit,
  *            give the blocks back to their pools
+ *            each 500 ms: move them from the log into the file
  *
  * The writer looks by itself, so a put costs one atomic exchange and no system call, and whatever was
  * put is committed well within a second. It makes itself a little less important than the workers,
  * because it may share a core with one of them.
+ *
+ * A log that is checkpointed only when it is large would hold minutes of a slow run, and a copy of the
+ * file without its log would lack them. Twice a second costs two syncs each, on this thread alone.
  *
  * Memory
  *   kept   copies of what is in the file, where the figures at the end are to come from memory; given up
@@ -39,6 +43,7 @@
 
 enum {
     INTERVAL_MS = 100, /* between two looks of the writer */
+    LOOKS_PER_CHECKPOINT = 5,
     BATCH_ROWS = 1000, /* of a transaction: their blocks are free after it */
     CLOCK_ROWS = 1024, /* clock samples that can wait */
     WRITER_NICE = 5,
@@ -50,22 +55,26 @@ struct tk_sink {
     _Alignas(64) _Atomic(struct tk_done *) head; /* finished, the latest first; any thread pushes */
     _Atomic(size_t) backlog;                     /* bytes of what was put and is not away yet */
 
-    _Alignas(64) pthread_mutex_t lock; /* of the fields down to n_clock */
+    _Alignas(64) pthread_mutex_t lock; /* of the fields down to told */
     pthread_cond_t wake;               /* is_stopping was set */
     bool is_stopping;
     struct tk__fact *facts; /* the latest first */
     struct tk__clock_row clock[CLOCK_ROWS];
     unsigned n_clock;
     struct tk_clock_steps steps;
+    struct tk_err told; /* the first failure of the file; code 0: none */
 
     pthread_t thread;
     bool is_started, is_finished, is_cut; /* main thread */
     struct tk_arena arena;                /* path, plan, host, facts; main thread */
     const char *path;                     /* NULL: no file */
     struct tk_str plan, host;
+    void (*on_failure)(void *owner); /* may be NULL */
+    void *owner;
 
     /* The writer's until it has ended. */
     struct tk__writer *writer; /* NULL: no file */
+    unsigned n_looks;          /* since the last checkpoint, once something was committed; else 0 */
     bool has_failed;           /* the file took no more */
     struct tk_err failure;     /* why */
     int rc;                    /* of the end */
@@ -234,6 +243,21 @@ static void fail(struct tk_sink *s)
 {
     s->has_failed = true;
     tk__writer_rollback(s->writer);
+    pthread_mutex_lock(&s->lock);
+    bool is_first = s->told.code == 0;
+    if (is_first)
+        s->told = s->failure;
+    pthread_mutex_unlock(&s->lock);
+    if (is_first && s->on_failure)
+        s->on_failure(s->owner);
+}
+
+bool tk_sink_failure(struct tk_sink *s, struct tk_err *ret)
+{
+    pthread_mutex_lock(&s->lock);
+    *ret = s->told;
+    pthread_mutex_unlock(&s->lock);
+    return ret->code != 0;
 }
 
 /* Up to BATCH_ROWS of the list into the file, as one transaction. */
@@ -244,6 +268,7 @@ static int write_rows(struct tk_sink *s, const struct tk_done *list)
         struct tk_record_view v = view_of(s, list);
         rc = tk__writer_record(s->writer, &v, &s->failure);
     }
+    s->n_looks += s->n_looks == 0;
     return rc == 0 ? tk__writer_commit(s->writer, &s->failure) : rc;
 }
 
@@ -322,8 +347,18 @@ static void write_extras(struct tk_sink *s)
         fail(s);
         return;
     }
+    s->n_looks += s->n_looks == 0;
     for (struct tk__fact *f = facts; f && !f->is_written; f = f->next)
         f->is_written = true;
+}
+
+/* Once in a while what is in the log goes into the file itself. */
+static void checkpoint(struct tk_sink *s)
+{
+    if (!s->writer || s->has_failed || s->n_looks == 0 || s->n_looks++ < LOOKS_PER_CHECKPOINT)
+        return;
+    tk__writer_checkpoint(s->writer);
+    s->n_looks = 0;
 }
 
 /* --- the writer: the end --- */
@@ -385,6 +420,7 @@ static void *writer_main(void *owner)
         for (struct tk_done *list = take_all(s); list;)
             list = put_away(s, list);
         write_extras(s);
+        checkpoint(s);
     }
     if (s->writer)
         end_file(s);
@@ -424,6 +460,8 @@ static int copy_conf(struct tk_sink *s, const struct tk_sink_conf *conf)
         s->path = tk_arena_dup(&s->arena, tk_str_of(conf->path));
     s->max_memory_bytes = conf->max_memory_bytes ? conf->max_memory_bytes : DEFAULT_MEMORY;
     s->is_kept = conf->keeps_in_memory && conf->path;
+    s->on_failure = conf->on_failure;
+    s->owner = conf->owner;
     return s->plan.p && s->host.p && (s->path || !conf->path) ? 0 : -ENOMEM;
 }
 
@@ -475,6 +513,8 @@ static void stop(struct tk_sink *s)
 /* What the caller is told; a failed file first. */
 static int outcome(const struct tk_sink *s, struct tk_err *reterr)
 {
+    if (s->rc < 0 && s->rest.n + s->n_lost == 0)
+        return tk_err_set(reterr, s->rc, "%s", s->failure.msg);
     if (s->rc < 0)
         return tk_err_set(reterr, s->rc,
                           "%s; %zu records are only in memory, %llu of them without their events, "

@@ -43,6 +43,10 @@ struct tk_sink_conf {
     size_t max_memory_bytes; /* of records kept in memory; 0: 1 GiB */
     bool keeps_in_memory; /* keep every record in memory also when there is a file, up to the bound:
                              the figures at the end then need not read the file again */
+    /* The file takes no more; memory does. Once, on the writer's thread: it must only wake the caller
+     * up, who asks tk_sink_failure(). May be NULL. */
+    void (*on_failure)(void *owner);
+    void *owner;
 };
 
 /* Create the file and start the writer thread. There must be no file of that name, or an empty one:
@@ -62,6 +66,9 @@ void tk_sink_put_clock(struct tk_sink *s, unsigned worker, const struct tk_wall_
  * finish. Both are copied; a later one of the same name counts. 0, -ENOMEM, -EINVAL (a name that the
  * file uses itself: plan, host, state, format_version, started_…, finished_…). */
 int tk_sink_put_fact(struct tk_sink *s, const char *name, struct tk_str json);
+
+/* Why the file takes no more, in words; false when nothing failed so far. Any thread. */
+bool tk_sink_failure(struct tk_sink *s, struct tk_err *ret);
 
 /* Bytes that wait for the writer: past a bound the load engine releases no new request. */
 size_t tk_sink_backlog_bytes(const struct tk_sink *s);
@@ -96,6 +103,10 @@ struct tk_str tk_records_fact(struct tk_records *r,
 bool tk_records_is_finished(const struct tk_records *r); /* false: the run goes on, or was cut */
 const struct tk_clock_steps *tk_records_steps(const struct tk_records *r);
 size_t tk_records_count(const struct tk_records *r); /* of all phases */
+
+/* Whether rows could not be read, so far: of a file that was copied while it was written to. They are
+ * left out. */
+bool tk_records_is_damaged(const struct tk_records *r);
 
 /* 1 with a view, 0 at the end, or an error. In the order of (phase, index). */
 int tk_records_next(struct tk_records *r, struct tk_record_view *ret, struct tk_err *reterr);

@@ -73,7 +73,9 @@ def test_places():
         out = tk_it.run('run', sim.url, '-n', 2, '-o', 'precious.txt', '--overwrite')
         t.ok(out.returncode == 2 and open('precious.txt', encoding='utf-8').read() == 'precious', 'what is no run file is kept')
         out = tk_it.run('run', sim.url, '-n', 2, '--no-file', '--json', '/no/such/folder/x.json')
-        t.ok(out.returncode == 1 and '2 succeeded' in out.stdout, 'JSON in no folder: the text is printed all the same', out)
+        t.ok(out.returncode == 2 and out.stdout == '', 'JSON in no folder: nothing was run', out)
+        out = tk_it.run('run', sim.url, '-n', 2, '--no-file', '--json', '/dev/full')
+        t.ok(out.returncode == 1 and '2 succeeded' in out.stdout, 'JSON that cannot be written: the text is printed all the same', out)
         out = tk_it.run('run', sim.url, '-n', 2)
         t.eq(len([f for f in os.listdir('.') if f.endswith('.tokmark')]), 1, 'a run file is made by default')
         full = subprocess.run([tk_it.TOKMARK, 'run', sim.url, '-n', '2', '--no-file'], stdout=open('/dev/full', 'w', encoding='utf-8'),

@@ -293,6 +293,57 @@ static void test_kill(void)
     tk_records_free(r);
 }
 
+/* Rows that come out whole, and whether the file is said to be damaged. */
+static unsigned count_whole(const char *path, bool *ret_is_damaged)
+{
+    struct tk_records *r = NULL;
+    struct tk_record_view v;
+    struct tk_err err;
+    unsigned n = 0;
+    int rc = tk_runfile_open(path, &r, &err);
+
+    if (!T_EQ_I(rc, 0, "open a torn file"))
+        printf("# %s\n", err.msg);
+    while (rc == 0 && (rc = tk_records_next(r, &v, &err)) > 0) {
+        uint64_t i = v.rec.index * 2 + (v.rec.phase == TK_PHASE_MEASURE);
+        n += is_whole(&v, i, tk_records_steps(r));
+        rc = 0;
+    }
+    T_EQ_I(rc, 0, "a torn file can be read to its end");
+    *ret_is_damaged = r && tk_records_is_damaged(r);
+    tk_records_free(r);
+    return n;
+}
+
+/* A copy that was made while the file was written to lacks pages at its end, or in its middle. */
+static void test_torn(void)
+{
+    enum { N = 3000, PAGE = 8192 };
+    const char *path = path_of("torn");
+    const char zeros[2 * PAGE] = "";
+    bool is_damaged = true;
+    struct stat st;
+    struct tk_sink *s = sink_of(path, 0, false);
+
+    put_range(s, pool, 0, N);
+    T_EQ_I(tk_sink_finish(s, NULL), 0, "torn: finish");
+    tk_sink_free(s);
+    T_EQ_U(count_whole(path, &is_damaged), N, "whole before");
+    T_OK(!is_damaged, "whole before, and says so");
+
+    stat(path, &st);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    off_t middle = st.st_size / PAGE / 2 * PAGE;
+    T_EQ_I(pwrite(fd, zeros, sizeof(zeros), middle), sizeof(zeros), "two pages are not there");
+    unsigned n = count_whole(path, &is_damaged);
+    T_OK(is_damaged && n < N && n > N * 8 / 10, "what is before and behind them is read: %u of %d",
+         n, N);
+    T_EQ_I(ftruncate(fd, st.st_size - 3 * PAGE), 0, "the end is not there");
+    unsigned m = count_whole(path, &is_damaged);
+    T_OK(is_damaged && m < n && m > N * 3 / 10, "what is before it is read: %u of %d", m, N);
+    close(fd);
+}
+
 static void set_file_limit(rlim_t bytes)
 {
     struct rlimit l;
@@ -509,6 +560,7 @@ int main(void)
     if (!mkdtemp(folder) || tk_blocks_new(256 << 20, &pool) < 0)
         return 1;
     test_kill();
+    test_torn();
     round_trip("memory", false, false);
     round_trip("round", true, false);
     round_trip("round", true, true);
