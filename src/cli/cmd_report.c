@@ -18,7 +18,7 @@
 struct values {
     const char *format, *percentiles, *output;
     struct tk_opt_list slo;
-    bool detailed, plain;
+    bool detailed, plain, strict;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -54,7 +54,15 @@ static const struct tk_opt opts[] = {
       .at = AT(output),
       .value = "FILE",
       .help = "write to a file instead of standard output" },
-    { .name = "plain", .type = TK_OPT_FLAG, .at = AT(plain), .help = "no bold on a terminal" },
+    { .name = "plain",
+      .type = TK_OPT_FLAG,
+      .at = AT(plain),
+      .help = "no bold on a terminal; vllm: only what vLLM prints" },
+    { .name = "strict",
+      .type = TK_OPT_FLAG,
+      .at = AT(strict),
+      .help = "end with status 4 when the client itself was the limit, so that the figures do not "
+              "hold" },
 };
 
 static const struct tk_opt_command command = {
@@ -76,6 +84,7 @@ struct making {
     struct tk_records *records;
     struct tk_arena arena;
     struct tk_buf out;
+    struct tk_verdict verdict;
 };
 
 static int make_own(struct making *m, struct tk_err *reterr)
@@ -86,11 +95,26 @@ static int make_own(struct making *m, struct tk_err *reterr)
 
     if (rc == 0)
         rc = tk_result_view(&m->result, m->records, summary, &m->arena, &report, reterr);
-    report.is_bold = report.is_bold && !m->v->output;
+    m->verdict = report.verdict;
     if (rc == 0)
         rc = strcmp(m->v->format, "json") == 0 ? tk_report_json(&report, &m->out)
                                                : tk_report_text(&report, &m->out);
     tk_summary_free(summary);
+    return rc;
+}
+
+/* Behind the block; the other forms have no place for it. */
+static int add_own(struct making *m, struct tk_err *reterr)
+{
+    bool is_shown = strcmp(m->v->format, "vllm") == 0 && !m->v->plain;
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+    int rc = 0;
+
+    if (is_shown || m->v->strict)
+        rc = tk_result_add_own(&m->result, m->records, &out, &m->verdict, reterr);
+    if (rc == 0 && is_shown)
+        rc = tk_buf_add_str(&m->out, tk_buf_str(&out));
+    tk_buf_release(&out);
     return rc;
 }
 
@@ -118,7 +142,7 @@ static int make_vllm(struct making *m, struct tk_err *reterr)
     rc = strcmp(m->v->format, "vllm") == 0 ? tk_vllm_block(&form, &figures, &m->out)
                                            : tk_vllm_result(&form, &figures, &m->out);
     tk_vllm_figures_release(&figures);
-    return rc;
+    return rc == 0 ? add_own(m, reterr) : rc;
 }
 
 static int make(struct making *m, const char *path)
@@ -135,7 +159,8 @@ static int make(struct making *m, const char *path)
         (void)tk_err_set(&err, rc, "the report could not be made: %s", tk_err_text(rc));
     if (rc == 0)
         rc = tk_put_file(PROGRAM, m->v->output ? m->v->output : "-", tk_buf_str(&m->out), &err);
-    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    return rc == 0 ? tk_result_strict(&m->result, &m->verdict, TK_EXIT_OK)
+                   : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
 }
 
 static int report(const struct values *v, const struct tk_opt_result *res)
@@ -150,11 +175,13 @@ static int report(const struct values *v, const struct tk_opt_result *res)
     }
     if (tk_result_opts_parse(&v->slo, v->percentiles, &which, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    which.leaves_gaps_out = strncmp(v->format, "vllm", 4) == 0; /* its own figures have them */
     m.result = (struct tk_result){
         .program = PROGRAM,
         .opts = &which,
         .run_path = res->args.v[0],
-        .is_plain = v->plain,
+        .is_plain = v->plain || v->output,
+        .is_strict = v->strict,
     };
     tk_arena_init(&m.arena, 0);
     int status = make(&m, res->args.v[0]);

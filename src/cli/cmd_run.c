@@ -188,6 +188,7 @@ static struct tk_result result_of(struct command *c)
         .run_path = c->session.is_file_damaged ? NULL : c->run_path.p,
         .json_path = c->o.json,
         .is_plain = c->o.plain,
+        .is_strict = c->o.strict,
     };
 }
 

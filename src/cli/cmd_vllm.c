@@ -4,7 +4,7 @@
  *
  * The words, the load and the forms are the dialect's (dialect/vllm); here is what is done with
  * them, in the order in which the tool prints it. Exit status as there: 2 for the command line, 1
- * for what it raises, 0 also when every request failed; 130 after Ctrl-C.
+ * for what it raises, 0 also when every request failed; 130 after Ctrl-C; 4 by --strict.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -370,8 +370,8 @@ static int save(struct command *c, const struct tk_vllm_form *form,
     return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
 }
 
-/* What tokmark has to add; --plain leaves it out. */
-static int put_own(struct command *c, struct tk_records *records)
+/* What tokmark has to add; --plain leaves it out. Of a strict run the verdict is in the status. */
+static int put_own(struct command *c, struct tk_records *records, int status)
 {
     static const struct tk_result_opts opts = { .percentiles = { 50, 90, 99 },
                                                 .n_percentiles = 3,
@@ -382,26 +382,18 @@ static int put_own(struct command *c, struct tk_records *records)
         .facts = &c->session.facts,
         .run_path = c->run_path.n > 0 ? c->run_path.p : NULL,
         .json_path = c->result_path.n > 0 ? c->result_path.p : NULL,
+        .is_strict = c->o.strict,
     };
     struct tk_err err = { 0 };
-    struct tk_summary *summary = NULL;
-    struct tk_report report;
-    struct tk_arena arena;
+    struct tk_verdict verdict;
     struct tk_buf out = TK_BUF_INIT(1 << 20);
 
-    tk_arena_init(&arena, 0);
-    int rc = tk_result_summary(&result, records, &summary, &err);
-    if (rc == 0)
-        rc = tk_result_view(&result, records, summary, &arena, &report, &err);
-    if (rc == 0) {
-        tk_buf_add_z(&out, "tokmark adds (--plain leaves this out)\n");
-        rc = tk_report_client(&report, &out);
+    int rc = tk_result_add_own(&result, records, &out, &verdict, &err);
+    if (rc == 0 && !c->o.plain)
         put(c, tk_buf_str(&out));
-    }
-    tk_summary_free(summary);
-    tk_arena_release(&arena);
     tk_buf_release(&out);
-    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    return rc == 0 ? tk_result_strict(&result, &verdict, status)
+                   : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
 }
 
 static void warn(const struct tk_vllm_figures *f)
@@ -451,8 +443,8 @@ static int report(struct command *c)
         put(c, tk_buf_str(&block));
     if (saves(c))
         status = save(c, &form, &figures);
-    if (!c->o.plain && put_own(c, records) != TK_EXIT_OK)
-        status = TK_EXIT_FAILED;
+    if (!c->o.plain || c->o.strict)
+        status = put_own(c, records, status);
     tk_buf_release(&block);
     tk_vllm_figures_release(&figures);
     tk_records_free(records);

@@ -104,6 +104,14 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
                       struct tk_summary **ret, struct tk_err *reterr)
 {
     const struct tk_load_totals *t = &r->facts->totals[TK_PHASE_MEASURE];
+    struct tk_report_plan plan;
+    struct tk_arena arena;
+
+    tk_arena_init(&arena, 0);
+    int rc = tk_report_plan_read(tk_records_plan(records), &arena, &plan);
+    if (rc != 0)
+        (void)tk_err_set(reterr, rc, "the plan of the run cannot be read");
+    bool is_stopped = r->facts->is_interrupted || !tk_records_is_finished(records);
     struct tk_summary_conf conf = {
         .percentiles = r->opts->n_percentiles > 0 ? r->opts->percentiles : NULL,
         .n_percentiles = r->opts->n_percentiles,
@@ -114,10 +122,14 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
         .begin_at = t->begin_at,
         .end_at = t->end_at,
         .leaves_gaps_out = r->opts->leaves_gaps_out,
+        .asked = tk_report_asked(&plan, is_stopped),
     };
 
     tk_records_rewind(records);
-    return tk_summary_new(records, &conf, ret, reterr);
+    if (rc == 0)
+        rc = tk_summary_new(records, &conf, ret, reterr);
+    tk_arena_release(&arena);
+    return rc;
 }
 
 /* The member "program" of the host's JSON. */
@@ -170,6 +182,8 @@ int tk_result_view(const struct tk_result *r, struct tk_records *records,
     };
     ret->program = program_of(ret->host_json, arena);
     int rc = tk_report_plan_read(ret->plan_json, arena, &ret->plan);
+    if (rc == 0)
+        tk_report_judge(ret);
     return rc == 0 ? 0 : tk_err_set(reterr, rc, "the plan of the run cannot be read");
 }
 
@@ -210,7 +224,38 @@ static int put_both(const struct tk_result *r, struct tk_report *report)
     }
     if (!is_json_only && !put_text(r, report))
         status = TK_EXIT_FAILED;
-    return status;
+    return tk_result_strict(r, &report->verdict, status);
+}
+
+int tk_result_strict(const struct tk_result *r, const struct tk_verdict *v, int status)
+{
+    const struct tk_cause_def *def = tk_cause_def(v->first);
+
+    if (!r->is_strict || !v->is_limit || (status != TK_EXIT_OK && status != TK_EXIT_SOME_FAILED))
+        return status;
+    tk_say(r->program, "the client was the limit (%s): %s", def->name, def->advice);
+    return TK_EXIT_CLIENT_LIMIT;
+}
+
+int tk_result_add_own(const struct tk_result *r, struct tk_records *records, struct tk_buf *out,
+                      struct tk_verdict *ret_verdict, struct tk_err *reterr)
+{
+    struct tk_summary *summary = NULL;
+    struct tk_report report;
+    struct tk_arena arena;
+
+    tk_arena_init(&arena, 0);
+    int rc = tk_result_summary(r, records, &summary, reterr);
+    if (rc == 0)
+        rc = tk_result_view(r, records, summary, &arena, &report, reterr);
+    if (rc == 0) {
+        *ret_verdict = report.verdict;
+        tk_buf_add_z(out, "tokmark adds (--plain leaves this out)\n");
+        rc = tk_report_client(&report, out);
+    }
+    tk_summary_free(summary);
+    tk_arena_release(&arena);
+    return rc;
 }
 
 int tk_result_put(const struct tk_result *r, struct tk_records *records)

@@ -34,6 +34,7 @@ struct tk_result {
     const char
         *json_path; /* also write JSON there; "-": to standard output instead of the text; NULL */
     bool is_plain;  /* no bold, whatever standard output is */
+    bool is_strict; /* a client that was the limit is an exit status of its own */
 };
 
 /* The figures of the measured phase. `*ret` is the caller's; 0 or an error. */
@@ -45,7 +46,17 @@ int tk_result_view(const struct tk_result *r, struct tk_records *records,
                    const struct tk_summary *summary, struct tk_arena *arena, struct tk_report *ret,
                    struct tk_err *reterr);
 
-/* Make the figures, print the text, write the JSON. Returns enum tk_exit: 3 when requests failed. */
+/* Make the figures, print the text, write the JSON. Returns enum tk_exit: 3 when requests failed, 4
+ * when it is strict and the client was the limit. */
 int tk_result_put(const struct tk_result *r, struct tk_records *records);
+
+/* What tokmark has to add to another tool's block, behind a line that says so: into `out`. The verdict
+ * is copied to `*ret_verdict`. 0 or an error. */
+int tk_result_add_own(const struct tk_result *r, struct tk_records *records, struct tk_buf *out,
+                      struct tk_verdict *ret_verdict, struct tk_err *reterr);
+
+/* The exit status `status` (OK or SOME_FAILED) in the light of the verdict: where it is strict and
+ * the client was the limit, that, with a line on standard error. */
+int tk_result_strict(const struct tk_result *r, const struct tk_verdict *v, int status);
 
 #endif

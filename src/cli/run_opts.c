@@ -293,6 +293,17 @@ static const struct tk_opt options[] = {
       .choices = "requests all",
       .group = "client",
       .help = "what the run file keeps: a row per request, or every read and event too" },
+    { .name = "record-memory",
+      .type = TK_OPT_INT,
+      .at = AT(record_memory),
+      .value = "BYTES",
+      .def = "1G",
+      .min = 4e6,
+      .max = 1e12,
+      .group = "client",
+      .help =
+          "memory for records that the run file does not have yet; while it is full nothing new is "
+          "sent, and the result says so" },
     FLAG("keep-text", keep_text, "client", "keep the answers in the run file"),
     { .name = "slo",
       .type = TK_OPT_LIST,
@@ -336,6 +347,8 @@ static const struct tk_opt options[] = {
       .group = "result",
       .help = "a line about the run on standard error; default: where that is a terminal" },
     FLAG("plain", plain, "result", "ASCII only, no colour"),
+    FLAG("strict", strict, "result",
+         "end with status 4 when the client itself was the limit, so that the figures do not hold"),
 };
 
 const struct tk_opt_command tk_run_command = {
@@ -345,7 +358,7 @@ const struct tk_opt_command tk_run_command = {
         "Load a server and report how fast it answers. URL is the server (http://host:port), a "
         "folder of it that ends in /v1, or the whole URL of the requests; unix:FILE is a Unix socket. Exit status 0: every "
         "request succeeded, 3: some failed, 1: the run could not be done, 2: the command line "
-        "makes no sense, 130: stopped by Ctrl-C.",
+        "makes no sense, 4: --strict, and the client was the limit, 130: stopped by Ctrl-C.",
     .examples = "tokmark run http://localhost:8000 -c 16 -n 1000\n"
                 "tokmark run http://localhost:8000 --rate 20 -d 60s --slo ttft=500ms,tpot=50ms\n"
                 "tokmark run --sim -c 8 -n 200",

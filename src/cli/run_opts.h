@@ -37,10 +37,11 @@ struct tk_run_opts {
     int64_t workers;
     const char *record;
     bool keep_text;
+    int64_t record_memory;
     /* result */
     struct tk_opt_list slo;
     const char *percentiles, *json, *output;
-    bool file, overwrite, dry_run, progress, plain;
+    bool file, overwrite, dry_run, progress, plain, strict;
 };
 
 extern const struct tk_opt_command tk_run_command;

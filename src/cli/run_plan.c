@@ -189,7 +189,7 @@ static void make_client(struct tk_run *r)
     r->plan.level = strcmp(o->record, "requests") == 0 ? TK_RECORD_REQUESTS : TK_RECORD_ALL;
     r->plan.keeps_text = o->keep_text;
     r->plan.max_trace_bytes = 16 << 20;
-    r->plan.max_record_bytes = (uint64_t)1 << 30;
+    r->plan.max_record_bytes = (uint64_t)o->record_memory;
     r->plan.opens_ahead = true;
 }
 

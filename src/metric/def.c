@@ -298,16 +298,46 @@ const struct tk_figure_def tk_figures[] = {
     { "send_delay", "Delay in sending", "ms",
       "sent - released - connecting and TLS, where it did so",
       "The client's own: it held a permit and had not sent yet." },
-    { "send_late", "Lateness of sending", "ms", "sent - due", "" },
+    { "send_late", "Sent after due", "ms", "sent - due",
+      "The wait for a permit, connecting and the client's own delay together." },
+    { "lateness", "Lateness of sending", "ms",
+      "sent - ready - connecting and TLS; ready: the later of due and the instant at which a permit was free",
+      "The client's own. A permit is free when the last byte of the reply that held it arrives, so "
+      "reading that late counts. In a closed loop the first requests, for which no reply made room, "
+      "count from their release." },
+    { "pace", "Asked and sent", "requests/s",
+      "requests that were due and had a permit by the end of the schedule / its length; those sent by "
+      "then, and 1 ms",
+      "Of loads with a schedule that has a length." },
     { "read_delay", "Delay in reading", "ms", "seen - arrived, of each read with a kernel stamp",
       "The client's own: bytes were there and nobody had read them. It is not in any latency; but reads "
       "that were late may join events that came apart." },
+    { "events_per_read", "Events per read", "events", "events / reads that completed one", "" },
+    { "late_events", "Events in late reads of several", "%",
+      "100 * events in reads of several that were seen more than 1 ms after they arrived / events",
+      "They share the stamp of the last one." },
+    { "late_firsts", "First tokens in late reads, others behind them", "requests",
+      "requests whose first token shares a read, seen more than 1 ms late, with later events",
+      "One stall can hide below a 99th percentile: this counts each." },
     { "joined_reads", "Reads with several events", "reads",
       "reads that completed more than one event; late ones apart",
       "Events of one read share its stamp. Servers that send several at once make these too; where the "
       "read was more than 1 ms late it may be the client." },
     { "kernel_stamps", "Reads with a kernel stamp", "%",
       "100 * reads stamped by the kernel / reads", "The others have the clock after the read." },
+    { "cpu", "CPU of a worker", "%", "100 * CPU time of its thread / time",
+      "Over the measured phase, and in its busiest second." },
+    { "processor_wait", "Wait for a processor", "%",
+      "100 * time in which a worker was ready to run and had no processor / time",
+      "In its worst second; the kernel's count, where it has one." },
+    { "loop_lag", "Lag of the loop", "ms", "instant at which a timer was called - its deadline",
+      "Mean and largest, over all timers of the workers." },
+    { "clock_error", "Error of conversion", "ms",
+      "half the width of the widest of the samples that tell the wall clock from the monotonic one",
+      "What a converted stamp can be off by." },
+    { "writer_waits", "Waits for the writer", "times",
+      "times that a worker stopped releasing because the records not written yet filled their memory",
+      "" },
 };
 const size_t tk_n_figures = TK_ARRAY_LEN(tk_figures);
 

@@ -1,11 +1,12 @@
 /* glossary.c - docs/glossary.md, from the tables */
 #include "metric/def.h"
+#include "metric/verdict.h"
 
 static const char head[] =
     "# Glossary\n"
     "\n"
-    "Every figure that tokmark shows, with its formula. Generated from `src/metric/def.c` and\n"
-    "`src/run/record.h`; `make golden` writes it anew.\n"
+    "Every figure that tokmark shows, with its formula. Generated from `src/metric/def.c`,\n"
+    "`src/metric/verdict.c` and `src/run/record.h`; `make golden` writes it anew.\n"
     "\n"
     "## Instants of a request\n"
     "\n"
@@ -46,6 +47,19 @@ static const char statistics[] =
     "- No value is ever dropped as an outlier. Percentiles are exact up to 50 million values; past that\n"
     "  they come from a histogram and are within 0.05 %, and the report says so.\n";
 
+static const char verdict[] =
+    "\n"
+    "## Was the client the limit?\n"
+    "\n"
+    "Every result says so, by this rule and no other. One value past its limit is enough; the figures\n"
+    "that it touches are marked then, and `--strict` ends with status 4. What is behind others stands\n"
+    "first. What cannot be measured in a run (gaps where there are none, reads that were not recorded, the\n"
+    "processors of a run that was killed) is not judged, and the result says so. `rates` are throughput,\n"
+    "goodput and concurrency; latencies from due are touched where there was a schedule. Where no read\n"
+    "has the kernel's stamp (a Unix socket), every delay of the client is in every figure: reading is not\n"
+    "judged, a wait for a processor counts by itself, and each cause touches everything.\n"
+    "\n";
+
 static void row(struct tk_buf *out, const char *a, const char *b, const char *c)
 {
     tk_buf_addf(out, "| %s | %s | %s |\n", a, b, c);
@@ -84,6 +98,8 @@ int tk_glossary_write(struct tk_buf *out)
             tk_buf_addf(out, "- **%s** (%s): %s\n", tk_figures[i].label, tk_figures[i].name,
                         tk_figures[i].note);
     }
+    tk_buf_add_z(out, verdict);
+    tk_verdict_write(out);
     tk_buf_add_z(out, statistics);
 
     tk_buf_add_z(out,

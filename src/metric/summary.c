@@ -36,6 +36,9 @@ struct pass {
     bool is_gap_shared; /* the gaps between tokens are those between chunks, so far */
     struct tk_series wait, send_delay, send_late, read_delay, cancelled_age;
     struct tk_series begins, ends; /* of requests, from base_at */
+    struct tk_late late;
+    struct tk_series lateness;
+    struct tk_series apart; /* gaps above 0, counted only, where the metrics per gap are left out */
     tk_ns base_at;
     size_t cap_cancelled;
 };
@@ -196,10 +199,23 @@ static int add_gaps(struct pass *p)
     return rc;
 }
 
+/* Only the median of those that came apart is needed. */
+static int count_gaps(struct pass *p)
+{
+    const struct tk_sample *s = &p->sample;
+    int rc = 0;
+
+    for (size_t i = 0; i < s->n_gaps && rc == 0; i++) {
+        if (s->gaps[i].gap > 0)
+            rc = tk_series_add(&p->apart, s->gaps[i].gap);
+    }
+    return rc;
+}
+
 static int add_values(struct pass *p)
 {
     int64_t value;
-    int rc = p->conf->leaves_gaps_out ? 0 : add_gaps(p);
+    int rc = p->conf->leaves_gaps_out ? count_gaps(p) : add_gaps(p);
 
     for (int m = 0; m < TK_METRIC_N_ && rc == 0; m++) {
         const struct tk_metric_def *def = tk_metric_def((enum tk_metric)m);
@@ -235,8 +251,8 @@ static bool is_good(const struct pass *p)
     return true;
 }
 
-/* The client's delays in sending, and the stretch in which the request was out. */
-static int add_times(struct pass *p)
+/* The stretch in which the request was out. */
+static int add_stretch(struct pass *p)
 {
     const struct tk_record *r = p->sample.rec;
     struct tk_summary *sum = &p->sum;
@@ -254,17 +270,53 @@ static int add_times(struct pass *p)
         if (rc == 0)
             rc = tk_series_add(&p->ends, p->sample.end_at - p->base_at);
     }
+    return rc;
+}
+
+/* The client's delays in sending. */
+static int add_delays(struct pass *p)
+{
+    const struct tk_record *r = p->sample.rec;
+    int rc = tk_late_add(&p->late, r);
+
     if (rc == 0 && r->due_at && r->released_at)
         rc = tk_series_add(&p->wait, r->released_at - r->due_at);
     if (rc < 0 || !r->sent_first_at || !r->released_at)
         return rc;
 
-    tk_ns delay = r->sent_first_at - r->released_at;
-    if (r->connect_begin_at >= r->released_at && r->connected_at)
-        delay -= TK_MAX(r->connected_at, r->tls_done_at) - r->connect_begin_at;
-    sum->n_late_sends += delay > LATE_NS;
+    tk_ns delay = r->sent_first_at - r->released_at - tk_late_connecting(r);
+    p->sum.n_late_sends += delay > LATE_NS;
     rc = tk_series_add(&p->send_delay, delay);
     return rc == 0 && r->due_at ? tk_series_add(&p->send_late, r->sent_first_at - r->due_at) : rc;
+}
+
+static bool is_late(const struct tk_sample_read *r)
+{
+    return r->seen_at - r->arrived_at > LATE_NS;
+}
+
+/* The stamp of a read is that of its last segment: a first token with others behind it in a late
+ * read may have come earlier. */
+static void count_first(struct pass *p)
+{
+    const struct tk_sample *s = &p->sample;
+    size_t i = 0;
+
+    while (i < s->n_events && !(s->events[i].channels & TK_CH_TOKENS))
+        i++;
+    if (i == s->n_events)
+        return;
+    bool is_followed = i + 1 < s->n_events && s->events[i + 1].read == s->events[i].read;
+    p->sum.own.n_firsts++;
+    p->sum.own.n_firsts_late += is_followed && is_late(&s->reads[s->events[i].read]);
+}
+
+static void count_events(struct tk_summary_own *own, const struct tk_sample_read *r)
+{
+    own->n_event_reads += r->n_events > 0;
+    own->n_events += r->n_events;
+    own->max_events = TK_MAX(own->max_events, r->n_events);
+    own->n_events_late += r->n_events > 1 && is_late(r) ? r->n_events : 0;
 }
 
 static int add_reads(struct pass *p)
@@ -273,18 +325,20 @@ static int add_reads(struct pass *p)
     struct tk_summary *sum = &p->sum;
     int rc = 0;
 
+    count_first(p);
+
     sum->n_no_trace += !s->has_events && s->rec->n_events > 0;
     sum->n_truncated += s->has_events && s->is_truncated;
     sum->n_reads += s->n_reads;
     for (size_t i = 0; i < s->n_reads && rc == 0; i++) {
         const struct tk_sample_read *r = &s->reads[i];
-        tk_ns delay = r->seen_at - r->arrived_at;
+        count_events(&sum->own, r);
         sum->n_reads_several += r->n_events > 1;
-        sum->n_reads_several_late += r->n_events > 1 && delay > LATE_NS;
+        sum->n_reads_several_late += r->n_events > 1 && is_late(r);
         if (!r->is_kernel)
             continue;
         sum->n_reads_kernel++;
-        rc = tk_series_add(&p->read_delay, delay);
+        rc = tk_series_add(&p->read_delay, r->seen_at - r->arrived_at);
     }
     return rc;
 }
@@ -298,7 +352,9 @@ static int add_record(struct pass *p, const struct tk_record_view *v,
     p->sum.n_damaged += rc < 0;
     rc = count_end(p);
     if (rc == 0)
-        rc = add_times(p);
+        rc = add_stretch(p);
+    if (rc == 0)
+        rc = add_delays(p);
     if (rc == 0)
         rc = add_reads(p);
     if (rc < 0 || !p->sample.is_success)
@@ -349,7 +405,63 @@ static void find_rates(struct pass *p)
     s->goodput = (double)s->n_good / s->duration;
 }
 
-static void finish(struct pass *p)
+static struct tk_delay delay_of(struct tk_series *s)
+{
+    return (struct tk_delay){
+        .n = s->n,
+        .mean = tk_series_mean(s),
+        .p50 = tk_series_percentile(s, 50),
+        .p99 = tk_series_percentile(s, 99),
+        .max = s->n > 0 ? (double)s->max : (double)NAN,
+    };
+}
+
+/* The median of the values above 0: chunks that came together are no measure of how far apart they
+ * come. */
+static double median_apart(struct tk_series *s)
+{
+    size_t n_zero = tk_series_count_up_to(s, 0);
+
+    if (n_zero == s->n)
+        return (double)NAN;
+    double rank = (double)n_zero + (double)(s->n - n_zero - 1) / 2;
+    return tk_series_percentile(s, s->n > 1 ? 100 * rank / (double)(s->n - 1) : 50);
+}
+
+/* After a failure to connect a closed loop pauses before the next release, as it should. */
+static bool has_paused(const struct tk_summary *s)
+{
+    return s->ends[TK_END_CONNECT].n + s->ends[TK_END_TLS].n + s->ends[TK_END_TIMEOUT_CONNECT].n >
+           0;
+}
+
+/* How the client itself did. */
+static int find_own(struct pass *p)
+{
+    struct tk_summary *s = &p->sum;
+    struct tk_series *first = &p->series[TK_METRIC_TTFT];
+    struct tk_series *whole = &p->series[TK_METRIC_E2EL];
+    struct tk_late_conf conf = {
+        .asked = p->conf->asked,
+        .ends = p->ends.v,
+        .n_ends = p->ends.n,
+        .base_at = p->base_at,
+        .begin_at = s->begin_at,
+        .not_sent = s->not_sent,
+    };
+    if (!conf.asked.is_scheduled && has_paused(s))
+        conf.asked.permits = 0; /* what it paused is not lateness: from release on, then */
+    int rc = tk_late_find(&p->late, &conf, &p->lateness, &s->own.pace);
+
+    s->own.lateness = delay_of(&p->lateness);
+    s->own.reading = delay_of(&p->read_delay);
+    s->own.median_gap = p->conf->leaves_gaps_out ? tk_series_percentile(&p->apart, 50)
+                                                 : median_apart(&p->series[TK_METRIC_CHUNK_GAP]);
+    s->own.median_first = tk_series_percentile(first->n > 0 ? first : whole, 50);
+    return rc;
+}
+
+static int finish(struct pass *p)
 {
     struct tk_summary *s = &p->sum;
 
@@ -357,6 +469,7 @@ static void finish(struct pass *p)
     s->not_sent = s->planned >= s->sent ? s->planned - s->sent : 0;
     find_rates(p);
     find_concurrency(p);
+    int rc = find_own(p);
     for (int m = 0; m < TK_METRIC_N_; m++) {
         struct tk_series *series = tk_summary_series(s, (enum tk_metric)m);
         fill_stats(p, series, 0, &s->metrics[m].ok);
@@ -369,8 +482,12 @@ static void finish(struct pass *p)
     fill_stats(p, &p->cancelled_age, 0, &s->cancelled_age);
     tk_series_release(&p->begins);
     tk_series_release(&p->ends);
+    tk_late_release(&p->late);
+    tk_series_release(&p->lateness);
+    tk_series_release(&p->apart);
     tk_sample_release(&p->sample);
     p->conf = NULL;
+    return rc;
 }
 
 int tk_summary_check(const struct tk_summary *s, struct tk_err *reterr)
@@ -430,6 +547,9 @@ static struct pass *pass_new(const struct tk_summary_conf *conf)
     tk_series_init(&p->send_late, 0);
     tk_series_init(&p->read_delay, 0);
     tk_series_init(&p->cancelled_age, 0);
+    tk_late_init(&p->late);
+    tk_series_init(&p->lateness, 0);
+    tk_series_init(&p->apart, 1);              /* a histogram from the second value on */
     tk_series_init(&p->begins, SIZE_MAX / 16); /* needed one by one */
     tk_series_init(&p->ends, SIZE_MAX / 16);
     return p;
@@ -455,10 +575,10 @@ int tk_summary_new(struct tk_records *r, const struct tk_summary_conf *conf,
             break;
         }
     }
-    if (rc == 0) {
-        finish(p);
+    if (rc == 0 && (rc = finish(p)) < 0)
+        tk_err_set(reterr, rc, "no memory for the figures");
+    if (rc == 0)
         rc = tk_summary_check(&p->sum, reterr);
-    }
     if (rc < 0) {
         tk_summary_free(&p->sum);
         return rc;
@@ -489,6 +609,9 @@ struct tk_summary *tk_summary_free(struct tk_summary *s)
     tk_series_release(&p->cancelled_age);
     tk_series_release(&p->begins);
     tk_series_release(&p->ends);
+    tk_late_release(&p->late);
+    tk_series_release(&p->lateness);
+    tk_series_release(&p->apart);
     tk_sample_release(&p->sample);
     free(s->cancelled_list);
     free(p);

@@ -8,6 +8,7 @@
 #include "base/def.h"
 #include "base/err.h"
 #include "metric/def.h"
+#include "metric/late.h"
 #include "metric/series.h"
 #include "run/record.h"
 #include "run/sink.h"
@@ -29,6 +30,7 @@ struct tk_summary_conf {
     enum tk_phase phase;    /* whose records count; usually TK_PHASE_MEASURE */
     int64_t planned;        /* requests; -1: as many as were sent */
     tk_ns begin_at, end_at; /* of the phase, when known; 0: by the records */
+    struct tk_asked asked;  /* what the load was to be: how late it was sent depends on it */
     bool
         leaves_gaps_out; /* the metrics per gap stay empty: of a long run they are most of the work,
                                and who shows the client's health alone does not need them */
@@ -69,6 +71,28 @@ struct tk_summary_cancelled {
     uint32_t n_token_events;
 };
 
+/* A delay of the client's own, ns. Of none: n 0 and NAN. */
+struct tk_delay {
+    size_t n;
+    double mean, p50, p99, max;
+};
+
+/* What the records say of the client itself; the rest of its health is in run/health.h. */
+struct tk_summary_own {
+    struct tk_delay lateness; /* of sending: late.h */
+    struct tk_delay reading;  /* from arrival to read, of the reads with a kernel stamp */
+    struct tk_pace pace;      /* asked and sent by the end of the schedule */
+    uint64_t n_event_reads;   /* reads that completed an event */
+    uint64_t n_events;        /* that they completed */
+    uint32_t max_events;      /* by one read */
+    uint64_t n_events_late;   /* in late reads of several */
+    uint64_t n_firsts;        /* requests with a first token, traced */
+    uint64_t n_firsts_late;   /* whose first token came in a late read and others after it: TTFT is
+                                 that of the last one */
+    double median_gap;        /* between chunks that came apart, ns; NAN: there are none */
+    double median_first;      /* time to the first token; of replies that come whole, to the end */
+};
+
 struct tk_summary {
     /* planned = sent + not_sent; sent = succeeded + failed + cancelled */
     uint64_t planned, sent, not_sent;
@@ -103,6 +127,7 @@ struct tk_summary {
     uint64_t n_gap_method[TK_GAP_N_]; /* streamed successes by enum tk_gap_method */
 
     /* the client's own */
+    struct tk_summary_own own;
     struct tk_stats wait, send_delay, send_late, read_delay;
     uint64_t n_reads, n_reads_kernel;
     uint64_t n_reads_several;      /* that completed more than one event */

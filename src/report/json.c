@@ -216,6 +216,41 @@ static void put_goodput(struct tk_jsonw *w, const struct tk_report *r)
 
 /* --- the client --- */
 
+static double seconds(tk_ns ns)
+{
+    return (double)ns * 1e-9;
+}
+
+static double share(double part, double whole)
+{
+    return whole > 0 ? part / whole : (double)NAN;
+}
+
+static void put_delay(struct tk_jsonw *w, const char *key, const struct tk_delay *d)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_obj(w);
+    put_i64(w, "n", (int64_t)d->n);
+    put_double(w, "mean", d->mean * 1e-6);
+    put_double(w, "p50", d->p50 * 1e-6);
+    put_double(w, "p99", d->p99 * 1e-6);
+    put_double(w, "max", d->max * 1e-6);
+    tk_jsonw_obj_end(w);
+}
+
+static void put_worker(struct tk_jsonw *w, const struct tk_health_worker *h)
+{
+    tk_jsonw_obj(w);
+    put_double(w, "cpu_s", seconds(h->cpu));
+    put_double(w, "mean_share", share((double)h->cpu, (double)h->span));
+    put_double(w, "busiest_share", h->max_cpu);
+    put_double(w, "worst_wait_share", h->max_starved);
+    put_double(w, "loop_lag_mean_ms", share((double)h->loop_lag_sum * 1e-6, (double)h->n_timers));
+    put_double(w, "loop_lag_max_ms", (double)h->loop_lag_max * 1e-6);
+    put_i64(w, "requests", (int64_t)h->n_requests);
+    tk_jsonw_obj_end(w);
+}
+
 static void put_health(struct tk_jsonw *w, const struct tk_report *r)
 {
     const struct tk_health *h = &r->health;
@@ -229,12 +264,55 @@ static void put_health(struct tk_jsonw *w, const struct tk_report *r)
     put_i64(w, "workers", h->n_workers);
     put_double(w, "cpu_s", (double)h->cpu * 1e-9);
     put_double(w, "busiest_worker_share", h->max_worker_cpu);
+    put_double(w, "worst_wait_share", h->max_worker_starved);
+    put_double(w, "loop_lag_mean_ms", tk_health_lag_mean(h) * 1e-6);
     put_double(w, "loop_lag_max_ms", (double)h->loop_lag_max * 1e-6);
     put_i64(w, "connections_opened", (int64_t)h->conns_opened);
     put_i64(w, "connections_failed", (int64_t)h->conns_failed);
+    put_i64(w, "pauses", (int64_t)h->rests);
+    put_double(w, "paused_s", seconds(h->rest_dur));
     put_i64(w, "waits_for_writer", (int64_t)h->records_full);
+    put_double(w, "waited_for_writer_s", seconds(h->records_full_dur));
     put_i64(w, "clock_steps", (int64_t)h->clock_steps);
+    put_double(w, "clock_error_max_ms", (double)h->clock_error_max * 1e-6);
+    tk_jsonw_key(w, "per_worker");
+    tk_jsonw_arr(w);
+    for (uint32_t i = 0; i < h->n_workers; i++)
+        put_worker(w, &h->workers[i]);
+    tk_jsonw_arr_end(w);
     tk_jsonw_obj_end(w);
+}
+
+static void put_pace(struct tk_jsonw *w, const struct tk_pace *p)
+{
+    tk_jsonw_key(w, "pace");
+    if (p->ready == 0) {
+        tk_jsonw_null(w);
+        return;
+    }
+    tk_jsonw_obj(w);
+    put_double(w, "due_per_s", p->due_per_s);
+    put_i64(w, "ready", (int64_t)p->ready);
+    put_double(w, "ready_per_s", p->ready_per_s);
+    put_i64(w, "sent", (int64_t)p->sent);
+    put_double(w, "sent_per_s", p->sent_per_s);
+    put_double(w, "sent_share", share((double)p->sent, (double)p->ready));
+    tk_jsonw_obj_end(w);
+}
+
+static void put_own(struct tk_jsonw *w, const struct tk_summary_own *own)
+{
+    put_delay(w, "lateness_ms", &own->lateness);
+    put_delay(w, "reading_ms", &own->reading);
+    put_pace(w, &own->pace);
+    put_i64(w, "events", (int64_t)own->n_events);
+    put_double(w, "events_per_read", share((double)own->n_events, (double)own->n_event_reads));
+    put_i64(w, "events_per_read_max", own->max_events);
+    put_i64(w, "events_in_late_reads", (int64_t)own->n_events_late);
+    put_double(w, "events_in_late_reads_share",
+               share((double)own->n_events_late, (double)own->n_events));
+    put_i64(w, "first_tokens", (int64_t)own->n_firsts);
+    put_i64(w, "first_tokens_in_late_reads", (int64_t)own->n_firsts_late);
 }
 
 static void put_client(struct tk_jsonw *w, const struct tk_report *r)
@@ -255,7 +333,62 @@ static void put_client(struct tk_jsonw *w, const struct tk_report *r)
     put_i64(w, "records_without_trace", (int64_t)s->n_no_trace);
     put_i64(w, "records_truncated", (int64_t)s->n_truncated);
     put_i64(w, "records_damaged", (int64_t)s->n_damaged);
+    put_own(w, &s->own);
     put_health(w, r);
+    tk_jsonw_obj_end(w);
+}
+
+/* --- the verdict --- */
+
+static void put_finding(struct tk_jsonw *w, const struct tk_verdict *v, enum tk_cause c)
+{
+    const struct tk_cause_def *def = tk_cause_def(c);
+    const struct tk_finding *f = &v->findings[c];
+    double scale = tk_cause_unit_scale(def->unit);
+
+    tk_jsonw_obj(w);
+    put_text(w, "cause", def->name);
+    put_text(w, "label", def->label);
+    put_text(w, "unit", tk_cause_unit_word(def->unit));
+    put_bool(w, "judged", f->is_judged);
+    put_double(w, "measured", f->measured * scale);
+    put_double(w, "limit", f->limit * scale);
+    put_bool(w, "is_cause", f->is_cause);
+    put_text(w, "advice", def->advice);
+    tk_jsonw_obj_end(w);
+}
+
+static void put_touched(struct tk_jsonw *w, const struct tk_verdict *v)
+{
+    tk_jsonw_key(w, "touched");
+    tk_jsonw_arr(w);
+    for (int m = 0; m < TK_METRIC_N_; m++) {
+        if (v->is_touched[m])
+            tk_jsonw_z(w, tk_metric_def((enum tk_metric)m)->name);
+    }
+    for (size_t i = 0; v->are_rates_touched && tk_touched_figures[i]; i++)
+        tk_jsonw_z(w, tk_touched_figures[i]);
+    tk_jsonw_arr_end(w);
+}
+
+static void put_verdict(struct tk_jsonw *w, const struct tk_verdict *v)
+{
+    tk_jsonw_key(w, "verdict");
+    tk_jsonw_obj(w);
+    put_bool(w, "is_limit", v->is_limit);
+    tk_jsonw_key(w, "causes");
+    tk_jsonw_arr(w);
+    for (int c = 0; c < TK_CAUSE_N_; c++) {
+        if (v->findings[c].is_cause)
+            tk_jsonw_z(w, tk_cause_def((enum tk_cause)c)->name);
+    }
+    tk_jsonw_arr_end(w);
+    put_touched(w, v);
+    tk_jsonw_key(w, "findings");
+    tk_jsonw_arr(w);
+    for (int c = 0; c < TK_CAUSE_N_; c++)
+        put_finding(w, v, (enum tk_cause)c);
+    tk_jsonw_arr_end(w);
     tk_jsonw_obj_end(w);
 }
 
@@ -294,6 +427,7 @@ int tk_report_json(const struct tk_report *r, struct tk_buf *out)
     put_tokens(&w, r->summary);
     put_metrics(&w, r->summary);
     put_client(&w, r);
+    put_verdict(&w, &r->verdict);
     tk_jsonw_obj_end(&w);
     tk_buf_add_c(out, '\n');
     return out->failed;

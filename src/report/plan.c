@@ -1,4 +1,4 @@
-/* plan.c - what of a plan's JSON people want to see */
+/* plan.c - what of a plan's JSON people want to see, and what the verdict needs of it */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "report/report.h"
+#include "run/shape.h"
 
 struct reading {
     struct tk_arena *arena;
@@ -35,6 +36,15 @@ static void take_rate(struct tk_json_val *v, double *ret)
         (void)tk_json_get_double(v, ret);
 }
 
+static void take_shape(struct tk_json_val *shape, struct tk_report_plan *p)
+{
+    struct tk_json_val of;
+    struct tk_str s;
+
+    p->has_permit_shape = tk_json_find(shape, "of", &of) == 0 && tk_json_get_str(&of, &s) == 0 &&
+                          tk_str_is(s, tk_shape_of_word(TK_SHAPE_CONCURRENCY));
+}
+
 static void take_measure(struct reading *r, struct tk_json_val *phase)
 {
     struct tk_json_iter it;
@@ -54,6 +64,8 @@ static void take_measure(struct reading *r, struct tk_json_val *phase)
             take_text(r, &v, &r->p->arrival);
         else if (tk_str_is(key, "rate"))
             take_rate(&v, &r->p->rate);
+        else if (tk_str_is(key, "shape") && tk_json_type(&v) == TK_JSON_OBJECT)
+            take_shape(&v, r->p);
     }
 }
 
@@ -130,4 +142,22 @@ int tk_report_plan_read(struct tk_str json, struct tk_arena *arena, struct tk_re
     tk_json_free(j);
     free(copy);
     return rc;
+}
+
+struct tk_asked tk_report_asked(const struct tk_report_plan *p, bool is_stopped)
+{
+    return (struct tk_asked){
+        .is_scheduled = p->arrival && strcmp(p->arrival, "closed") != 0,
+        .permits = p->has_permit_shape ? 0
+                                       : (uint32_t)TK_MIN(TK_MAX(p->concurrency, 0), UINT32_MAX),
+        .duration = (tk_ns)(TK_MIN(TK_MAX(p->duration_s, 0), 1e9) * 1e9),
+        .is_stopped = is_stopped,
+    };
+}
+
+void tk_report_judge(struct tk_report *r)
+{
+    struct tk_asked asked = tk_report_asked(&r->plan, r->is_interrupted || r->is_cut);
+
+    tk_verdict_find(r->summary, r->has_health ? &r->health : NULL, &asked, &r->verdict);
 }

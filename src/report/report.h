@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/def.h"
 #include "metric/summary.h"
+#include "metric/verdict.h"
 #include "run/health.h"
 
 #define TK_REPORT_SCHEMA "tokmark-result-1"
@@ -22,11 +23,15 @@ struct tk_report_plan {
     double rate;       /* 0: closed; INFINITY */
     double duration_s; /* 0: no bound by time */
     bool is_streamed;
+    bool has_permit_shape; /* the concurrency changes over time */
 };
 
 /* Fill `ret` from the plan's JSON; strings are copied into `arena`. What is not there stays 0 or
  * NULL. 0, TK_E_FORMAT, -ENOMEM. */
 int tk_report_plan_read(struct tk_str json, struct tk_arena *arena, struct tk_report_plan *ret);
+
+/* What the load was to be. `is_stopped`: it was not brought to its end. */
+struct tk_asked tk_report_asked(const struct tk_report_plan *p, bool is_stopped);
 
 struct tk_report {
     const struct tk_summary *summary;
@@ -35,21 +40,25 @@ struct tk_report {
     const char *program;                /* "tokmark 0.1.0"; NULL: not known */
     bool has_health;
     struct tk_health health;
-    tk_ns wall_begin;    /* of the measured phase; 0: not known */
-    bool is_interrupted; /* Ctrl-C */
-    bool is_cut;         /* the run did not come to its end: it was killed */
-    bool is_damaged;     /* the file is torn: there are records that could not be read */
+    struct tk_verdict verdict; /* by tk_report_judge() */
+    tk_ns wall_begin;          /* of the measured phase; 0: not known */
+    bool is_interrupted;       /* Ctrl-C */
+    bool is_cut;               /* the run did not come to its end: it was killed */
+    bool is_damaged;           /* the file is torn: there are records that could not be read */
     const struct tk_slo *slos;
     size_t n_slos;
     const char *run_path, *json_path; /* where they are, for people; NULL: none */
     bool is_bold;                     /* headings in bold, for a terminal */
 };
 
+/* Was the client the limit? By everything else in the report; before the functions below. */
+void tk_report_judge(struct tk_report *r);
+
 /* The block for people. 0 or the buffer's failure. */
 int tk_report_text(const struct tk_report *r, struct tk_buf *out);
 
-/* Only what other tools' blocks lack: the client's health, and of an open load the latencies from
- * the instants at which requests were due. 0 or the buffer's failure. */
+/* Only what other tools' blocks lack: the client's health with the verdict on it, and of an open load
+ * the latencies from the instants at which requests were due. 0 or the buffer's failure. */
 int tk_report_client(const struct tk_report *r, struct tk_buf *out);
 
 /* Everything, as one JSON object with a line end. 0 or the buffer's failure. */

@@ -3,7 +3,8 @@
  *   what was loaded        one or two lines
  *   Requests               totals that add up, then failures by class with the first of each
  *   Latency                a table: over the successes; where some failed, over all as well
- *   Throughput … Client    a line each
+ *   Throughput …           a line each
+ *   Client                 was it the limit, and its health: client.c
  *   Run file, JSON         where they are
  *
  * An open load leads with the latency from the instant at which a request was due. A percentile
@@ -15,19 +16,9 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "report/report.h"
+#include "report/text.h"
 
-#define LABEL_COLUMNS 12 /* of the lines */
-#define NAME_COLUMNS 38  /* of the table */
-#define LATE_NS (1.0 * 1e6)
-#define BUSY_SHARE 0.9
-
-struct text {
-    const struct tk_report *r;
-    struct tk_buf *out;
-    bool is_marked[TK_SUMMARY_MAX_PERCENTILES]; /* a '~' was written for this percentile */
-    bool has_mark;
-};
+#define NAME_COLUMNS 38 /* of the table */
 
 const char *tk_report_ms(double ms, char out[32])
 {
@@ -48,22 +39,22 @@ const char *tk_report_percent(double p, char out[32])
     return out;
 }
 
-static void heading(struct text *t, const char *word)
+void tk__text_heading(struct tk__text *t, const char *word)
 {
     const char *on = t->r->is_bold ? "\033[1m" : "";
     const char *off = t->r->is_bold ? "\033[0m" : "";
 
-    tk_buf_addf(t->out, "%s%-*s%s", on, LABEL_COLUMNS, word, off);
+    tk_buf_addf(t->out, "%s%-*s%s", on, TK__TEXT_LABEL_COLUMNS, word, off);
 }
 
-static void indent(struct text *t)
+void tk__text_indent(struct tk__text *t)
 {
-    tk_buf_addf(t->out, "%-*s", LABEL_COLUMNS, "");
+    tk_buf_addf(t->out, "%-*s", TK__TEXT_LABEL_COLUMNS, "");
 }
 
 /* --- what was loaded --- */
 
-static void put_load(struct text *t)
+static void put_load(struct tk__text *t)
 {
     const struct tk_report_plan *p = &t->r->plan;
 
@@ -85,11 +76,11 @@ static void put_load(struct text *t)
     tk_buf_add_c(t->out, '\n');
 }
 
-static void put_head(struct text *t)
+static void put_head(struct tk__text *t)
 {
     const struct tk_report_plan *p = &t->r->plan;
 
-    heading(t, "Server");
+    tk__text_heading(t, "Server");
     tk_buf_addf(t->out, "%s", p->url ? p->url : "unknown");
     if (p->unix_path)
         tk_buf_addf(t->out, " over the Unix socket '%s'", p->unix_path);
@@ -98,22 +89,22 @@ static void put_head(struct text *t)
     if (p->api)
         tk_buf_addf(t->out, ", %s%s", p->api, p->is_streamed ? ", streamed" : ", not streamed");
     tk_buf_add_c(t->out, '\n');
-    heading(t, "Load");
+    tk__text_heading(t, "Load");
     put_load(t);
-    heading(t, "Data");
+    tk__text_heading(t, "Data");
     tk_buf_addf(t->out, "%s, %" PRId64 " prompts, seed %" PRId64 "\n", p->data ? p->data : "?",
                 p->items, p->seed);
 }
 
 /* --- what became of the requests --- */
 
-static void put_end(struct text *t, enum tk_end e)
+static void put_end(struct tk__text *t, enum tk_end e)
 {
     const struct tk_summary_end *end = &t->r->summary->ends[e];
 
     if (end->n == 0)
         return;
-    indent(t);
+    tk__text_indent(t);
     tk_buf_addf(t->out, "%8" PRIu64 " %s: %s; first: request %" PRIu64, end->n, tk_end_word(e),
                 tk_end_text(e), end->first_index);
     if (end->first_status != 0 && end->first_status != 200)
@@ -123,14 +114,14 @@ static void put_end(struct text *t, enum tk_end e)
     tk_buf_add_c(t->out, '\n');
 }
 
-static void put_cancelled(struct text *t)
+static void put_cancelled(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
     char low[32], high[32];
 
     if (s->cancelled == 0)
         return;
-    indent(t);
+    tk__text_indent(t);
     tk_buf_addf(t->out, "%8" PRIu64 " cancelled by the client", s->cancelled);
     if (s->cancelled_age.n > 0)
         tk_buf_addf(t->out, ", in flight for %s to %s",
@@ -139,14 +130,14 @@ static void put_cancelled(struct text *t)
     tk_buf_add_c(t->out, '\n');
 }
 
-static void put_requests(struct text *t)
+static void put_requests(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
 
-    heading(t, "Requests");
+    tk__text_heading(t, "Requests");
     tk_buf_addf(t->out, "%" PRIu64 " planned = %" PRIu64 " sent + %" PRIu64 " not sent\n",
                 s->planned, s->sent, s->not_sent);
-    indent(t);
+    tk__text_indent(t);
     tk_buf_addf(t->out,
                 "%" PRIu64 " sent = %" PRIu64 " succeeded + %" PRIu64 " failed + %" PRIu64
                 " cancelled\n",
@@ -157,17 +148,17 @@ static void put_requests(struct text *t)
     }
     put_cancelled(t);
     if (s->resends > 0) {
-        indent(t);
+        tk__text_indent(t);
         tk_buf_addf(t->out, "%8" PRIu64 " sent again: a kept connection had died\n", s->resends);
     }
     if (t->r->is_interrupted || t->r->is_cut) {
-        indent(t);
+        tk__text_indent(t);
         tk_buf_add_z(t->out, t->r->is_cut
                                  ? "the run did not come to its end: what is here was on disk\n"
                                  : "stopped by Ctrl-C\n");
     }
     if (t->r->is_damaged) {
-        indent(t);
+        tk__text_indent(t);
         tk_buf_add_z(t->out, "the run file is damaged: what could be read of it is here\n");
     }
 }
@@ -198,19 +189,22 @@ static bool is_shown(const struct tk_summary *s, enum tk_metric m)
     return true;
 }
 
-static void put_cell(struct text *t, double value, bool is_marked)
+static void put_cell(struct tk__text *t, double value, bool is_marked)
 {
     char text[32];
 
     tk_buf_addf(t->out, " %9s%c", tk_report_ms(value, text), is_marked ? '~' : ' ');
 }
 
-static void put_row(struct text *t, enum tk_metric m, const struct tk_stats *st)
+static void put_row(struct tk__text *t, enum tk_metric m, const struct tk_stats *st)
 {
     const struct tk_metric_def *def = tk_metric_def(m);
     double scale = tk_unit_scale(def->unit);
 
-    tk_buf_addf(t->out, "  %-*s %8zu", NAME_COLUMNS, def->label, st->n);
+    bool is_touched = t->r->verdict.is_touched[m];
+
+    t->has_star = t->has_star || is_touched;
+    tk_buf_addf(t->out, "%c %-*s %8zu", is_touched ? '*' : ' ', NAME_COLUMNS, def->label, st->n);
     put_cell(t, st->n_infinite > 0 ? NAN : st->mean * scale, false);
     for (size_t i = 0; i < st->n_percentiles; i++) {
         const struct tk_stats_percentile *p = &st->percentiles[i];
@@ -224,7 +218,7 @@ static void put_row(struct text *t, enum tk_metric m, const struct tk_stats *st)
     tk_buf_add_c(t->out, '\n');
 }
 
-static void put_columns(struct text *t, const char *title)
+static void put_columns(struct tk__text *t, const char *title)
 {
     const struct tk_stats *st = &t->r->summary->metrics[TK_METRIC_E2EL].ok;
     char percent[32], name[40];
@@ -238,7 +232,7 @@ static void put_columns(struct text *t, const char *title)
     tk_buf_addf(t->out, " %9s\n", "max");
 }
 
-static void put_rows(struct text *t, const enum tk_metric *list, size_t n, bool is_all)
+static void put_rows(struct tk__text *t, const enum tk_metric *list, size_t n, bool is_all)
 {
     const struct tk_summary *s = t->r->summary;
 
@@ -248,7 +242,7 @@ static void put_rows(struct text *t, const enum tk_metric *list, size_t n, bool 
     }
 }
 
-static void put_all(struct text *t, bool is_open)
+static void put_all(struct tk__text *t, bool is_open)
 {
     static const enum tk_metric closed[] = { TK_METRIC_TTFT, TK_METRIC_E2EL };
     static const enum tk_metric open[] = { TK_METRIC_TTFT_DUE, TK_METRIC_E2EL_DUE, TK_METRIC_TTFT,
@@ -262,7 +256,7 @@ static void put_all(struct text *t, bool is_open)
 }
 
 /* "p99 needs 662, p99.9 needs 6636" */
-static void put_mark(struct text *t)
+static void put_mark(struct tk__text *t)
 {
     const struct tk_stats *st = &t->r->summary->metrics[TK_METRIC_E2EL].ok;
     const char *comma = "";
@@ -279,7 +273,14 @@ static void put_mark(struct text *t)
     tk_buf_add_c(t->out, '\n');
 }
 
-static void put_table(struct text *t)
+/* The client was the limit: these are not the server's alone. */
+static void put_star(struct tk__text *t)
+{
+    if (t->has_star)
+        tk_buf_add_z(t->out, "  * the client was the limit and is in this figure: see Client\n");
+}
+
+static void put_table(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
     bool is_open = t->r->plan.rate > 0;
@@ -297,29 +298,38 @@ static void put_table(struct text *t)
         put_all(t, is_open);
     if (t->has_mark)
         put_mark(t);
+    put_star(t);
     tk_buf_add_c(t->out, '\n');
 }
 
 /* --- a line each --- */
 
-static void put_throughput(struct text *t)
+/* With the mark of the table where the client was the limit. */
+static void put_rate_heading(struct tk__text *t, const char *word)
+{
+    tk__text_heading(t, word);
+    if (t->r->verdict.are_rates_touched)
+        tk_buf_add_z(t->out, "* ");
+}
+
+static void put_throughput(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
 
-    heading(t, "Throughput");
+    put_rate_heading(t, "Throughput");
     tk_buf_addf(t->out,
                 "%.2f requests/s, %.1f prompt tokens/s, %.1f output tokens/s, over %.3f s\n",
                 s->request_throughput, s->input_throughput, s->output_throughput, s->duration);
 }
 
-static void put_goodput(struct text *t)
+static void put_goodput(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
     char ms[32];
 
     if (!s->has_goodput)
         return;
-    heading(t, "Goodput");
+    put_rate_heading(t, "Goodput");
     tk_buf_addf(t->out, "%.2f requests/s: %.1f %% had", s->goodput, 100 * s->good_share);
     for (size_t i = 0; i < t->r->n_slos; i++) {
         const struct tk_metric_def *def = tk_metric_def(t->r->slos[i].metric);
@@ -329,13 +339,13 @@ static void put_goodput(struct text *t)
     tk_buf_add_c(t->out, '\n');
 }
 
-static void put_tokens(struct text *t)
+static void put_tokens(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
 
-    heading(t, "Concurrency");
+    put_rate_heading(t, "Concurrency");
     tk_buf_addf(t->out, "mean %.1f, peak %" PRIu64 "\n", s->mean_concurrency, s->peak_concurrency);
-    heading(t, "Tokens");
+    tk__text_heading(t, "Tokens");
     tk_buf_addf(t->out,
                 "%" PRId64 " prompt, %" PRId64 " output; counted by the server in %" PRIu64
                 " of %" PRIu64 " replies",
@@ -346,138 +356,27 @@ static void put_tokens(struct text *t)
         tk_buf_addf(t->out, ", unknown in %" PRIu64, s->n_tokens_unknown);
     tk_buf_add_c(t->out, '\n');
     if (s->n_gap_method[TK_GAP_UNKNOWN] > 0) {
-        indent(t);
+        tk__text_indent(t);
         tk_buf_addf(t->out, "%s (%" PRIu64 " replies)\n", tk_gap_method_text(TK_GAP_UNKNOWN),
                     s->n_gap_method[TK_GAP_UNKNOWN]);
     }
 }
 
-/* The 99th percentile where it is among those that were asked for, else the largest value. */
-static double worst_of(const struct tk_stats *st, const char **ret_word)
-{
-    *ret_word = "p99";
-    for (size_t i = 0; i < st->n_percentiles; i++) {
-        if (st->percentiles[i].p == 99)
-            return st->percentiles[i].value;
-    }
-    *ret_word = "max";
-    return st->max;
-}
-
-static void put_reason(struct text *t, const char *words)
-{
-    indent(t);
-    tk_buf_addf(t->out, "  %s\n", words);
-}
-
-/* The kernel's stamp makes up for a late read of one event. Segments that had to wait may have been
- * joined, and then it is the last one's, for the first token too. */
-static void put_late_reading(struct text *t)
-{
-    uint64_t n = t->r->summary->n_reads_several_late;
-    char words[160];
-
-    if (n == 0) {
-        put_reason(t, "it read late; latencies stay right, by the kernel's stamps");
-        return;
-    }
-    snprintf(words, sizeof(words),
-             "it read late: in %" PRIu64 " read%s several events waited, and count from the last",
-             n, n == 1 ? "" : "s");
-    put_reason(t, words);
-}
-
-static void put_warning(struct text *t, double send_ns, double read_ns)
-{
-    const struct tk_health *h = &t->r->health;
-    bool is_busy = t->r->has_health && h->max_worker_cpu > BUSY_SHARE;
-
-    if (!(send_ns > LATE_NS) && !(read_ns > LATE_NS) && !is_busy)
-        return;
-    indent(t);
-    tk_buf_add_z(t->out, "the client may have been the limit:\n");
-    if (send_ns > LATE_NS)
-        put_reason(t, "it sent late");
-    if (read_ns > LATE_NS)
-        put_late_reading(t);
-    if (is_busy)
-        put_reason(t, "a worker was busy all the time; --workers gives it help");
-}
-
-/* How late it sent by its own doing. From due on where no limit held requests back; else the wait
- * for a permit is what was asked for, and only what comes after it counts. */
-static double late_sending(const struct text *t)
-{
-    const struct tk_summary *s = t->r->summary;
-    const char *word;
-    double delay = worst_of(&s->send_delay, &word);
-    bool is_limited = t->r->plan.concurrency > 0 &&
-                      s->peak_concurrency >= (uint64_t)t->r->plan.concurrency;
-
-    return is_limited ? delay : fmax(delay, worst_of(&s->wait, &word));
-}
-
-/* Figures over gaps that are not all there must not look as if they were. */
-static void put_missing(struct text *t)
-{
-    const struct tk_summary *s = t->r->summary;
-
-    if (s->n_truncated > 0) {
-        indent(t);
-        tk_buf_addf(t->out,
-                    "%" PRIu64
-                    " replies lack events past a bound: some of their gaps are not in the table\n",
-                    s->n_truncated);
-    }
-    if (s->n_damaged > 0) {
-        indent(t);
-        tk_buf_addf(t->out, "%" PRIu64 " records are damaged: their events are left out\n",
-                    s->n_damaged);
-    }
-}
-
-static void put_client(struct text *t)
-{
-    const struct tk_summary *s = t->r->summary;
-    const struct tk_health *h = &t->r->health;
-    const char *word;
-    double send_ns = late_sending(t);
-    double read_ns = worst_of(&s->read_delay, &word);
-    char send[32], read[32];
-
-    heading(t, "Client");
-    tk_buf_addf(t->out, "%s of sending late %s ms, of reading late %s ms", word,
-                tk_report_ms(send_ns * 1e-6, send), tk_report_ms(read_ns * 1e-6, read));
-    if (t->r->plan.unix_path)
-        tk_buf_add_z(t->out, "; no read stamped by the kernel: a Unix socket has no stamps");
-    else if (s->n_reads > 0)
-        tk_buf_addf(t->out, "; %.1f %% of reads stamped by the kernel",
-                    100.0 * (double)s->n_reads_kernel / (double)s->n_reads);
-    tk_buf_add_c(t->out, '\n');
-    if (t->r->has_health && s->duration > 0) {
-        indent(t);
-        tk_buf_addf(t->out, "%u worker%s, %.1f %% of a core\n", h->n_workers,
-                    h->n_workers == 1 ? "" : "s", 100 * (double)h->cpu / 1e9 / s->duration);
-    }
-    put_warning(t, send_ns, read_ns);
-    put_missing(t);
-}
-
-static void put_places(struct text *t)
+static void put_places(struct tk__text *t)
 {
     if (t->r->run_path) {
-        heading(t, "Run file");
+        tk__text_heading(t, "Run file");
         tk_buf_addf(t->out, "%s\n", t->r->run_path);
     }
     if (t->r->json_path) {
-        heading(t, "JSON");
+        tk__text_heading(t, "JSON");
         tk_buf_addf(t->out, "%s\n", t->r->json_path);
     }
 }
 
 int tk_report_text(const struct tk_report *r, struct tk_buf *out)
 {
-    struct text t = { .r = r, .out = out };
+    struct tk__text t = { .r = r, .out = out };
 
     put_head(&t);
     put_requests(&t);
@@ -485,22 +384,23 @@ int tk_report_text(const struct tk_report *r, struct tk_buf *out)
     put_throughput(&t);
     put_goodput(&t);
     put_tokens(&t);
-    put_client(&t);
+    tk__text_client(&t, false);
     put_places(&t);
     return out->failed;
 }
 
 int tk_report_client(const struct tk_report *r, struct tk_buf *out)
 {
-    struct text t = { .r = r, .out = out };
+    struct tk__text t = { .r = r, .out = out };
 
     if (r->plan.rate > 0 && r->summary->succeeded > 0) {
         put_columns(&t, "Latency from due, ms");
         put_rows(&t, from_due, TK_ARRAY_LEN(from_due), false);
         if (t.has_mark)
             put_mark(&t);
+        put_star(&t);
     }
-    put_client(&t);
+    tk__text_client(&t, true);
     put_places(&t);
     return out->failed;
 }

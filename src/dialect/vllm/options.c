@@ -197,6 +197,8 @@ static const struct tk_opt options[] = {
     /* tokmark's own */
     FLAG("plain", plain, "tokmark's own", "only what vLLM prints"),
     FLAG("dry-run", dry_run, "tokmark's own", "print the requests as JSON lines, send nothing"),
+    FLAG("strict", strict, "tokmark's own",
+         "end with status 4 when the client itself was the limit, so that the figures do not hold"),
     INT("workers", workers, NULL, 0, 1024, "tokmark's own",
         "threads that load; by the load when not given"),
 };

@@ -80,6 +80,11 @@ static void put(struct run *r, uint64_t index, enum tk_end end, tk_ns at, tk_ns 
 static void finish(struct run *r, int64_t planned)
 {
     struct tk_err err = { 0 };
+    struct tk_report_plan plan = { 0 };
+
+    T_EQ_I(tk_sink_finish(r->sink, &err), 0, "finish: %s", err.msg);
+    T_EQ_I(tk_sink_records(r->sink, &r->records, &err), 0, "records: %s", err.msg);
+    T_EQ_I(tk_report_plan_read(tk_records_plan(r->records), &r->arena, &plan), 0, "plan");
     struct tk_summary_conf conf = {
         .percentiles = percentiles,
         .n_percentiles = TK_ARRAY_LEN(percentiles),
@@ -87,10 +92,8 @@ static void finish(struct run *r, int64_t planned)
         .n_slos = TK_ARRAY_LEN(slos),
         .phase = TK_PHASE_MEASURE,
         .planned = planned,
+        .asked = tk_report_asked(&plan, false),
     };
-
-    T_EQ_I(tk_sink_finish(r->sink, &err), 0, "finish: %s", err.msg);
-    T_EQ_I(tk_sink_records(r->sink, &r->records, &err), 0, "records: %s", err.msg);
     T_EQ_I(tk_summary_new(r->records, &conf, &r->summary, &err), 0, "summary: %s", err.msg);
     r->report = (struct tk_report){
         .summary = r->summary,
@@ -100,8 +103,35 @@ static void finish(struct run *r, int64_t planned)
         .slos = slos,
         .n_slos = TK_ARRAY_LEN(slos),
         .wall_begin = INT64_C(1764000000500000000),
+        .plan = plan,
     };
-    T_EQ_I(tk_report_plan_read(r->report.plan_json, &r->arena, &r->report.plan), 0, "plan");
+    tk_report_judge(&r->report);
+}
+
+/* The engine's view: so many workers, the busiest with `cpu` of a core. */
+static void put_health(struct run *r, unsigned n_workers, double cpu)
+{
+    struct tk_health *h = &r->report.health;
+
+    r->report.has_health = true;
+    tk_health_init(h);
+    for (unsigned i = 0; i < n_workers; i++) {
+        struct tk_health_worker w = {
+            .span = TK_NS_PER_S,
+            .cpu = 30 * MS,
+            .starved = 2 * MS,
+            .max_cpu = cpu / (i + 1),
+            .max_starved = 0.002,
+            .loop_lag_sum = 5000,
+            .loop_lag_max = 3000,
+            .n_timers = 2,
+            .n_requests = 10,
+        };
+        tk_health_add_worker(h, &w);
+    }
+    h->conns_opened = 2;
+    h->clock_error_max = 18;
+    tk_report_judge(&r->report);
 }
 
 static void end(struct run *r)
@@ -137,12 +167,9 @@ static void test_closed(void)
 
     begin(&r, closed_plan);
     for (uint64_t i = 0; i < 20; i++)
-        put(&r, i, TK_END_OK, (tk_ns)(i / 2) * 100 * MS, 0);
+        put(&r, i, TK_END_OK, (tk_ns)(i / 2) * (82 * MS + 20000), 0);
     finish(&r, 20);
-    r.report.has_health = true;
-    r.report.health = (struct tk_health){
-        .n_workers = 1, .conns_opened = 2, .cpu = 30 * MS, .max_worker_cpu = 0.05
-    };
+    put_health(&r, 1, 0.05);
     r.report.run_path = "run.tokmark";
     r.report.json_path = "out.json";
     text_is(&r, "report/closed.txt");
@@ -167,8 +194,7 @@ static void test_open(void)
         put(&r, i, how, (tk_ns)i * 100 * MS, (tk_ns)i * 3 * MS);
     }
     finish(&r, 15);
-    r.report.has_health = true;
-    r.report.health = (struct tk_health){ .n_workers = 2, .max_worker_cpu = 0.97 };
+    put_health(&r, 2, 0.97);
     r.report.is_interrupted = true;
     text_is(&r, "report/open.txt");
     json_is(&r, "report/open.json");
@@ -185,8 +211,8 @@ static void test_open(void)
     end(&r);
 }
 
-/* Late reads of several events are in the latencies, and the result must not say otherwise. */
-static void test_late_reading(void)
+/* What the client's part says of odd runs. */
+static void test_client(void)
 {
     struct run r;
     struct tk_buf out = TK_BUF_INIT(1 << 20);
@@ -194,14 +220,30 @@ static void test_late_reading(void)
     begin(&r, closed_plan);
     put(&r, 0, TK_END_OK, 0, 0);
     finish(&r, 1);
-    r.summary->read_delay.max = 5.0 * MS;
-    T_EQ_I(tk_report_client(&r.report, &out), 0, "late, one event each");
-    T_OK(strstr(out.p, "it read late; latencies stay right"), "stamps make up for it");
+    put_health(&r, 1, 0.05);
+    T_EQ_I(tk_report_client(&r.report, &out), 0, "all is well");
+    T_OK(strstr(out.p, "Client      not the limit: "), "it was not the limit");
+    T_OK(!strstr(out.p, "first token") && !strstr(out.p, "judged"), "there is nothing to say");
+    r.summary->own.n_firsts_late = 1;
+    r.report.health.records_full = 2;
+    r.report.health.records_full_dur = 30 * MS;
+    tk_report_judge(&r.report);
     tk_buf_reset(&out);
-    r.summary->n_reads_several_late = 3;
-    T_EQ_I(tk_report_client(&r.report, &out), 0, "late, several events");
-    T_OK(strstr(out.p, "in 3 reads several events waited, and count from the last"), "they do not");
-    T_OK(!strstr(out.p, "stay right"), "nothing is promised");
+    T_EQ_I(tk_report_client(&r.report, &out), 0, "a first token that was read late, a slow disk");
+    T_OK(strstr(out.p, "1 first token came in late reads with others behind"), "it is counted");
+    T_OK(strstr(out.p, "Client      THE LIMIT:\n"), "it was the limit");
+    T_OK(strstr(out.p, "slow-writer: releases that waited for the run file 2, limit 0\n"), "why");
+    T_OK(strstr(out.p, "joined-firsts: "), "and another reason");
+    T_OK(strstr(out.p, "touched: ttfb, "), "what it touches, for a block without marks");
+    T_OK(strstr(out.p, "waited 2 times for its writer, 30.00 ms in all"), "for how long");
+    r.report.has_health = false;
+    r.summary->own.reading = (struct tk_delay){ 0 };
+    r.summary->n_reads = 0;
+    tk_report_judge(&r.report);
+    tk_buf_reset(&out);
+    T_EQ_I(tk_report_client(&r.report, &out), 0, "a run that was killed, and had no traces");
+    T_OK(strstr(out.p, "not judged: processors"), "says what is not judged");
+    T_OK(strstr(out.p, "not judged: late reading (no reads were recorded)"), "of reading too");
     tk_buf_release(&out);
     end(&r);
 }
@@ -214,6 +256,7 @@ static void test_nothing(void)
     put(&r, 0, TK_END_CONNECT, 0, 0);
     finish(&r, -1);
     r.report.is_cut = true;
+    tk_report_judge(&r.report);
     text_is(&r, "report/nothing.txt");
     end(&r);
 }
@@ -243,6 +286,13 @@ static void test_plan(void)
            0, "odd plan");
     T_OK(isinf(p.rate), "infinite rate");
     T_OK(!p.model, "what is no text is not there");
+    T_OK(!p.has_permit_shape, "no shape");
+    T_EQ_I(tk_report_plan_read(TK_STR("{\"phases\":{\"measure\":{\"concurrency\":9,\"arrival\":"
+                                      "\"closed\",\"shape\":{\"of\":\"concurrency\"}}}}"),
+                               &arena, &p),
+           0, "a plan with a shape");
+    T_EQ_U(tk_report_asked(&p, false).permits, 0, "permits that change are no fixed number");
+    T_OK(!tk_report_asked(&p, false).is_scheduled, "closed is without a schedule");
     T_EQ_I(tk_report_plan_read(TK_STR("[1]"), &arena, &p), TK_E_FORMAT, "no object");
     T_EQ_I(tk_report_plan_read(TK_STR(""), &arena, &p), TK_E_FORMAT, "empty");
     tk_arena_release(&arena);
@@ -252,7 +302,7 @@ int main(void)
 {
     test_closed();
     test_open();
-    test_late_reading();
+    test_client();
     test_nothing();
     test_numbers();
     test_plan();
