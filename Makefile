@@ -10,7 +10,7 @@ TEST = meson test --print-errorlogs --num-processes $(JOBS) -C
 OPTIONS = $(if $(DEVELOPER),-Ddeveloper=true)
 
 .NOTPARALLEL:
-.PHONY: all help setup build check demo bench fmt lint tidy cppcheck asan tsan fuzz parity golden install clean
+.PHONY: all help setup build check demo bench fmt lint tidy cppcheck valgrind cover asan tsan fuzz parity golden install clean
 
 all: build
 
@@ -46,6 +46,12 @@ tidy: ## clang-tidy
 
 cppcheck: ## cppcheck
 	@scripts/check-cppcheck
+
+valgrind: build ## the unit tests under valgrind
+	@scripts/ci-valgrind
+
+cover: setup ## lines that the tests ran, by layer, beside their floors
+	@scripts/ci-coverage
 
 asan: setup ## all tests under address, undefined-behaviour and leak sanitizers
 	@scripts/configure build-asan -Db_sanitize=address,undefined
