@@ -153,7 +153,7 @@ static void put_delay(struct tk__text *t, const char *words, const struct tk_del
 static void put_pace(struct tk__text *t, const struct tk_pace *p)
 {
     tk_buf_addf(t->out, "; due %.2f requests/s", p->due_per_s);
-    if (t->r->plan.concurrency > 0)
+    if (t->r->plan.concurrency > 0 && p->ready_per_s < 0.995 * p->due_per_s)
         tk_buf_addf(t->out, ", %.2f had a permit", p->ready_per_s);
     tk_buf_addf(t->out, ", sent %.2f", p->sent_per_s);
 }
