@@ -285,6 +285,10 @@ static const struct tk_opt options[] = {
       .max = 1024,
       .group = "client",
       .help = "threads that load; default: by the load and the processors" },
+    FLAG("realtime", realtime, "client",
+         "workers get their processors before any program of ordinary priority, so that a busy "
+         "machine does not show in the figures; needs root, CAP_SYS_NICE or `ulimit -r`; not on "
+         "a processor that the server needs too"),
     { .name = "record",
       .type = TK_OPT_CHOICE,
       .at = AT(record),

@@ -35,6 +35,7 @@ struct tk_run_opts {
     const char *sim_args;
     /* client */
     int64_t workers;
+    bool realtime;
     const char *record;
     bool keep_text;
     int64_t record_memory;

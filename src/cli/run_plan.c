@@ -187,6 +187,7 @@ static void make_client(struct tk_run *r)
     r->plan.seed = (uint64_t)o->seed;
     r->plan.n_workers = (uint32_t)o->workers;
     r->plan.level = strcmp(o->record, "requests") == 0 ? TK_RECORD_REQUESTS : TK_RECORD_ALL;
+    r->plan.is_realtime = o->realtime;
     r->plan.keeps_text = o->keep_text;
     r->plan.max_trace_bytes = 16 << 20;
     r->plan.max_record_bytes = (uint64_t)o->record_memory;

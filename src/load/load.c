@@ -89,6 +89,10 @@ static int start_workers(struct tk_load *l, struct tk_err *reterr)
     }
     for (unsigned i = 0; i < l->n_workers; i++) {
         int rc = tk__worker_start(&l->workers[i]);
+        if (rc == -EPERM && l->conf.plan->is_realtime)
+            return tk_err_set(reterr, rc,
+                              "real-time priority is not allowed here; it needs root, CAP_SYS_NICE "
+                              "or a limit above 0 (ulimit -r)");
         if (rc)
             return tk_err_set(reterr, rc, "cannot start a worker thread: %s", tk_err_text(rc));
     }

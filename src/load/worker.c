@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 
 #include "base/err.h"
 
@@ -558,7 +559,18 @@ int tk__worker_start(struct tk_worker *w)
 {
     if (w->is_virtual)
         return 0;
-    int rc = pthread_create(&w->thread, NULL, run, w);
+    pthread_attr_t attr;
+    struct sched_param lowest = { .sched_priority = sched_get_priority_min(SCHED_RR) };
+    int rc = pthread_attr_init(&attr);
+    if (rc)
+        return -rc;
+    if (w->load->conf.plan->is_realtime) { /* the lowest is above all that is ordinary */
+        (void)pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+        (void)pthread_attr_setschedpolicy(&attr, SCHED_RR);
+        (void)pthread_attr_setschedparam(&attr, &lowest);
+    }
+    rc = pthread_create(&w->thread, &attr, run, w);
+    (void)pthread_attr_destroy(&attr);
     w->has_thread = rc == 0;
     return -rc;
 }

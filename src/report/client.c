@@ -219,6 +219,8 @@ static void put_workers(struct tk__text *t)
         span = TK_MAX(span, h->workers[i].span);
     tk__text_indent(t);
     tk_buf_addf(t->out, "%" PRIu32 " worker%s", h->n_workers, plural(h->n_workers));
+    if (t->r->plan.is_realtime)
+        tk_buf_add_z(t->out, " of real-time priority");
     if (span > 0) {
         tk_buf_add_z(t->out, ": ");
         put_shares(t, share_of(h->cpu, span), h->max_worker_cpu, h->max_worker_starved);

@@ -106,6 +106,8 @@ static void take_member(struct reading *r, struct tk_str key, struct tk_json_val
         (void)tk_json_get_i64(v, &r->p->seed);
     else if (tk_str_is(key, "streamed"))
         (void)tk_json_get_bool(v, &r->p->is_streamed);
+    else if (tk_str_is(key, "realtime"))
+        (void)tk_json_get_bool(v, &r->p->is_realtime);
     else if (tk_str_is(key, "phases"))
         take_phases(r, v);
 }

@@ -268,6 +268,7 @@ int tk_plan_to_json(const struct tk_plan *p, struct tk_buf *out)
     put_load(&w, p);
     put_count(&w, "workers", p->n_workers);
     put_text(&w, "record", p->level == TK_RECORD_ALL ? "all" : "requests");
+    put_bool(&w, "realtime", p->is_realtime);
     put_bool(&w, "keeps_text", p->keeps_text);
     put_count(&w, "max_trace_bytes", p->max_trace_bytes);
     put_count(&w, "max_record_bytes", p->max_record_bytes);

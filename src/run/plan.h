@@ -91,7 +91,8 @@ struct tk_plan {
     uint64_t seed;
     uint32_t n_workers; /* 0: by the load */
     enum tk_record_level level;
-    bool keeps_text;          /* the generated text of every request */
+    bool is_realtime; /* workers run before everything of ordinary priority on their processors */
+    bool keeps_text;  /* the generated text of every request */
     uint32_t max_trace_bytes; /* per request; past it the record says truncated */
     uint64_t
         max_record_bytes; /* memory of records not written yet; past it nothing new is released */

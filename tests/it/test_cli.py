@@ -1,6 +1,7 @@
 """The command line: exit status, messages, what goes where; secrets; Ctrl-C."""
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -92,6 +93,42 @@ def started(sim, *args):
     return p
 
 
+def policies(pid):
+    """The scheduling policy of each thread (field 41 of its stat): 0 ordinary, 2 round robin; none when it is gone."""
+    found = []
+    try:
+        for task in os.listdir(f'/proc/{pid}/task'):
+            with open(f'/proc/{pid}/task/{task}/stat', encoding='utf-8') as f:
+                found.append(int(f.read().rsplit(')', 1)[1].split()[38]))
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def test_realtime():
+    with tk_it.Sim('--ttft', '1h') as sim:
+        child = subprocess.Popen([tk_it.TOKMARK, 'run', sim.url, '-n', '1', '--realtime', '--workers', '2', '--no-file'],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while child.poll() is None and 2 not in (seen := policies(child.pid)):
+            time.sleep(0.01)
+        if child.poll() is None:
+            while policies(child.pid).count(2) < 2:
+                time.sleep(0.01)
+            t.ok(0 in policies(child.pid), 'the workers alone are of real-time priority', policies(child.pid))
+            while child.poll() is None:
+                child.send_signal(signal.SIGINT)
+                time.sleep(0.01)
+            t.has(child.communicate()[0], 'real-time priority', 'and the result says so')
+        else:
+            t.has(child.communicate()[1], 'not allowed here', 'real-time priority is refused with words')
+            t.skip('no real-time priority here')
+        if shutil.which('setpriv') and os.geteuid() == 0:
+            out = subprocess.run(['setpriv', '--bounding-set=-sys_nice', '--inh-caps=-sys_nice', 'prlimit', '--rtprio=0:0', tk_it.TOKMARK, 'run',
+                                  sim.url, '-n', '1', '--realtime', '--no-file'], capture_output=True, text=True, check=False)
+            t.eq(out.returncode, 1, f'without the right to it: exit status ({out.stderr})')
+            t.has(out.stderr, 'CAP_SYS_NICE', 'says what is needed')
+
+
 def test_interrupt():
     with tk_it.Sim('--ttft', '20ms', '--itl', '1ms') as sim:
         p = started(sim, '-o', 'once.tokmark', '--json', 'once.json')
@@ -159,6 +196,7 @@ with tk_it.Folder():
     test_words()
     test_link()
     test_places()
+    test_realtime()
     test_interrupt()
     test_secrets()
 t.done()

@@ -214,6 +214,7 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
     p->seed = (uint64_t)o->seed;
     p->n_workers = (uint32_t)o->workers;
     p->level = TK_RECORD_ALL;
+    p->is_realtime = o->realtime;
     p->keeps_text = o->save_detailed;
     p->max_trace_bytes = 16 << 20;
     p->max_record_bytes = (uint64_t)1 << 30;

@@ -201,6 +201,9 @@ static const struct tk_opt options[] = {
          "end with status 4 when the client itself was the limit, so that the figures do not hold"),
     INT("workers", workers, NULL, 0, 1024, "tokmark's own",
         "threads that load; by the load when not given"),
+    FLAG("realtime", realtime, "tokmark's own",
+         "workers get their processors before any program of ordinary priority; needs root, "
+         "CAP_SYS_NICE or `ulimit -r`"),
 };
 
 const struct tk_opt_command tk_vllm_command = {

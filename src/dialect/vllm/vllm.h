@@ -77,6 +77,7 @@ struct tk_vllm_opts {
     /* tokmark's own */
     bool plain, dry_run, strict;
     int64_t workers;
+    bool realtime;
 };
 
 extern const struct tk_opt_command tk_vllm_command;

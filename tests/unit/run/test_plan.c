@@ -100,7 +100,7 @@ static void test_json(void)
         "\"scheduled\":0,\"first_item_only\":false}},\"cancel\":{\"share\":0.05,"
         "\"after_tokens\":20,\"after_s\":null},\"timeouts_s\":{\"connect\":null,"
         "\"first\":null,\"idle\":null,\"total\":null},\"workers\":0,\"record\":\"requests\","
-        "\"keeps_text\":false,\"max_trace_bytes\":0,\"max_record_bytes\":0,"
+        "\"realtime\":false,\"keeps_text\":false,\"max_trace_bytes\":0,\"max_record_bytes\":0,"
         "\"opens_ahead\":false}",
         "every field, secrets masked");
     tk_buf_release(&out);
