@@ -265,6 +265,8 @@ static const struct tk_opt options[] = {
       .value = "FILE",
       .group = "server",
       .help = "file whose first line is the passphrase of an encrypted key" },
+    FLAG("new-connection", new_connection, "server",
+         "a connection for each request, closed after its reply, instead of kept ones"),
     DUR("timeout-connect", timeout_connect, "30s", "server",
         "until connected, TLS included; 0: none"),
     DUR("timeout-first", timeout_first, "0", "server", "from sent to the first token; 0: none"),

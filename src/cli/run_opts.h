@@ -29,7 +29,7 @@ struct tk_run_opts {
     struct tk_opt_list header;
     const char *unix_path, *request_id_prefix, *key_file, *ca_file;
     const char *cert_file, *cert_key_file, *cert_passphrase_file;
-    bool insecure;
+    bool insecure, new_connection;
     tk_ns timeout_connect, timeout_first, timeout_idle, timeout_total;
     bool sim;
     const char *sim_args;

@@ -191,7 +191,8 @@ static void make_client(struct tk_run *r)
     r->plan.keeps_text = o->keep_text;
     r->plan.max_trace_bytes = 16 << 20;
     r->plan.max_record_bytes = (uint64_t)o->record_memory;
-    r->plan.opens_ahead = true;
+    r->plan.is_new_connection = o->new_connection;
+    r->plan.opens_ahead = !o->new_connection;
 }
 
 int tk_run_prepare(struct tk_run *r, const struct tk_run_opts *o, const bool *is_given,

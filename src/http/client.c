@@ -3,6 +3,7 @@
  *   OPENING --handshake--> IDLE --tk_http_send()--> BUSY --reply whole--> IDLE, or DEAD
  *      \                     \                        \
  *       `----- failed ------> DEAD <- closed, bytes ---`-- closed early, bad bytes, limit
+ *                              `--tk_http_conn_retire()--> the environment's, until the peer closes it
  *
  *   readiness --> one tk_xport_read() into the worker's buffer --> READ --> h1.c --> HEAD DATA* END
  *
@@ -27,6 +28,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/list.h"
 #include "http/h1.h"
 
 #define IN_BYTES ((size_t)64 << 10) /* of one read */
@@ -35,7 +37,10 @@
 struct tk_http_env {
     struct tk_http_env_conf conf;
     struct tk__h1_env h1;
-    char *in; /* IN_BYTES and TK_JSON_PADDING zeros */
+    char *in;               /* IN_BYTES and TK_JSON_PADDING zeros */
+    struct tk_link retired; /* connections, the oldest first */
+    unsigned n_retired;
+    struct tk_timer retire_timer; /* set when there are any, to the end of the oldest or earlier */
 };
 
 enum state {
@@ -62,39 +67,15 @@ struct tk_http_conn {
     struct tk_http_times times;
     struct tk_defer again; /* read on in the next round */
     struct tk__h1 h1;
+    struct tk_link retired; /* in the list of the environment */
+    tk_ns retired_at;
+    bool is_retired;
 };
 
+static void on_retire_timer(struct tk_timer *t);
 static int on_head(struct tk__h1 *h, int status, const struct tk_headers *headers);
 static int on_data(struct tk__h1 *h, struct tk_str data);
 static const struct tk__h1_calls h1_calls = { on_head, on_data };
-
-/* --- the worker's share --- */
-
-int tk_http_env_new(const struct tk_http_env_conf *conf, struct tk_http_env **ret)
-{
-    struct tk_http_env *env = calloc(1, sizeof(*env));
-
-    if (!env)
-        return -ENOMEM;
-    env->conf = *conf;
-    env->in = calloc(1, IN_BYTES + TK_JSON_PADDING);
-    if (!env->in || tk__h1_env_init(&env->h1, conf->limits, &h1_calls)) {
-        (void)tk_http_env_free(env);
-        return -ENOMEM;
-    }
-    *ret = env;
-    return 0;
-}
-
-struct tk_http_env *tk_http_env_free(struct tk_http_env *env)
-{
-    if (!env)
-        return NULL;
-    tk__h1_env_release(&env->h1);
-    free(env->in);
-    free(env);
-    return NULL;
-}
 
 /* --- use and end --- */
 
@@ -128,6 +109,108 @@ struct tk_http_conn *tk_http_conn_free(struct tk_http_conn *c)
     leave(c);
     return NULL;
 }
+
+/* --- retired ones --- */
+
+static struct tk_http_conn *oldest_retired(const struct tk_http_env *env)
+{
+    return TK_CONTAINER_OF(env->retired.next, struct tk_http_conn, retired);
+}
+
+static void bury(struct tk_http_conn *c, bool is_reset)
+{
+    tk_list_remove(&c->retired);
+    c->env->n_retired--;
+    c->is_retired = false;
+    if (is_reset)
+        tk_xport_reset(c->x);
+    (void)tk_http_conn_free(c);
+}
+
+/* What still comes is nobody's; the end is what is waited for. */
+static void on_retired(struct tk_io *io, unsigned ready)
+{
+    struct tk_http_conn *c = io->owner;
+
+    (void)ready;
+    if (tk_xport_drain(c->x, c->env->in, IN_BYTES) != TK_E_AGAIN_READ)
+        bury(c, false);
+}
+
+static void on_retire_timer(struct tk_timer *t)
+{
+    struct tk_http_env *env = t->owner;
+    tk_ns now = tk_clock_now();
+
+    while (!tk_list_is_empty(&env->retired)) {
+        struct tk_http_conn *c = oldest_retired(env);
+        if (c->retired_at + TK_HTTP_RETIRE_DUR > now) {
+            (void)tk_timer_set(env->conf.loop, t, c->retired_at + TK_HTTP_RETIRE_DUR);
+            return;
+        }
+        bury(c, true);
+    }
+}
+
+void tk_http_conn_retire(struct tk_http_conn *c)
+{
+    struct tk_http_env *env = c->env;
+    int rc;
+
+    if (c->is_freed || !c->x) {
+        (void)tk_http_conn_free(c);
+        return;
+    }
+    c->state = DEAD;
+    c->is_retired = true;
+    c->retired_at = tk_clock_now();
+    tk_defer_stop(&c->again);
+    tk_xport_goodbye(c->x);
+    tk_list_push(&env->retired, &c->retired);
+    env->n_retired++;
+    rc = tk_xport_watch(c->x, TK_IO_IN, on_retired, c);
+    if (rc == 0 && !tk_timer_is_set(&env->retire_timer))
+        rc = tk_timer_set(env->conf.loop, &env->retire_timer, c->retired_at + TK_HTTP_RETIRE_DUR);
+    if (rc)
+        bury(c, true);
+    else if (env->n_retired > TK_HTTP_RETIRED_MAX)
+        bury(oldest_retired(env), true);
+}
+
+/* --- the worker's share --- */
+
+int tk_http_env_new(const struct tk_http_env_conf *conf, struct tk_http_env **ret)
+{
+    struct tk_http_env *env = calloc(1, sizeof(*env));
+
+    if (!env)
+        return -ENOMEM;
+    env->conf = *conf;
+    tk_list_init(&env->retired);
+    tk_timer_init(&env->retire_timer, on_retire_timer, env);
+    env->in = calloc(1, IN_BYTES + TK_JSON_PADDING);
+    if (!env->in || tk__h1_env_init(&env->h1, conf->limits, &h1_calls)) {
+        (void)tk_http_env_free(env);
+        return -ENOMEM;
+    }
+    *ret = env;
+    return 0;
+}
+
+struct tk_http_env *tk_http_env_free(struct tk_http_env *env)
+{
+    if (!env)
+        return NULL;
+    while (!tk_list_is_empty(&env->retired))
+        bury(oldest_retired(env), true);
+    tk_timer_stop(&env->retire_timer);
+    tk__h1_env_release(&env->h1);
+    free(env->in);
+    free(env);
+    return NULL;
+}
+
+/* --- events --- */
 
 static void emit(struct tk_http_conn *c, struct tk_http_event *ev)
 {
@@ -285,7 +368,7 @@ static void end(struct tk_http_conn *c, size_t n_behind)
     if (!ev.is_reusable)
         tk_io_stop(tk_xport_io(c->x));
     emit(c, &ev);
-    if (!ev.is_reusable)
+    if (!ev.is_reusable && !c->is_retired)
         close_xport(c);
 }
 

@@ -108,6 +108,14 @@ int tk_http_conn_new(struct tk_http_env *env, const struct tk_http_conn_conf *co
  * NULL is allowed; returns NULL. */
 struct tk_http_conn *tk_http_conn_free(struct tk_http_conn *c);
 
+/* The same for a connection whose reply is whole, and which the peer is expected to close: it is the
+ * environment's from now on, which leaves the peer TK_HTTP_RETIRE_DUR to do so and resets it then. Who
+ * closes first has the port in TIME_WAIT for a minute: that is not to be us, who need another port for
+ * each connection. Allowed in its own END. At most TK_HTTP_RETIRED_MAX wait, the oldest goes first. */
+#define TK_HTTP_RETIRE_DUR TK_NS_PER_S
+#define TK_HTTP_RETIRED_MAX 256
+void tk_http_conn_retire(struct tk_http_conn *c);
+
 void *tk_http_conn_owner(const struct tk_http_conn *c);
 void tk_http_conn_set_owner(struct tk_http_conn *c, void *owner);
 const struct tk_http_times *tk_http_conn_times(const struct tk_http_conn *c);

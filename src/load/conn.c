@@ -177,6 +177,14 @@ void tk__conn_assign(struct tk_stream *s, bool wants_fresh)
         tk__stream_no_conn(s, rc, err.msg);
 }
 
+void tk__conn_retire(struct tk_lconn *c)
+{
+    unlink_conn(c);
+    tk_http_conn_retire(c->http);
+    tk_live_add(&c->w->live->open_conns, -1);
+    free(c);
+}
+
 void tk__conn_done(struct tk_lconn *c, bool is_reusable)
 {
     struct tk_worker *w = c->w;

@@ -16,13 +16,20 @@ static const struct tk_plan_header *find(const struct tk_plan *p, const char *na
 }
 
 /* What the engine sends by itself, unless the plan has a header of that name. */
-static const struct {
+static const struct standard {
     const char *name, *value;
+    bool is_of_new; /* only where each request has a connection of its own */
 } standard[] = {
-    { "Content-Type", "application/json" },
-    { "Accept", "*/*" },
-    { "User-Agent", "tokmark" },
+    { "Content-Type", "application/json", false },
+    { "Accept", "*/*", false },
+    { "User-Agent", "tokmark", false },
+    { "Connection", "close", true },
 };
+
+static bool is_sent(const struct tk_plan *p, const struct standard *s)
+{
+    return (p->is_new_connection || !s->is_of_new) && !find(p, s->name);
+}
 
 int tk__head_prefix(const struct tk_plan *p, struct tk_buf *out)
 {
@@ -30,7 +37,7 @@ int tk__head_prefix(const struct tk_plan *p, struct tk_buf *out)
     if (!find(p, "Host"))
         tk_buf_addf(out, "Host: %s\r\n", p->authority);
     for (size_t i = 0; i < TK_ARRAY_LEN(standard); i++)
-        if (!find(p, standard[i].name))
+        if (is_sent(p, &standard[i]))
             tk_buf_addf(out, "%s: %s\r\n", standard[i].name, standard[i].value);
     for (size_t i = 0; i < p->n_headers; i++)
         tk_buf_addf(out, "%s: %s\r\n", p->headers[i].name, p->headers[i].value);
@@ -72,7 +79,7 @@ static void describe_headers(const struct tk_plan *p, uint64_t index, size_t bod
         tk_jsonw_z(w, p->authority);
     }
     for (size_t i = 0; i < TK_ARRAY_LEN(standard); i++) {
-        if (find(p, standard[i].name))
+        if (!is_sent(p, &standard[i]))
             continue;
         tk_jsonw_key(w, standard[i].name);
         tk_jsonw_z(w, standard[i].value);

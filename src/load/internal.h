@@ -241,6 +241,8 @@ bool tk__worker_check_clock(struct tk_worker *w);
 void tk__conn_assign(struct tk_stream *s, bool wants_fresh);
 /* The stream is done with it. */
 void tk__conn_done(struct tk_lconn *c, bool is_reusable);
+/* The same after a whole reply, when it is not to be used again: the peer closes it. */
+void tk__conn_retire(struct tk_lconn *c);
 void tk__conn_free(struct tk_lconn *c);
 void tk__conn_open_ahead(struct tk_worker *w);
 void tk__conn_free_all(struct tk_worker *w);

@@ -60,11 +60,14 @@ static unsigned count_workers(const struct tk_load_conf *conf)
     return (unsigned)TK_MIN(TK_MAX(n, 1), usable_cpus());
 }
 
-/* Room for as many descriptors as the plan's streams need; said before the start if there is not. */
-static int raise_file_limit(uint64_t streams, struct tk_err *reterr)
+/* Room for as many descriptors as the plan's streams need; said before the start if there is not. Where
+ * each request has a connection of its own, some of those before it are still closing. */
+static int raise_file_limit(const struct tk_load_conf *conf, struct tk_err *reterr)
 {
     struct rlimit limit;
-    uint64_t needed = streams + OTHER_FILES;
+    uint64_t streams = max_streams(conf->plan), needed = streams + OTHER_FILES;
+    if (conf->plan->is_new_connection)
+        needed += (uint64_t)TK_HTTP_RETIRED_MAX * count_workers(conf);
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return tk_err_set(reterr, -errno, "cannot ask for the limit of open files");
     if (needed > limit.rlim_max)
@@ -101,7 +104,7 @@ static int start_workers(struct tk_load *l, struct tk_err *reterr)
 
 int tk_load_new(const struct tk_load_conf *conf, struct tk_load **ret, struct tk_err *reterr)
 {
-    int rc = raise_file_limit(max_streams(conf->plan), reterr);
+    int rc = raise_file_limit(conf, reterr);
     if (rc)
         return rc;
     struct tk_load *l = aligned_alloc(64, (sizeof(*l) + 63) / 64 * 64);

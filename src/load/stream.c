@@ -615,7 +615,10 @@ static void on_end(struct tk_stream *s, const struct tk_http_event *ev)
     enum tk_end end = judge(s);
     struct tk_lconn *c = s->conn;
     s->conn = NULL;
-    tk__conn_done(c, ev->is_reusable);
+    if (ev->is_reusable && !plan(s)->is_new_connection)
+        tk__conn_done(c, true);
+    else
+        tk__conn_retire(c);
     finish(s, end, 0);
 }
 

@@ -230,12 +230,14 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
     },
     [TK_METRIC_CONNECT] = {
         "connect", "Connecting", TK_UNIT_NS, false, "begin of connecting", "connected - connect_begin",
-        "", "the clock", "Only of requests for which a connection was made.",
+        "", "the clock", "Only of requests for which a connection was made. It comes before sent: no latency from "
+        "sent holds it, those from due do.",
         connect_time,
     },
     [TK_METRIC_TLS] = {
         "tls", "TLS handshake", TK_UNIT_NS, false, "connected", "tls_done - connected", "", "the clock",
-        "Only of requests for which a connection was made.",
+        "Only of requests for which a connection was made. It comes before sent: no latency from "
+        "sent holds it, those from due do.",
         tls_time,
     },
     [TK_METRIC_PROMPT_TOKENS] = {

@@ -10,6 +10,7 @@
 
 #include "net/xport_priv.h"
 
+#define DRAINS_MAX 16 /* reads before others get their turn */
 #define IOV_MOST 1024 /* the kernel's limit for one call (UIO_MAXIOV) */
 
 const struct tk_xport_ops *const tk_xports[] = {
@@ -82,6 +83,24 @@ static struct tk_xport *bottom_of(struct tk_xport *x)
     while (x->below)
         x = x->below;
     return x;
+}
+
+void tk_xport_goodbye(struct tk_xport *x)
+{
+    for (; x; x = x->below)
+        if (x->ops->goodbye)
+            x->ops->goodbye(x);
+}
+
+int tk_xport_drain(struct tk_xport *x, void *scratch, size_t n)
+{
+    struct tk_stamp stamp;
+    int64_t rc = 1;
+
+    x = bottom_of(x);
+    for (int i = 0; rc > 0; i++)
+        rc = i < DRAINS_MAX ? tk_xport_read(x, scratch, n, &stamp) : TK_E_AGAIN_READ;
+    return (int)rc;
 }
 
 struct tk_io *tk_xport_io(struct tk_xport *x)

@@ -51,6 +51,9 @@ struct tk_xport_ops {
      * To be asked after each handshake that is done and after each read. May be NULL: nothing is ever
      * held back. */
     bool (*pending)(const struct tk_xport *x);
+    /* Say goodbye to the peer in this layer; the connection below stays. Nothing is written or read through
+     * the layer after it. May be NULL: there is no such word. */
+    void (*goodbye)(struct tk_xport *x);
     /* Say what went wrong in the last failed call, for people (TLS: OpenSSL's words). May be NULL: the
      * code says it all. */
     const char *(*detail)(const struct tk_xport *x);
@@ -89,6 +92,12 @@ const struct tk_xport_ops *tk_xport_of_socket(int fd);
 /* Have tk_xport_free() break the connection off: it is reset, and no layer says goodbye. A Unix socket
  * cannot be reset: its peer sees an end, unless what it had sent was not read. */
 void tk_xport_reset(struct tk_xport *x);
+
+/* An end without hurry, for a connection that nothing more is wanted of. Goodbye: the layers say so (TLS:
+ * close_notify), TCP does not, so that the peer closes first. Drain: take what came at the bottom into
+ * `scratch`, unseen; 0 when the peer has closed, TK_E_AGAIN_READ when it has not, or an error. */
+void tk_xport_goodbye(struct tk_xport *x);
+int tk_xport_drain(struct tk_xport *x, void *scratch, size_t n);
 
 /* Two ends of a pipe in memory on one loop (virtual or not): what one writes the other reads, at
  * once, with `capacity` bytes of buffer each way. The stamp is tk_clock_wall() at the write. */

@@ -416,15 +416,34 @@ static const char *tls_detail(const struct tk_xport *x)
     return ((const struct tls *)x)->detail;
 }
 
+/* Whether a close_notify can still go out: none did, and the connection has not broken. An answer to the
+ * peer's is due too: there are servers that wait for it before they close. */
+static bool can_say_goodbye(const struct tls *t)
+{
+    if (!t->ssl || !t->base.handshake_done_at || t->below_rc || t->base.is_reset)
+        return false;
+    return !(t->has_ended && (t->end_rc || t->is_eof)) &&
+           !(SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN);
+}
+
+/* close_notify, if it goes out at once. */
+static void tls_goodbye(struct tk_xport *x)
+{
+    struct tls *t = tls_of(x);
+
+    if (!can_say_goodbye(t))
+        return;
+    begin_call(t, 0);
+    (void)SSL_shutdown(t->ssl);
+    ERR_clear_error();
+    (void)end(t, 0);
+}
+
 static void tls_release(struct tk_xport *x)
 {
     struct tls *t = tls_of(x);
 
-    if (t->ssl && x->handshake_done_at && !t->has_ended && !t->below_rc && !x->is_reset) {
-        begin_call(t, 0);
-        (void)SSL_shutdown(t->ssl); /* close_notify, if it goes out at once */
-        ERR_clear_error();
-    }
+    tls_goodbye(x);
     SSL_free(t->ssl); /* and its BIO */
     free(t->detail);
 }
@@ -437,6 +456,7 @@ const struct tk_xport_ops tk_xport_tls = {
     .read = tls_read,
     .write = tls_write,
     .pending = tls_pending,
+    .goodbye = tls_goodbye,
     .detail = tls_detail,
     .release = tls_release,
 };

@@ -108,6 +108,8 @@ static void take_member(struct reading *r, struct tk_str key, struct tk_json_val
         (void)tk_json_get_bool(v, &r->p->is_streamed);
     else if (tk_str_is(key, "realtime"))
         (void)tk_json_get_bool(v, &r->p->is_realtime);
+    else if (tk_str_is(key, "new_connection"))
+        (void)tk_json_get_bool(v, &r->p->is_new_connection);
     else if (tk_str_is(key, "phases"))
         take_phases(r, v);
 }

@@ -22,7 +22,7 @@ struct tk_report_plan {
     int64_t items, seed, requests, concurrency, warmup;
     double rate;       /* 0: closed; INFINITY */
     double duration_s; /* 0: no bound by time */
-    bool is_streamed, is_realtime;
+    bool is_streamed, is_realtime, is_new_connection;
     bool has_permit_shape; /* the concurrency changes over time */
 };
 

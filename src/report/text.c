@@ -71,6 +71,8 @@ static void put_load(struct tk__text *t)
         tk_buf_addf(t->out, ", %" PRId64 " requests", p->requests);
     if (p->duration_s > 0)
         tk_buf_addf(t->out, ", for %g s", p->duration_s);
+    if (p->is_new_connection)
+        tk_buf_add_z(t->out, ", a new connection for each");
     if (p->warmup > 0)
         tk_buf_addf(t->out, ", after %" PRId64 " to warm up", p->warmup);
     tk_buf_add_c(t->out, '\n');
@@ -171,6 +173,8 @@ static const enum tk_metric from_due[] = { TK_METRIC_TTFT_DUE, TK_METRIC_TTAT_DU
 static const enum tk_metric from_sent[] = { TK_METRIC_TTFT,      TK_METRIC_TTAT,
                                             TK_METRIC_TPOT,      TK_METRIC_TOKEN_GAP,
                                             TK_METRIC_CHUNK_GAP, TK_METRIC_E2EL };
+/* In front of them where each request has a connection of its own: what comes before it is sent. */
+static const enum tk_metric before_sent[] = { TK_METRIC_CONNECT, TK_METRIC_TLS };
 
 /* Answers differ from first tokens where a model reasons; gaps between chunks stand in where those
  * between tokens are not known for all. */
@@ -293,6 +297,8 @@ static void put_table(struct tk__text *t)
     put_columns(t, s->failed > 0 ? "Latency of the successes, ms" : "Latency, ms");
     if (is_open)
         put_rows(t, from_due, TK_ARRAY_LEN(from_due), false);
+    if (t->r->plan.is_new_connection)
+        put_rows(t, before_sent, TK_ARRAY_LEN(before_sent), false);
     put_rows(t, from_sent, TK_ARRAY_LEN(from_sent), false);
     if (s->failed > 0)
         put_all(t, is_open);

@@ -272,6 +272,7 @@ int tk_plan_to_json(const struct tk_plan *p, struct tk_buf *out)
     put_bool(&w, "keeps_text", p->keeps_text);
     put_count(&w, "max_trace_bytes", p->max_trace_bytes);
     put_count(&w, "max_record_bytes", p->max_record_bytes);
+    put_bool(&w, "new_connection", p->is_new_connection);
     put_bool(&w, "opens_ahead", p->opens_ahead);
     tk_jsonw_obj_end(&w);
     return out->failed;

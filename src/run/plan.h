@@ -95,8 +95,9 @@ struct tk_plan {
     bool keeps_text;  /* the generated text of every request */
     uint32_t max_trace_bytes; /* per request; past it the record says truncated */
     uint64_t
-        max_record_bytes; /* memory of records not written yet; past it nothing new is released */
-    bool opens_ahead;     /* connections are opened before the phase starts */
+        max_record_bytes;   /* memory of records not written yet; past it nothing new is released */
+    bool is_new_connection; /* each request has one of its own, closed after the reply */
+    bool opens_ahead;       /* connections are opened before the phase starts */
 
     const char *data; /* what the items come from, for people: "sharegpt file.json" */
     uint64_t n_items;

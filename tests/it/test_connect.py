@@ -124,6 +124,71 @@ def test_unix():
     t.ok(out.returncode == 1 and 'file of another kind' in out.stderr, 'sim: a file that is no socket stays', out)
 
 
+def time_waits(port):
+    """TIME_WAITs of IPv4 whose own end, and whose other end, has this port."""
+    own = other = 0
+    with open('/proc/net/tcp', encoding='utf-8') as f:
+        for line in f.readlines()[1:]:
+            _, local, remote, state = line.split()[:4]
+            if state == '06':
+                own += int(local.split(':')[1], 16) == port
+                other += int(remote.split(':')[1], 16) == port
+    return own, other
+
+
+class KeepingServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass  # it is reset, as it should be
+
+
+class KeepingHandler(Handler):
+    """Does not close, whatever it is asked for."""
+
+    def parse_request(self):
+        done = super().parse_request()
+        self.close_connection = False
+        return done
+
+
+def test_new_connection():
+    for name, scheme, more in (('new connections', 'http', []), ('new connections, TLS', 'https', ['--insecure'])):
+        with tk_it.Sim('--ttft', '2ms', '--itl', '1ms', *(['--tls'] if more else [])) as sim:
+            url = f'{scheme}://127.0.0.1:{sim.port}'
+            r, out = load(name, url, '--model', 'sim', '--new-connection', '-c', 4, '-n', 80, '--warmup', 4, *more)
+            waits = time_waits(int(sim.port))
+            log = sim.log()
+        t.eq((len(log), len({q['conn'] for q in log}), {q['n_on_conn'] for q in log}), (84, 84, {1}), f'{name}: one for each request')
+        # (Where the server had closed already, the goodbye of TLS gets a reset: then no port waits at all.)
+        t.ok(waits[1] == 0 and (more or waits[0] >= 76), f'{name}: the server closed them first, but for the last ones', waits)
+        t.eq((r['requests']['on_kept_connection'], r['client']['engine']['connections_opened']), (0, 84), f'{name}: said in the JSON')
+        t.has(out.stdout, 'a new connection for each', f'{name}: said in the text')
+        t.has(out.stdout, 'connections: 84 opened, 0 failed; 0 of 80 ', f'{name}: counted in the text')
+        t.eq(r['metrics']['connect']['successes']['n'], 80, f'{name}: the time to connect, of each')
+        t.eq(r['metrics']['tls']['successes']['n'], 80 if more else 0, f'{name}: the handshake of TLS, of each')
+        for released, begin, connected, tls, sent in rows('released_at, connect_begin_at, connected_at, tls_done_at, sent_first_at'):
+            if not released <= begin < connected < (tls or connected + 1) <= sent + (0 if tls else 1):
+                t.ok(False, f'{name}: instants in order', (released, begin, connected, tls, sent))
+                break
+        else:
+            t.ok(True, f'{name}: instants in order: released, connecting, connected, TLS, sent')
+        with tk_it.Sim('--ttft', '2ms', '--itl', '1ms', *(['--tls'] if more else [])) as sim:
+            r, out = load(f'{name}: kept', f'{scheme}://127.0.0.1:{sim.port}', '-c', 4, '-n', 80, *more)
+            t.eq(len({q['conn'] for q in sim.log()}), 4, f'{name}: without the option four are kept')
+    Handler.seen.clear()
+    server = KeepingServer(('127.0.0.1', 0), KeepingHandler)
+    port = server.server_address[1]
+    with serving(server):
+        r, _ = load('new connections, a server that keeps them', f'http://127.0.0.1:{port}', '--model', 'm', '--no-stream',
+                    '--new-connection', '-c', 20, '-n', 400)
+        t.eq(time_waits(port), (0, 0), 'a server that keeps them: reset, no port waits')
+    t.eq(r['requests']['succeeded'], 400, 'a server that keeps them: all succeeded')
+    t.eq({head.get('Connection') for _, head, _ in Handler.seen}, {'close'}, 'new connections: the server is asked to close them')
+    out = tk_it.run('run', 'http://127.0.0.1:1', '--model', 'm', '-n', 1, '--new-connection', '-H', 'connection: keep-alive', '--dry-run')
+    t.ok('keep-alive' in out.stdout and 'close' not in out.stdout, 'new connections: a header of the user goes first', out)
+
+
 def openssl(*words):
     subprocess.run(['openssl', *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -203,6 +268,7 @@ def test_client_certificates():
 
 with tk_it.Folder():
     test_unix()
+    test_new_connection()
     if shutil.which('openssl'):
         make_certificates()
         test_client_certificates()

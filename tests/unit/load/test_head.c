@@ -29,6 +29,11 @@ static void test_bytes(void)
            "Authorization: Bearer sk-planted\r\n"
            "accept: text/event-stream\r\n",
            "prefix: own headers replace the standard ones in any case");
+    struct tk_plan anew = plan;
+    anew.is_new_connection = true;
+    tk_buf_reset(&b);
+    T_EQ_I(tk__head_prefix(&anew, &b), 0, "prefix of a new connection");
+    T_OK(strstr(b.p, "\r\nConnection: close\r\n"), "asks the server to close it");
     int n = tk__head_lines(&plan, TK_PHASE_MEASURE, 7, 12, lines);
     T_EQ_N(lines, (size_t)n, "Content-Length: 12\r\nx-request-id: id-7\r\n\r\n", 42,
            "lines of the measured run");

@@ -315,6 +315,29 @@ static void test_reset(const struct kind *k)
     finish(&p);
 }
 
+/* An end without hurry: what comes is dropped, until the peer has closed. */
+static void test_drain(const struct kind *k)
+{
+    struct tk_stamp stamp = { 0 };
+    struct pair p;
+    char buf[100];
+
+    begin(k, &p);
+    T_EQ_I(tk_xport_drain(p.client, buf, sizeof(buf)), TK_E_AGAIN_READ, "%s: nothing came", name);
+    write_text(p.server, "late words");
+    pair_wait(&p, TK_IO_IN, 0);
+    T_EQ_I(tk_xport_drain(p.client, buf, sizeof(buf)), TK_E_AGAIN_READ, "%s: dropped", name);
+    T_EQ_I(tk_xport_read(p.client, buf, sizeof(buf), &stamp), TK_E_AGAIN_READ, "%s: gone", name);
+    tk_xport_goodbye(p.client);
+    if (ops == &tk_xport_tls)
+        T_EQ_I(read_wait(&p, p.server, buf, sizeof(buf), &stamp), 0, "%s: the peer is told", name);
+    T_EQ_I(tk_xport_drain(p.client, buf, sizeof(buf)), TK_E_AGAIN_READ, "%s: still open", name);
+    p.server = tk_xport_free(p.server);
+    pair_wait(&p, TK_IO_IN, 0);
+    T_EQ_I(tk_xport_drain(p.client, buf, sizeof(buf)), 0, "%s: closed by the peer", name);
+    finish(&p);
+}
+
 /* --- callbacks --- */
 
 static int n_calls;
@@ -453,6 +476,7 @@ int main(void)
         test_reset(&kinds[i]);
         test_reset_on_purpose(&kinds[i]);
         test_empty_pieces(&kinds[i]);
+        test_drain(&kinds[i]);
         test_free_in_callback(&kinds[i]);
         test_no_memory(&kinds[i]);
     }

@@ -101,7 +101,7 @@ static void test_json(void)
         "\"after_tokens\":20,\"after_s\":null},\"timeouts_s\":{\"connect\":null,"
         "\"first\":null,\"idle\":null,\"total\":null},\"workers\":0,\"record\":\"requests\","
         "\"realtime\":false,\"keeps_text\":false,\"max_trace_bytes\":0,\"max_record_bytes\":0,"
-        "\"opens_ahead\":false}",
+        "\"new_connection\":false,\"opens_ahead\":false}",
         "every field, secrets masked");
     tk_buf_release(&out);
     tk_buf_init(&out, 40);
