@@ -200,8 +200,30 @@ def test_status():
         t.has(out, 'THE LIMIT', 'status: and the result is printed')
 
 
+def test_vllm():
+    """The tool's block stays as it is; the verdict stands behind it, and in the status where that was asked for."""
+    with open('p.jsonl', 'w', encoding='utf-8') as f:
+        f.write('{"prompt": "hello"}\n')
+    with tk_it.Sim('--ttft', '2s') as sim:
+        base = limit_of_files(80) + ['vllm', '--model', 'sim', '--host', '127.0.0.1', '--port', sim.port, '--dataset-name', 'custom',
+                                     '--dataset-path', 'p.jsonl', '--num-prompts', '100', '--request-rate', '100000', '--custom-output-len', '2', '--skip-tokenizer-init',
+                                     '--ready-check-timeout-sec', '0', '--disable-tqdm']
+        for words, status, is_said in (([], 0, True), (['--strict'], 4, True), (['--plain', '--strict'], 4, False)):
+            out = subprocess.run(base + words, capture_output=True, text=True, timeout=120, check=False)
+            name = f'vllm {" ".join(words)}'.strip()
+            t.eq(out.returncode, status, f'{name}: status ({out.stderr.strip()[-200:]})')
+            t.eq('Client      THE LIMIT' in out.stdout, is_said, f'{name}: the section')
+            t.eq('the client was the limit (own-failures)' in out.stderr, bool(status), f'{name}: standard error')
+            if is_said:
+                block, section = out.stdout.split('tokmark adds')
+                t.ok('*' not in block.split('Starting main')[1], f'{name}: the block has no marks', block)
+                t.has(section, 'touched: ', f'{name}: the section says what is touched')
+                t.has(section, 'ttft, ', f'{name}: by name')
+
+
 with tk_it.Folder():
     test_loads()
     test_not_judged()
     test_status()
+    test_vllm()
 t.done()

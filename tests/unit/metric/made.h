@@ -31,8 +31,9 @@ struct made {
     int64_t output_tokens; /* by usage; 0: none */
     const struct made_event *events;
     size_t n_events;
-    double last_ms; /* end of the reply */
-    bool is_whole;  /* not a stream */
+    const double *late_ms; /* so late the read of each came to it; 0, or NULL: 20 us */
+    double last_ms;        /* end of the reply */
+    bool is_whole;         /* not a stream */
     bool has_trace;
 };
 
@@ -69,7 +70,8 @@ static TK_UNUSED struct tk_record_view made_view(const struct made *m)
         const struct made_event *e = &m->events[i];
         tk_ns at = sent + (tk_ns)(e->at_ms * 1e6 + 0.5);
         if (!e->is_joined) {
-            tk_trace_read(&t, at + MADE_OFFSET, at + 20000, MADE_OFFSET, 200);
+            tk_ns late = m->late_ms && m->late_ms[i] > 0 ? (tk_ns)(m->late_ms[i] * 1e6) : 20000;
+            tk_trace_read(&t, at + MADE_OFFSET, at + late, MADE_OFFSET, 200);
             r->n_reads++;
         }
         tk_trace_event(&t, e->channels, e->tokens > 0 ? e->tokens : -1, 5);

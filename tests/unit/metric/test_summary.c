@@ -191,6 +191,64 @@ static void test_token_gaps(void)
     tk_sink_free(s);
 }
 
+/* What the records say of the client: two replies with reads that were late, and some of several. */
+static void check_own(bool leaves_gaps_out)
+{
+    static const struct made_event first_joined[] = {
+        { .at_ms = 10, .channels = TEXT }, /* the first token, and one behind it */
+        { .at_ms = 10, .channels = TEXT, .is_joined = true },
+        { .at_ms = 20, .channels = TEXT }, /* late, but alone */
+        { .at_ms = 30, .channels = TEXT }, /* in time, and three */
+        { .at_ms = 30, .channels = TEXT, .is_joined = true },
+        { .at_ms = 30, .channels = TEXT, .is_joined = true },
+    };
+    static const struct made_event first_last[] = {
+        { .at_ms = 9, .channels = TK_CH_CHOICES | TK_CH_ROLE },
+        { .at_ms = 9, .channels = TEXT, .is_joined = true }, /* the last one: its stamp is right */
+        { .at_ms = 21, .channels = TEXT },
+    };
+    static const double late[] = { 5, 0, 3, 0, 0, 0 };
+    static const double first_late[] = { 5, 0, 0 };
+    struct tk_summary_conf conf = { .phase = TK_PHASE_MEASURE,
+                                    .planned = -1,
+                                    .leaves_gaps_out = leaves_gaps_out };
+    struct tk_sink *s = new_sink();
+    struct made m = { .events = first_joined, .n_events = 6, .late_ms = late, .has_trace = true };
+    made_put(s, pool, &m);
+    m = (struct made){ .index = 1,
+                       .sent_at = MADE_SENT + MS,
+                       .events = first_last,
+                       .n_events = 3,
+                       .late_ms = first_late,
+                       .has_trace = true };
+    made_put(s, pool, &m);
+    struct tk_summary *sum = summary_of(s, &conf);
+    const struct tk_summary_own *own = &sum->own;
+
+    T_EQ_U(own->n_events, 9, "events");
+    T_EQ_U(own->n_event_reads, 5, "in reads");
+    T_EQ_U(own->max_events, 3, "at most so many in one");
+    T_EQ_U(own->n_events_late, 4, "in late reads of several");
+    T_EQ_U(own->n_firsts, 2, "first tokens");
+    T_EQ_U(own->n_firsts_late, 1, "with others behind them in a late read");
+    T_EQ_U(own->reading.n, 5, "reads with a stamp");
+    T_NEAR(own->reading.max, 5e6, 0, "the latest read");
+    T_NEAR(own->reading.p50, 3e6, 0, "the middle one");
+    T_NEAR(own->median_gap, 10e6, 10e6 * 0.0005, "gaps of 10, 10, 12; those of 0 do not count");
+    T_NEAR(own->median_first, 9.5e6, 0, "first tokens after 10 and 9 ms");
+    T_EQ_U(own->lateness.n, 2, "sent");
+    T_NEAR(own->lateness.p99, 10000, 0, "10 us after their release");
+    T_EQ_U(own->pace.ready, 0, "no schedule");
+    tk_summary_free(sum);
+    tk_sink_free(s);
+}
+
+static void test_own(void)
+{
+    check_own(false);
+    check_own(true);
+}
+
 /* Gaps are left out where nobody shows them; all else stays. */
 static void test_without_gaps(void)
 {
@@ -290,6 +348,7 @@ int main(void)
         return 1;
     test_small();
     test_token_gaps();
+    test_own();
     test_without_gaps();
     test_certified();
     test_refusals();
