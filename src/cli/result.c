@@ -105,7 +105,7 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
 {
     const struct tk_load_totals *t = &r->facts->totals[TK_PHASE_MEASURE];
     struct tk_report_plan plan;
-    struct tk_arena arena;
+    struct tk_arena arena; /* of the plan: the summary keeps nothing of it */
 
     tk_arena_init(&arena, 0);
     int rc = tk_report_plan_read(tk_records_plan(records), &arena, &plan);
@@ -123,6 +123,7 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
         .end_at = t->end_at,
         .leaves_gaps_out = r->opts->leaves_gaps_out,
         .asked = tk_report_asked(&plan, is_stopped),
+        .shape = &plan.shape,
     };
 
     tk_records_rewind(records);

@@ -116,6 +116,25 @@ static void describe_target(const char *target, struct tk_jsonw *w)
     tk_buf_release(&masked);
 }
 
+/* Where the plan gives it up; null: it does not. */
+static void describe_cancel(const struct tk_plan *p, uint64_t index, int64_t asked,
+                            struct tk_jsonw *w)
+{
+    struct tk_cancel_point at = tk_cancel_point(&p->cancel, p->seed, index, asked);
+    tk_jsonw_key(w, "cancel");
+    if (!at.tokens && !at.after) {
+        tk_jsonw_null(w);
+        return;
+    }
+    tk_jsonw_obj(w);
+    tk_jsonw_key(w, at.tokens ? "after_tokens" : "after_s");
+    if (at.tokens)
+        tk_jsonw_i64(w, at.tokens);
+    else
+        tk_jsonw_double(w, (double)at.after / (double)TK_NS_PER_S);
+    tk_jsonw_obj_end(w);
+}
+
 int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_buf *out)
 {
     const struct tk_plan *p = conf->plan;
@@ -145,6 +164,7 @@ int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_
     tk_jsonw_raw(&w, body->json);
     describe_count(&w, "prompt_tokens", body->asked_prompt_tokens);
     describe_count(&w, "output_tokens", body->asked_output_tokens);
+    describe_cancel(p, index, body->asked_output_tokens, &w);
     tk_jsonw_obj_end(&w);
     return out->failed;
 }

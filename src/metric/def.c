@@ -142,17 +142,20 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
         STAMPS,
         "With servers that send the head at once it is the way there and back, not the model.",
         ttfb,
+        true,
     },
     [TK_METRIC_TTFE] = {
         "ttfe", "Time to first event", TK_UNIT_NS, false, "sent", "first_event - sent",
         "any event, a role or an empty text too", STAMPS,
         "What vLLM's client calls TTFT, where the server sends a role first. Streams only.",
         ttfe,
+        true,
     },
     [TK_METRIC_TTFT] = {
         "ttft", "Time to first token", TK_UNIT_NS, false, "sent", "first_token - sent", ANY_TOKENS,
         STAMPS, "Streams only: a reply that comes whole has no first token.",
         ttft,
+        true,
     },
     [TK_METRIC_TTAT] = {
         "ttat", "Time to first answer token", TK_UNIT_NS, false, "sent", "first_answer - sent",
@@ -201,16 +204,19 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
         "ttfb_due", "Time to first byte, from due", TK_UNIT_NS, false, "due", "first_byte - due",
         "any bytes", STAMPS, FROM_DUE,
         ttfb_due,
+        true,
     },
     [TK_METRIC_TTFE_DUE] = {
         "ttfe_due", "Time to first event, from due", TK_UNIT_NS, false, "due", "first_event - due",
         "any event, a role or an empty text too", STAMPS, FROM_DUE,
         ttfe_due,
+        true,
     },
     [TK_METRIC_TTFT_DUE] = {
         "ttft_due", "Time to first token, from due", TK_UNIT_NS, false, "due", "first_token - due",
         ANY_TOKENS, STAMPS, FROM_DUE,
         ttft_due,
+        true,
     },
     [TK_METRIC_TTAT_DUE] = {
         "ttat_due", "Time to first answer token, from due", TK_UNIT_NS, false, "due",
@@ -270,11 +276,18 @@ const struct tk_figure_def tk_figures[] = {
       "Taken up by the client, also when no connection came about." },
     { "not_sent", "Not sent", "requests", "planned - sent", "Time was up, or the run was cut." },
     { "succeeded", "Succeeded", "requests", "ended as ok", "" },
-    { "failed", "Failed", "requests", "ended in any other way but ok and cancelled",
+    { "failed", "Failed", "requests",
+      "ended in any other way but ok, cancelled and cancelled-by-plan",
       "Infinite in every percentile over all requests." },
-    { "cancelled", "Cancelled", "requests", "ended as cancelled",
-      "Given up by the client: counted, listed with their age, in no percentile. What they would have "
-      "taken is not known." },
+    { "cancelled", "Cancelled", "requests", "ended as cancelled or cancelled-by-plan",
+      "Given up by the client: counted, in no percentile over all requests. What they would have taken is "
+      "not known. Those that time or Ctrl-C cut off are listed with their age." },
+    { "cancelled_by_plan", "Cancelled by the plan", "requests", "ended as cancelled-by-plan",
+      "Of the cancelled: given up in mid-reply because --cancel-share says so. They are no failures. Their "
+      "first byte, first event and first token count among those of the successes where they were given up "
+      "after a number of tokens, because which ones these are does not depend on how fast the server was; "
+      "where they were given up after a time they do not, because only the fast ones had a first token by "
+      "then. Nothing else of them counts." },
     { "resends", "Resends", "requests",
       "sendings after the first, because a kept connection turned out dead",
       "The server's count is requests + resends. Latency counts from the first sending." },
@@ -295,6 +308,26 @@ const struct tk_figure_def tk_figures[] = {
       "most requests between sent and end at one instant",
       "Exact; where one ends at the instant another begins they do not overlap." },
     { "mean_concurrency", "Mean concurrency", "requests", "sum of (end - sent) / duration", "" },
+    { "stage_asked", "Asked, of a stage", "requests/s or requests",
+      "mean of the stage's level over the time that it went on",
+      "A request belongs to the stage in which it was due." },
+    { "stage_sent", "Sent, of a stage", "requests/s", "requests of the stage / its duration",
+      "Where the load ended within the stage its duration is the time until the end of the last request." },
+    { "stage_throughput", "Throughput of a stage", "requests/s",
+      "successes of any stage that ended within it / its duration",
+      "What the server got done while the stage went on." },
+    { "recovery", "Recovery", "s",
+      "begin of the first window after the spike from which on every window is as usual - end of the spike",
+      "The time before the spike is cut into n / 20 windows of one width, n being the requests due in it, but "
+      "no fewer than 5 and no more than 30; their width is the resolution. The value of a window is the "
+      "median (nearest rank) of the time to first token from due of the requests due in it, or of the "
+      "end-to-end latency from due where nothing is streamed; a failure is infinite, a request that was given "
+      "up without a token counts as the time that it had waited. As usual is at most M + max(M / 10, 2 D): M "
+      "is the median before the spike, D the largest deviation from it of a window before the spike. A window "
+      "in which no request is due is passed over in an open load; in a closed one it is not as usual, because "
+      "nothing had come free. Only whole windows count, and three of them at the end must be as usual, "
+      "else the server has not recovered while it was watched. Fewer than 50 requests before the spike, or a "
+      "window before it in which half of them failed, and the figure is not known." },
     { "wait", "Wait for a permit", "ms", "released - due",
       "The concurrency limit at work; 0 without one, and in a closed loop." },
     { "send_delay", "Delay in sending", "ms",
@@ -346,6 +379,13 @@ const size_t tk_n_figures = TK_ARRAY_LEN(tk_figures);
 const struct tk_metric_def *tk_metric_def(enum tk_metric m)
 {
     return &defs[m];
+}
+
+bool tk_metric_counts(enum tk_metric m, const struct tk_sample *s, int64_t *ret)
+{
+    const struct tk_metric_def *d = &defs[m];
+
+    return (s->is_success || (s->has_start && d->is_of_start)) && d->value(s, ret);
 }
 
 enum tk_metric tk_metric_find(struct tk_str name)

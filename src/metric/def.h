@@ -53,9 +53,13 @@ struct tk_metric_def {
     const char *note;    /* why so; "" when there is nothing to say */
     /* The value for one request; false: it has none (a reply of one token has no tpot). */
     bool (*value)(const struct tk_sample *s, int64_t *ret);
+    bool is_of_start; /* of the start of a reply: counts for what was given up after it, too */
 };
 
 const struct tk_metric_def *tk_metric_def(enum tk_metric m);
+
+/* The value of a metric per request, where it counts among those of the successes. */
+bool tk_metric_counts(enum tk_metric m, const struct tk_sample *s, int64_t *ret);
 
 /* The metric of that name, or TK_METRIC_N_. */
 enum tk_metric tk_metric_find(struct tk_str name);

@@ -189,6 +189,7 @@ static void reset(struct tk_sample *s, const struct tk_record_view *v)
         .rec = r,
         .is_success = r->end == TK_END_OK,
         .is_cancelled = tk_end_is_cancelled((enum tk_end)r->end),
+        .has_start = r->end == TK_END_CANCELLED_BY_PLAN && !(r->flags & TK_REC_CANCEL_BY_TIME),
         .is_streamed = r->flags & TK_REC_STREAMED,
         .is_truncated = r->flags & TK_REC_TRACE_TRUNCATED,
         .sent_at = r->sent_first_at,

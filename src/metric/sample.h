@@ -42,6 +42,7 @@ struct tk_sample {
     const struct tk_record *rec; /* not owned: of the view it was loaded from */
     bool is_success;             /* ended well */
     bool is_cancelled;           /* by the client: neither success nor failure */
+    bool has_start; /* given up by the plan after a number of tokens: its start counts */
     bool is_streamed;
     bool has_events;   /* the trace was kept: reads and events below are filled */
     bool is_truncated; /* and is not whole */

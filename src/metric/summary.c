@@ -41,6 +41,8 @@ struct pass {
     struct tk_series apart; /* gaps above 0, counted only, where the metrics per gap are left out */
     tk_ns base_at;
     size_t cap_cancelled;
+    struct tk_stages *stages;             /* NULL: the load has none */
+    struct tk_recovery_data around_spike; /* of a load with a spike */
 };
 
 static struct pass *pass_of(struct tk_summary *s)
@@ -155,6 +157,8 @@ static void count_tokens(struct pass *p)
         sum->n_tokens_usage++;
     else
         sum->n_tokens_events++;
+    sum->n_answer_later += p->sample.is_streamed &&
+                           p->sample.first_answer_at > p->sample.first_token_at;
     if (p->sample.is_streamed && p->sample.n_token_events > 0)
         sum->n_gap_method[p->sample.gap_method]++;
 }
@@ -215,13 +219,26 @@ static int count_gaps(struct pass *p)
 static int add_values(struct pass *p)
 {
     int64_t value;
-    int rc = p->conf->leaves_gaps_out ? count_gaps(p) : add_gaps(p);
+    int rc = 0;
 
+    if (p->sample.is_success)
+        rc = p->conf->leaves_gaps_out ? count_gaps(p) : add_gaps(p);
     for (int m = 0; m < TK_METRIC_N_ && rc == 0; m++) {
-        const struct tk_metric_def *def = tk_metric_def((enum tk_metric)m);
-        if (!def->is_per_gap && def->value(&p->sample, &value))
+        if (!tk_metric_def((enum tk_metric)m)->is_per_gap &&
+            tk_metric_counts((enum tk_metric)m, &p->sample, &value))
             rc = tk_series_add(&p->series[m], value);
     }
+    return rc;
+}
+
+/* What a load with stages has beside. */
+static int add_to_stages(struct pass *p)
+{
+    tk_ns begin = p->conf->begin_at ? p->conf->begin_at : p->base_at;
+    int rc = p->stages ? tk_stages_add(p->stages, &p->sample) : 0;
+
+    if (rc == 0 && p->stages && p->conf->shape->kind == TK_SHAPE_SPIKE)
+        rc = tk_recovery_add(&p->around_spike, begin, &p->sample);
     return rc;
 }
 
@@ -357,10 +374,14 @@ static int add_record(struct pass *p, const struct tk_record_view *v,
         rc = add_delays(p);
     if (rc == 0)
         rc = add_reads(p);
-    if (rc < 0 || !p->sample.is_success)
+    if (rc == 0)
+        rc = add_to_stages(p);
+    if (rc < 0)
         return rc;
-    count_tokens(p);
-    p->sum.n_good += p->conf->n_slos > 0 && is_good(p);
+    if (p->sample.is_success) {
+        count_tokens(p);
+        p->sum.n_good += p->conf->n_slos > 0 && is_good(p);
+    }
     return add_values(p);
 }
 
@@ -461,6 +482,19 @@ static int find_own(struct pass *p)
     return rc;
 }
 
+static int find_stages(struct pass *p)
+{
+    struct tk_summary *s = &p->sum;
+    tk_ns begin = p->conf->begin_at ? p->conf->begin_at : p->base_at;
+
+    if (!p->stages)
+        return 0;
+    s->stages = tk_stages_figures(p->stages, s->end_at, &s->n_stages);
+    if (p->conf->shape->kind != TK_SHAPE_SPIKE)
+        return 0;
+    return tk_recovery_find(&p->around_spike, p->conf->shape, s->end_at - begin, &s->recovery);
+}
+
 static int finish(struct pass *p)
 {
     struct tk_summary *s = &p->sum;
@@ -470,6 +504,8 @@ static int finish(struct pass *p)
     find_rates(p);
     find_concurrency(p);
     int rc = find_own(p);
+    if (rc == 0)
+        rc = find_stages(p);
     for (int m = 0; m < TK_METRIC_N_; m++) {
         struct tk_series *series = tk_summary_series(s, (enum tk_metric)m);
         fill_stats(p, series, 0, &s->metrics[m].ok);
@@ -486,6 +522,7 @@ static int finish(struct pass *p)
     tk_series_release(&p->lateness);
     tk_series_release(&p->apart);
     tk_sample_release(&p->sample);
+    tk_recovery_release(&p->around_spike);
     p->conf = NULL;
     return rc;
 }
@@ -555,6 +592,28 @@ static struct pass *pass_new(const struct tk_summary_conf *conf)
     return p;
 }
 
+static struct pass *pass_free(struct pass *p)
+{
+    for (int m = 0; m < TK_METRIC_N_; m++)
+        tk_series_release(&p->series[m]);
+    tk_series_release(&p->wait);
+    tk_series_release(&p->send_delay);
+    tk_series_release(&p->send_late);
+    tk_series_release(&p->read_delay);
+    tk_series_release(&p->cancelled_age);
+    tk_series_release(&p->begins);
+    tk_series_release(&p->ends);
+    tk_late_release(&p->late);
+    tk_series_release(&p->lateness);
+    tk_series_release(&p->apart);
+    tk_sample_release(&p->sample);
+    tk_stages_free(p->stages);
+    tk_recovery_release(&p->around_spike);
+    free(p->sum.cancelled_list);
+    free(p);
+    return NULL;
+}
+
 int tk_summary_new(struct tk_records *r, const struct tk_summary_conf *conf,
                    struct tk_summary **ret, struct tk_err *reterr)
 {
@@ -563,6 +622,11 @@ int tk_summary_new(struct tk_records *r, const struct tk_summary_conf *conf,
     if (rc < 0)
         return rc;
     struct pass *p = pass_new(conf);
+    if (p && conf->shape && conf->shape->n > 0) {
+        p->stages = tk_stages_new(conf->shape, conf->begin_at);
+        if (!p->stages)
+            p = pass_free(p);
+    }
     if (!p)
         return tk_err_set(reterr, -ENOMEM, "no memory for the figures");
 
@@ -597,23 +661,7 @@ struct tk_series *tk_summary_series(struct tk_summary *s, enum tk_metric m)
 
 struct tk_summary *tk_summary_free(struct tk_summary *s)
 {
-    if (!s)
-        return NULL;
-    struct pass *p = pass_of(s);
-    for (int m = 0; m < TK_METRIC_N_; m++)
-        tk_series_release(&p->series[m]);
-    tk_series_release(&p->wait);
-    tk_series_release(&p->send_delay);
-    tk_series_release(&p->send_late);
-    tk_series_release(&p->read_delay);
-    tk_series_release(&p->cancelled_age);
-    tk_series_release(&p->begins);
-    tk_series_release(&p->ends);
-    tk_late_release(&p->late);
-    tk_series_release(&p->lateness);
-    tk_series_release(&p->apart);
-    tk_sample_release(&p->sample);
-    free(s->cancelled_list);
-    free(p);
+    if (s)
+        pass_free(pass_of(s));
     return NULL;
 }

@@ -9,7 +9,9 @@
 #include "base/err.h"
 #include "metric/def.h"
 #include "metric/late.h"
+#include "metric/recovery.h"
 #include "metric/series.h"
+#include "metric/stages.h"
 #include "run/record.h"
 #include "run/sink.h"
 
@@ -27,10 +29,11 @@ struct tk_summary_conf {
     size_t n_percentiles;      /* at most TK_SUMMARY_MAX_PERCENTILES */
     const struct tk_slo *slos; /* may be NULL */
     size_t n_slos;
-    enum tk_phase phase;    /* whose records count; usually TK_PHASE_MEASURE */
-    int64_t planned;        /* requests; -1: as many as were sent */
-    tk_ns begin_at, end_at; /* of the phase, when known; 0: by the records */
-    struct tk_asked asked;  /* what the load was to be: how late it was sent depends on it */
+    enum tk_phase phase;          /* whose records count; usually TK_PHASE_MEASURE */
+    int64_t planned;              /* requests; -1: as many as were sent */
+    tk_ns begin_at, end_at;       /* of the phase, when known; 0: by the records */
+    struct tk_asked asked;        /* what the load was to be: how late it was sent depends on it */
+    const struct tk_shape *shape; /* how the load changed; NULL or without stages: it did not */
     bool
         leaves_gaps_out; /* the metrics per gap stay empty: of a long run they are most of the work,
                                and who shows the client's health alone does not need them */
@@ -122,8 +125,13 @@ struct tk_summary {
 
     struct tk_summary_metric metrics[TK_METRIC_N_];
 
+    const struct tk_stage_figures *stages; /* n_stages of them */
+    size_t n_stages;
+    struct tk_recovery recovery;
+
     /* where the counts of tokens of the successes come from */
     uint64_t n_tokens_usage, n_tokens_events, n_tokens_unknown;
+    uint64_t n_answer_later; /* streamed successes whose answer began after their first token */
     uint64_t n_gap_method[TK_GAP_N_]; /* streamed successes by enum tk_gap_method */
 
     /* the client's own */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/jsonw.h"
-#include "report/report.h"
+#include "report/inside.h"
 
 static void put_text(struct tk_jsonw *w, const char *key, const char *z)
 {
@@ -110,6 +110,8 @@ static void put_requests(struct tk_jsonw *w, const struct tk_summary *s)
     put_i64(w, "succeeded", (int64_t)s->succeeded);
     put_i64(w, "failed", (int64_t)s->failed);
     put_i64(w, "cancelled", (int64_t)s->cancelled);
+    put_i64(w, "cancelled_by_plan", (int64_t)s->cancelled_by_plan);
+    put_i64(w, "ended_before_cancel", (int64_t)s->outlived_plan);
     put_i64(w, "resends", (int64_t)s->resends);
     put_i64(w, "on_kept_connection", (int64_t)s->reused);
     tk_jsonw_obj_end(w);
@@ -424,6 +426,7 @@ int tk_report_json(const struct tk_report *r, struct tk_buf *out)
     put_cancelled(&w, r->summary);
     put_throughput(&w, r->summary);
     put_goodput(&w, r);
+    tk__report_loads_json(r, &w);
     put_tokens(&w, r->summary);
     put_metrics(&w, r->summary);
     put_client(&w, r);

@@ -36,13 +36,27 @@ static void take_rate(struct tk_json_val *v, double *ret)
         (void)tk_json_get_double(v, ret);
 }
 
-static void take_shape(struct tk_json_val *shape, struct tk_report_plan *p)
+static void take_shape(struct reading *r, struct tk_json_val *v)
 {
-    struct tk_json_val of;
-    struct tk_str s;
+    if (tk_shape_get_json(v, r->arena, &r->p->shape) == -ENOMEM)
+        r->rc = -ENOMEM;
+}
 
-    p->has_permit_shape = tk_json_find(shape, "of", &of) == 0 && tk_json_get_str(&of, &s) == 0 &&
-                          tk_str_is(s, tk_shape_of_word(TK_SHAPE_CONCURRENCY));
+static void take_cancel(struct tk_json_val *v, struct tk_plan_cancel *ret)
+{
+    struct tk_json_val share, tokens, after;
+    int64_t n = 0;
+    double s = 0;
+
+    if (tk_json_type(v) == TK_JSON_NULL)
+        return;
+    if (tk_json_find(v, "share", &share) == 0)
+        (void)tk_json_get_double(&share, &ret->share);
+    if (tk_json_find(v, "after_tokens", &tokens) == 0 && tk_json_get_i64(&tokens, &n) == 0 && n > 0)
+        ret->tokens = (uint32_t)TK_MIN(n, (int64_t)UINT32_MAX);
+    if (tk_json_find(v, "after_s", &after) == 0 && tk_json_get_double(&after, &s) == 0 && s > 0 &&
+        s < 9e9)
+        ret->after = (tk_ns)llround(s * 1e9);
 }
 
 static void take_measure(struct reading *r, struct tk_json_val *phase)
@@ -64,8 +78,10 @@ static void take_measure(struct reading *r, struct tk_json_val *phase)
             take_text(r, &v, &r->p->arrival);
         else if (tk_str_is(key, "rate"))
             take_rate(&v, &r->p->rate);
-        else if (tk_str_is(key, "shape") && tk_json_type(&v) == TK_JSON_OBJECT)
-            take_shape(&v, r->p);
+        else if (tk_str_is(key, "burstiness"))
+            (void)tk_json_get_double(&v, &r->p->burstiness);
+        else if (tk_str_is(key, "shape"))
+            take_shape(r, &v);
     }
 }
 
@@ -112,6 +128,8 @@ static void take_member(struct reading *r, struct tk_str key, struct tk_json_val
         (void)tk_json_get_bool(v, &r->p->is_new_connection);
     else if (tk_str_is(key, "phases"))
         take_phases(r, v);
+    else if (tk_str_is(key, "cancel"))
+        take_cancel(v, &r->p->cancel);
 }
 
 static int read_members(struct reading *r, struct tk_json_val *root)
@@ -152,8 +170,9 @@ struct tk_asked tk_report_asked(const struct tk_report_plan *p, bool is_stopped)
 {
     return (struct tk_asked){
         .is_scheduled = p->arrival && strcmp(p->arrival, "closed") != 0,
-        .permits = p->has_permit_shape ? 0
-                                       : (uint32_t)TK_MIN(TK_MAX(p->concurrency, 0), UINT32_MAX),
+        .permits = p->shape.of == TK_SHAPE_CONCURRENCY
+                       ? 0
+                       : (uint32_t)TK_MIN(TK_MAX(p->concurrency, 0), UINT32_MAX),
         .duration = (tk_ns)(TK_MIN(TK_MAX(p->duration_s, 0), 1e9) * 1e9),
         .is_stopped = is_stopped,
     };

@@ -13,6 +13,7 @@
 #include "metric/summary.h"
 #include "metric/verdict.h"
 #include "run/health.h"
+#include "run/plan.h"
 
 #define TK_REPORT_SCHEMA "tokmark-result-1"
 
@@ -20,10 +21,12 @@
 struct tk_report_plan {
     const char *tool, *url, *unix_path, *target, *api, *model, *data, *arrival;
     int64_t items, seed, requests, concurrency, warmup;
-    double rate;       /* 0: closed; INFINITY */
-    double duration_s; /* 0: no bound by time */
+    double rate;                  /* 0: closed; INFINITY */
+    double duration_s;            /* 0: no bound by time */
+    double burstiness;            /* of gamma arrivals; 0: others */
+    struct tk_shape shape;        /* how the load changes; lives in the arena */
+    struct tk_plan_cancel cancel; /* what of it is given up */
     bool is_streamed, is_realtime, is_new_connection;
-    bool has_permit_shape; /* the concurrency changes over time */
 };
 
 /* Fill `ret` from the plan's JSON; strings are copied into `arena`. What is not there stays 0 or

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "report/inside.h"
 #include "report/text.h"
 
 #define NAME_COLUMNS 38 /* of the table */
@@ -54,30 +55,6 @@ void tk__text_indent(struct tk__text *t)
 
 /* --- what was loaded --- */
 
-static void put_load(struct tk__text *t)
-{
-    const struct tk_report_plan *p = &t->r->plan;
-
-    if (p->rate > 0 && isinf(p->rate))
-        tk_buf_add_z(t->out, "open load, all due at once");
-    else if (p->rate > 0)
-        tk_buf_addf(t->out, "open load, %g requests/s, %s", p->rate, p->arrival ? p->arrival : "");
-    else
-        tk_buf_add_z(t->out, "closed load");
-    if (p->concurrency > 0)
-        tk_buf_addf(t->out, ", %s%" PRId64 " at a time", p->rate > 0 ? "at most " : "",
-                    p->concurrency);
-    if (p->requests > 0)
-        tk_buf_addf(t->out, ", %" PRId64 " requests", p->requests);
-    if (p->duration_s > 0)
-        tk_buf_addf(t->out, ", for %g s", p->duration_s);
-    if (p->is_new_connection)
-        tk_buf_add_z(t->out, ", a new connection for each");
-    if (p->warmup > 0)
-        tk_buf_addf(t->out, ", after %" PRId64 " to warm up", p->warmup);
-    tk_buf_add_c(t->out, '\n');
-}
-
 static void put_head(struct tk__text *t)
 {
     const struct tk_report_plan *p = &t->r->plan;
@@ -92,7 +69,8 @@ static void put_head(struct tk__text *t)
         tk_buf_addf(t->out, ", %s%s", p->api, p->is_streamed ? ", streamed" : ", not streamed");
     tk_buf_add_c(t->out, '\n');
     tk__text_heading(t, "Load");
-    put_load(t);
+    tk__report_load(p, t->out);
+    tk_buf_add_c(t->out, '\n');
     tk__text_heading(t, "Data");
     tk_buf_addf(t->out, "%s, %" PRId64 " prompts, seed %" PRId64 "\n", p->data ? p->data : "?",
                 p->items, p->seed);
@@ -116,15 +94,30 @@ static void put_end(struct tk__text *t, enum tk_end e)
     tk_buf_add_c(t->out, '\n');
 }
 
+static void put_given_up(struct tk__text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+
+    if (s->cancelled_by_plan + s->outlived_plan == 0)
+        return;
+    tk__text_indent(t);
+    tk_buf_addf(t->out, "%8" PRIu64 " cancelled by the plan, in mid-reply", s->cancelled_by_plan);
+    if (s->outlived_plan > 0)
+        tk_buf_addf(t->out, "; %" PRIu64 " more had ended before their point", s->outlived_plan);
+    tk_buf_add_c(t->out, '\n');
+}
+
 static void put_cancelled(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
+    uint64_t n = s->cancelled - s->cancelled_by_plan;
     char low[32], high[32];
 
-    if (s->cancelled == 0)
+    put_given_up(t);
+    if (n == 0)
         return;
     tk__text_indent(t);
-    tk_buf_addf(t->out, "%8" PRIu64 " cancelled by the client", s->cancelled);
+    tk_buf_addf(t->out, "%8" PRIu64 " cancelled by the client", n);
     if (s->cancelled_age.n > 0)
         tk_buf_addf(t->out, ", in flight for %s to %s",
                     tk_num_format_dur((tk_ns)s->cancelled_age.min, low),
@@ -185,9 +178,7 @@ static bool is_shown(const struct tk_summary *s, enum tk_metric m)
     if (ok->n == 0)
         return false;
     if (m == TK_METRIC_TTAT || m == TK_METRIC_TTAT_DUE)
-        return s->metrics[TK_METRIC_REASONING_TOKENS].ok.max > 0 ||
-               ok->mean !=
-                   s->metrics[m == TK_METRIC_TTAT ? TK_METRIC_TTFT : TK_METRIC_TTFT_DUE].ok.mean;
+        return s->metrics[TK_METRIC_REASONING_TOKENS].ok.max > 0 || s->n_answer_later > 0;
     if (m == TK_METRIC_CHUNK_GAP)
         return s->metrics[TK_METRIC_TOKEN_GAP].ok.n != ok->n;
     return true;
@@ -387,7 +378,9 @@ int tk_report_text(const struct tk_report *r, struct tk_buf *out)
     put_head(&t);
     put_requests(&t);
     put_table(&t);
+    tk__report_stages(&t);
     put_throughput(&t);
+    tk__report_recovery(&t);
     put_goodput(&t);
     put_tokens(&t);
     tk__text_client(&t, false);

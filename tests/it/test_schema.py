@@ -62,5 +62,7 @@ with tk_it.Folder(), tk_it.Sim('--ttft', '1ms', '--itl', '1ms', '--tokens', '4',
     run('whole replies', sim.url, '-n', 5, '--no-stream')
     run('time is up', sim.url, '-c', 2, '-d', '1s', '--grace', '0s', '-H', 'x-sim: stall_at=1')
     run('nothing answers', 'http://127.0.0.1:9', '-n', 3, '--model', 'm')
+    run('stages', sim.url, '--stages', '40/s@300ms,80/s@300ms', '--cancel-share', '10%')
+    run('a spike', sim.url, '--rate', 60, '--spike', '120/s@200ms+1s')
     run('requests alone', sim.url, '-n', 5, '--record', 'requests', '--workers', 2)
 t.done()

@@ -66,7 +66,7 @@ static void test_describe(void)
            "\"headers\":{\"Host\":\"localhost:8000\",\"Content-Type\":\"application/json\","
            "\"User-Agent\":\"tokmark\",\"Authorization\":\"***\",\"accept\":\"text/event-stream\","
            "\"Content-Length\":\"7\",\"x-request-id\":\"id-1\"},\"body\":{\"b\":2},"
-           "\"prompt_tokens\":null,\"output_tokens\":16}",
+           "\"prompt_tokens\":null,\"output_tokens\":16,\"cancel\":null}",
            "one line, the secret masked");
     tk_buf_release(&b);
 }

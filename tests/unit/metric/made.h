@@ -35,6 +35,7 @@ struct made {
     double last_ms;        /* end of the reply */
     bool is_whole;         /* not a stream */
     bool has_trace;
+    uint16_t stage, more_flags; /* of the record */
 };
 
 /* The record and its trace; the trace's bytes are the caller's to free(). */
@@ -52,7 +53,8 @@ static TK_UNUSED struct tk_record_view made_view(const struct made *m)
         .index = m->index,
         .phase = TK_PHASE_MEASURE,
         .end = (uint8_t)m->end,
-        .flags = (uint16_t)(m->is_whole ? 0 : TK_REC_STREAMED),
+        .flags = (uint16_t)((m->is_whole ? 0 : TK_REC_STREAMED) | m->more_flags),
+        .stage = m->stage,
         .status = 200,
         .due_at = sent - m->due_before,
         .released_at = sent - 10000,

@@ -183,6 +183,15 @@ static void test_kinds(struct tk_sample *s)
     value_is(s, TK_METRIC_E2EL_DUE, -1, "never sent");
     made_release(&v);
 
+    m = (struct made){ .end = TK_END_CANCELLED_BY_PLAN };
+    v = made_view(&m);
+    tk_sample_load(s, &v, NULL);
+    T_OK(!s->is_success && s->is_cancelled && s->has_start, "given up by the plan");
+    v.rec.flags |= TK_REC_CANCEL_BY_TIME;
+    tk_sample_load(s, &v, NULL);
+    T_OK(s->is_cancelled && !s->has_start, "and after a time: only the fast ones had a token");
+    made_release(&v);
+
     v = made_view(&base);
     v.rec.connect_begin_at = MADE_SENT - 9 * MS;
     v.rec.connected_at = MADE_SENT - 6 * MS;

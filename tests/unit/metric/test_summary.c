@@ -149,6 +149,46 @@ static void test_small(void)
     tk_sink_free(s);
 }
 
+/* What the plan gave up has a first token, and no end; it is no failure, and is not judged. */
+static void test_given_up(void)
+{
+    static const struct tk_slo slos[] = { { TK_METRIC_TTFT, 1 * MS } };
+    struct tk_summary_conf conf = {
+        .phase = TK_PHASE_MEASURE, .planned = -1, .slos = slos, .n_slos = 1
+    };
+    static const struct made_event one[] = { { .at_ms = 300, .channels = TEXT } };
+    struct tk_sink *s = new_sink();
+    struct made m = { .index = 1,
+                      .end = TK_END_CANCELLED_BY_PLAN,
+                      .events = one,
+                      .n_events = 1,
+                      .has_trace = true,
+                      .more_flags = TK_REC_CANCEL_DUE };
+    put_stream(s, 0, MADE_SENT, TK_END_OK);
+    made_put(s, pool, &m);
+    m.index = 2;
+    m.more_flags |= TK_REC_CANCEL_BY_TIME;
+    made_put(s, pool, &m);
+    m.index = 3;
+    m.end = TK_END_OK;
+    made_put(s, pool, &m);
+    struct tk_summary *sum = summary_of(s, &conf);
+
+    T_EQ_U(sum->cancelled, 2, "given up: counted as cancelled");
+    T_EQ_U(sum->cancelled_by_plan, 2, "given up: by the plan");
+    T_EQ_U(sum->outlived_plan, 1, "given up: one had ended before");
+    T_EQ_U(sum->failed, 0, "given up: none failed");
+    T_EQ_U(sum->n_cancelled_list, 0, "given up: not listed among those that time cut off");
+    T_EQ_U(sum->metrics[TK_METRIC_TTFT].ok.n, 3, "given up: after tokens, the first one counts");
+    T_EQ_U(sum->metrics[TK_METRIC_TTFT_DUE].ok.n, 3, "given up: from due, too");
+    T_EQ_U(sum->metrics[TK_METRIC_TTFT].all.n_infinite, 0, "given up: nothing is infinite");
+    T_EQ_U(sum->metrics[TK_METRIC_E2EL].ok.n, 2, "given up: no end");
+    T_EQ_U(sum->metrics[TK_METRIC_OUTPUT_TOKENS].ok.n, 2, "given up: no tokens");
+    T_NEAR(sum->good_share, 0, 0, "given up: not judged");
+    tk_summary_free(sum);
+    tk_sink_free(s);
+}
+
 /* Spread gaps, mixed with requests whose server does not say. */
 static void test_token_gaps(void)
 {
@@ -347,6 +387,7 @@ int main(void)
     if (tk_blocks_new(64 << 20, &pool) < 0)
         return 1;
     test_small();
+    test_given_up();
     test_token_gaps();
     test_own();
     test_without_gaps();

@@ -94,6 +94,8 @@ static void finish(struct run *r, int64_t planned)
         .planned = planned,
         .asked = tk_report_asked(&plan, false),
     };
+    conf.shape = &plan.shape;
+    conf.begin_at = plan.shape.n > 0 ? MADE_SENT : 0;
     T_EQ_I(tk_summary_new(r->records, &conf, &r->summary, &err), 0, "summary: %s", err.msg);
     r->report = (struct tk_report){
         .summary = r->summary,
@@ -211,6 +213,105 @@ static void test_open(void)
     end(&r);
 }
 
+/* A spike: 60 requests before it, one each 100 ms, one each 20 ms in it, and 120 after it, of which the
+ * first forty wait for 300 ms, and then some are given up. */
+static const char spike_plan[] =
+    "{\"tool\":\"tokmark run\",\"url\":\"http://h:1\",\"api\":\"chat\",\"model\":\"m\","
+    "\"streamed\":true,\"data\":\"words\",\"items\":3,\"seed\":7,\"phases\":{\"measure\":{"
+    "\"requests\":230,\"duration_s\":19,\"concurrency\":64,\"arrival\":\"gamma\",\"rate\":50,"
+    "\"burstiness\":0.5,\"shape\":{\"of\":\"rate\",\"kind\":\"spike\",\"stages\":["
+    "{\"from\":10,\"to\":10,\"duration_s\":6,\"curve\":\"linear\",\"due\":60},"
+    "{\"from\":50,\"to\":50,\"duration_s\":1,\"curve\":\"linear\",\"due\":50},"
+    "{\"from\":10,\"to\":10,\"duration_s\":12,\"curve\":\"linear\",\"due\":120}]}}},"
+    "\"cancel\":{\"share\":0.05,\"after_tokens\":2,\"after_s\":null}}";
+
+static void put_in_stage(struct run *r, uint64_t i, uint16_t stage, tk_ns due, tk_ns wait)
+{
+    bool is_given_up = i >= 180 && i % 10 == 0;
+    struct made m = {
+        .index = i,
+        .end = is_given_up ? TK_END_CANCELLED_BY_PLAN : TK_END_OK,
+        .sent_at = MADE_SENT + due + wait,
+        .due_before = wait,
+        .has_trace = true,
+        .events = three,
+        .n_events = is_given_up ? 3 : TK_ARRAY_LEN(three),
+        .output_tokens = is_given_up ? 0 : 3,
+        .last_ms = is_given_up ? 70 : 82,
+        .stage = stage,
+        .more_flags = i >= 180 && i % 10 < 2 ? TK_REC_CANCEL_DUE : 0,
+    };
+    made_put(r->sink, r->pool, &m);
+}
+
+static void test_spike(void)
+{
+    struct run r;
+
+    begin(&r, spike_plan);
+    for (uint64_t i = 0; i < 60; i++)
+        put_in_stage(&r, i, 1, (tk_ns)i * 100 * MS, 0);
+    for (uint64_t i = 0; i < 50; i++)
+        put_in_stage(&r, 60 + i, 2, (6000 + (tk_ns)i * 20) * MS, (tk_ns)i * 10 * MS);
+    for (uint64_t i = 0; i < 120; i++)
+        put_in_stage(&r, 110 + i, 3, (7000 + (tk_ns)i * 100) * MS, i < 40 ? 300 * MS : 0);
+    finish(&r, 230);
+    text_is(&r, "report/spike.txt");
+    json_is(&r, "report/spike.json");
+    r.summary->recovery.verdict = TK_RECOVERY_NOT_RECOVERED;
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+    T_EQ_I(tk_report_text(&r.report, &out), 0, "text");
+    T_OK(strstr(out.p, "not recovered within the 12.0 s after the spike's end that were watched"),
+         "not recovered");
+    r.summary->recovery.verdict = TK_RECOVERY_TOO_FEW;
+    tk_buf_reset(&out);
+    T_EQ_I(tk_report_text(&r.report, &out), 0, "text");
+    T_OK(strstr(out.p, "not known: 60 requests were due before the spike, 50 are needed"),
+         "too few");
+    r.summary->recovery.verdict = TK_RECOVERY_FAILED_BEFORE;
+    tk_buf_reset(&out);
+    T_EQ_I(tk_report_text(&r.report, &out), 0, "text");
+    T_OK(strstr(out.p, "not known: too many requests failed before the spike"), "failed before");
+    tk_buf_release(&out);
+    end(&r);
+}
+
+/* The line about the load, for each kind of it. */
+static void test_loads(void)
+{
+    static const char *const t[][2] = {
+        { "\"concurrency\":8,\"rate\":null,\"shape\":{\"of\":\"concurrency\",\"kind\":\"ramp\","
+          "\"stages\":[{\"from\":1,\"to\":8,\"duration_s\":60,\"curve\":\"linear\"}]}",
+          "closed load, 1 to 8 at a time in 1 m 00 s\n" },
+        { "\"concurrency\":0,\"rate\":8,\"arrival\":\"poisson\",\"shape\":{\"of\":\"rate\","
+          "\"kind\":\"ramp\",\"stages\":[{\"from\":1,\"to\":8,\"duration_s\":9,\"curve\":"
+          "\"exponential\"},{\"from\":8,\"to\":8,\"duration_s\":1}]}",
+          "open load, 1 to 8 requests/s in 9.00 s by the same factor each second, then 8, poisson\n" },
+        { "\"concurrency\":4,\"rate\":8,\"arrival\":\"constant\",\"shape\":{\"of\":\"rate\","
+          "\"kind\":\"stages\",\"stages\":[{\"from\":1,\"to\":8,\"duration_s\":9},"
+          "{\"from\":8,\"to\":8,\"duration_s\":1}]}",
+          "open load, 2 stages of requests/s, constant, at most 4 at a time\n" },
+        { "\"concurrency\":8,\"rate\":null,\"shape\":{\"of\":\"concurrency\",\"kind\":\"spike\","
+          "\"stages\":[{\"from\":1,\"to\":1,\"duration_s\":9},{\"from\":8,\"to\":8,\"duration_s\":"
+          "1},{\"from\":1,\"to\":1,\"duration_s\":null}]}",
+          "closed load, 1 at a time with a spike of 8 for 1.00 s after 9.00 s\n" },
+    };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(t); i++) {
+        struct tk_buf plan = TK_BUF_INIT(4096), out = TK_BUF_INIT(1 << 20);
+        struct run r;
+        tk_buf_addf(&plan, "{\"phases\":{\"measure\":{%s}}}", t[i][0]);
+        begin(&r, plan.p);
+        put(&r, 0, TK_END_OK, 0, 0);
+        finish(&r, 1);
+        T_EQ_I(tk_report_text(&r.report, &out), 0, "text");
+        T_OK(strstr(out.p, t[i][1]), "'%s' in '%.300s'", t[i][1], out.p);
+        tk_buf_release(&out);
+        tk_buf_release(&plan);
+        end(&r);
+    }
+}
+
 /* What the client's part says of odd runs. */
 static void test_client(void)
 {
@@ -286,9 +387,10 @@ static void test_plan(void)
            0, "odd plan");
     T_OK(isinf(p.rate), "infinite rate");
     T_OK(!p.model, "what is no text is not there");
-    T_OK(!p.has_permit_shape, "no shape");
+    T_EQ_I(p.shape.of, TK_SHAPE_NONE, "no shape");
     T_EQ_I(tk_report_plan_read(TK_STR("{\"phases\":{\"measure\":{\"concurrency\":9,\"arrival\":"
-                                      "\"closed\",\"shape\":{\"of\":\"concurrency\"}}}}"),
+                                      "\"closed\",\"shape\":{\"of\":\"concurrency\",\"stages\":"
+                                      "[{\"from\":1,\"to\":9}]}}}}"),
                                &arena, &p),
            0, "a plan with a shape");
     T_EQ_U(tk_report_asked(&p, false).permits, 0, "permits that change are no fixed number");
@@ -302,6 +404,8 @@ int main(void)
 {
     test_closed();
     test_open();
+    test_spike();
+    test_loads();
     test_client();
     test_nothing();
     test_numbers();

@@ -1,0 +1,230 @@
+/* recovery.c - when the latency after a spike is as it was before it
+ *
+ *   before the spike         spike      after
+ *   |w1|w2|w3|w4|w5|...|#####################|w1|w2|w3|w4|w5|w6|...
+ *    medians of windows: M, D                  x  x  x  ok ok ok ... to the end
+ *                                            '---------' recovery
+ *
+ * Three things make such a figure lie, and the formula is what it is because of them.
+ *   - Chance. Medians of windows differ from each other on a server that is quite at rest, and one that
+ *     lies a little above the median before the spike says nothing. So what is usual is taken from the
+ *     windows before the spike themselves: twice their largest deviation, which of thirty windows is
+ *     some four standard deviations, or a tenth where they hardly differ.
+ *   - Dips. A queue that is drained by waves is as before for a moment. So it has to stay.
+ *   - Who is not there. What failed counts as infinite, what was given up as at least the time that it
+ *     had waited; and in a closed load, where nothing is due while the permits are stuck, silence is no
+ *     recovery.
+ */
+#include "metric/recovery.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define PER_WINDOW 20 /* requests that a window before the spike should have */
+#define MIN_BEFORE 5  /* windows before the spike */
+#define MAX_BEFORE 30
+#define MIN_SHARE 0.1 /* of the median: differences up to it are none */
+#define DEVIATIONS 2
+
+static const char *const words[TK_RECOVERY_N_] = {
+    [TK_RECOVERY_NONE] = "none",
+    [TK_RECOVERY_RECOVERED] = "recovered",
+    [TK_RECOVERY_NOT_RECOVERED] = "not-recovered",
+    [TK_RECOVERY_TOO_FEW] = "too-few-before",
+    [TK_RECOVERY_FAILED_BEFORE] = "failed-before",
+};
+
+const char *tk_recovery_word(enum tk_recovery_verdict v)
+{
+    return (unsigned)v < TK_RECOVERY_N_ ? words[v] : "unknown";
+}
+
+/* --- collecting --- */
+
+/* Until `at`, or, of what was given up before that, as long as it had waited by then. */
+static int64_t waited(const struct tk_sample *s, tk_ns at, int64_t otherwise)
+{
+    if (!s->is_success && !s->is_cancelled)
+        return INT64_MAX;
+    if (at)
+        return at - s->due_at;
+    return s->is_cancelled ? s->end_at - s->due_at : otherwise;
+}
+
+int tk_recovery_add(struct tk_recovery_data *d, tk_ns begin_at, const struct tk_sample *s)
+{
+    if (d->n == d->cap) {
+        size_t cap = d->cap ? 2 * d->cap : 256;
+        void *v = reallocarray(d->v, cap, sizeof(*d->v));
+        if (!v)
+            return -ENOMEM;
+        d->v = v;
+        d->cap = cap;
+    }
+    tk_ns first_at = s->is_streamed ? s->first_token_at : 0;
+    d->n_first += first_at != 0;
+    d->v[d->n++] = (struct tk_recovery_request){
+        .due = s->due_at - begin_at,
+        .first = waited(s, first_at, -1),
+        .whole = waited(s, s->is_success ? s->done_at : 0, -1),
+    };
+    return 0;
+}
+
+void tk_recovery_release(struct tk_recovery_data *d)
+{
+    free(d->v);
+    *d = (struct tk_recovery_data){ 0 };
+}
+
+/* --- windows --- */
+
+struct finding {
+    const struct tk_recovery_data *d;
+    bool is_first;  /* looks at first tokens */
+    int64_t *space; /* d->n places for the values of a window */
+};
+
+static int64_t value_of(const struct finding *f, size_t i)
+{
+    return f->is_first ? f->d->v[i].first : f->d->v[i].whole;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int by_due(const void *a, const void *b)
+{
+    const struct tk_recovery_request *x = a, *y = b;
+    return x->due < y->due ? -1 : x->due > y->due;
+}
+
+/* Index of the first request that is due at `at` or later. */
+static size_t first_from(const struct tk_recovery_data *d, tk_ns at)
+{
+    size_t low = 0;
+    size_t high = d->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (d->v[middle].due < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Median of the requests due in [from, to), by the nearest rank; NAN where there are none. */
+static double median(const struct finding *f, tk_ns from, tk_ns to)
+{
+    size_t n = 0;
+    size_t end = first_from(f->d, to);
+
+    for (size_t i = first_from(f->d, from); i < end; i++) {
+        if (value_of(f, i) >= 0)
+            f->space[n++] = value_of(f, i);
+    }
+    if (n == 0)
+        return (double)NAN;
+    qsort(f->space, n, sizeof(*f->space), by_value);
+    int64_t middle = f->space[(n - 1) / 2];
+    return middle == INT64_MAX ? (double)INFINITY : (double)middle;
+}
+
+/* --- what is usual, and when it is so again --- */
+
+static void find_usual(const struct finding *f, struct tk_recovery *r)
+{
+    uint64_t n = TK_MIN(TK_MAX(r->n_before / PER_WINDOW, (uint64_t)MIN_BEFORE),
+                        (uint64_t)MAX_BEFORE);
+    double deviation = 0;
+
+    r->window = r->spike_begin / (tk_ns)n;
+    r->before = median(f, 0, r->spike_begin);
+    for (uint64_t i = 0; i < n; i++) {
+        double m = median(f, (tk_ns)i * r->window, ((tk_ns)i + 1) * r->window);
+        if (!isnan(m))
+            deviation = fmax(deviation, fabs(m - r->before));
+    }
+    if (isinf(r->before) || isinf(deviation))
+        r->verdict = TK_RECOVERY_FAILED_BEFORE;
+    r->limit = r->before + fmax(MIN_SHARE * r->before, DEVIATIONS * deviation);
+}
+
+static void find_worst(const struct finding *f, tk_ns until, struct tk_recovery *r)
+{
+    for (tk_ns at = r->spike_begin; at < until; at += r->window) {
+        double m = median(f, at, at + r->window);
+        if (!isnan(m))
+            r->worst = fmax(r->worst, m);
+    }
+}
+
+static void find_time(const struct finding *f, tk_ns until, bool is_open, struct tk_recovery *r)
+{
+    tk_ns n = TK_MAX(until - r->spike_end, 0) / r->window;
+    tk_ns since = n; /* windows from this one on are as usual */
+
+    while (since > 0) {
+        tk_ns at = r->spike_end + (since - 1) * r->window;
+        double m = median(f, at, at + r->window);
+        if (isnan(m) ? !is_open : !(m <= r->limit))
+            break;
+        since--;
+    }
+    r->watched = n * r->window;
+    r->time = since * r->window;
+    r->verdict = n - since >= TK_RECOVERY_MIN_WINDOWS ? TK_RECOVERY_RECOVERED
+                                                      : TK_RECOVERY_NOT_RECOVERED;
+}
+
+/* The end of the last stage; of a load that ended early, or whose end is a number of requests, the last
+ * due instant. */
+static tk_ns watched_until(const struct tk_recovery_data *d, const struct tk_shape *shape,
+                           tk_ns end)
+{
+    tk_ns whole = tk_shape_duration(shape);
+    uint64_t n_due = 0;
+
+    for (size_t i = 0; i < shape->n; i++)
+        n_due += shape->stages[i].n_due;
+    bool is_whole = end >= whole || (n_due > 0 && d->n >= n_due);
+    return whole > 0 && is_whole ? whole : d->v[d->n - 1].due;
+}
+
+int tk_recovery_find(struct tk_recovery_data *d, const struct tk_shape *shape, tk_ns end,
+                     struct tk_recovery *ret)
+{
+    struct finding f = { .d = d, .is_first = d->n_first > 0 };
+
+    *ret = (struct tk_recovery){
+        .verdict = TK_RECOVERY_TOO_FEW,
+        .metric = f.is_first ? TK_METRIC_TTFT_DUE : TK_METRIC_E2EL_DUE,
+        .spike_begin = tk_shape_begin_of(shape, 2),
+        .spike_end = tk_shape_begin_of(shape, 3),
+        .before = (double)NAN,
+        .limit = (double)NAN,
+        .worst = (double)NAN,
+    };
+    if (d->n > 0)
+        qsort(d->v, d->n, sizeof(*d->v), by_due);
+    ret->n_before = first_from(d, ret->spike_begin);
+    if (ret->n_before < TK_RECOVERY_MIN_BEFORE)
+        return 0;
+    f.space = calloc(d->n, sizeof(*f.space));
+    if (!f.space)
+        return -ENOMEM;
+    tk_ns until = watched_until(d, shape, end);
+    ret->verdict = TK_RECOVERY_NONE;
+    find_usual(&f, ret);
+    find_worst(&f, until, ret);
+    if (ret->verdict == TK_RECOVERY_NONE)
+        find_time(&f, until, shape->stages[0].n_due > 0, ret);
+    free(f.space);
+    return 0;
+}

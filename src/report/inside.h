@@ -1,0 +1,21 @@
+/* inside.h - the load and its stages: what text.c and json.c take from loads.c */
+#ifndef TK_REPORT_INSIDE_H
+#define TK_REPORT_INSIDE_H
+
+#include "report/report.h"
+#include "report/text.h"
+
+struct tk_jsonw;
+
+/* "open load, 10 requests/s, poisson, 600 requests, for 60 s" */
+void tk__report_load(const struct tk_report_plan *p, struct tk_buf *out);
+
+/* A table with a line for each stage, and a line about the recovery from a spike; nothing where the
+ * load had none. */
+void tk__report_stages(struct tk__text *t);
+void tk__report_recovery(struct tk__text *t);
+
+/* The members "stages" and "recovery" of the result. */
+void tk__report_loads_json(const struct tk_report *r, struct tk_jsonw *w);
+
+#endif
