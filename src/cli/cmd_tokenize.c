@@ -95,7 +95,7 @@ static const struct tk_opt opts[] = {
       .is_negatable = true, .group = "Chat",
       .help = "end with what makes the model answer" },
     { .name = "continue", .type = TK_OPT_FLAG, .at = AT(continues), .group = "Chat",
-      .help = "the last message is the beginning of the answer (mistral, and servers)" },
+      .help = "the last message is the beginning of the answer, and no other is asked for" },
 
     { .name = "special", .type = TK_OPT_FLAG, .at = AT(special), .def = "true",
       .is_negatable = true, .group = "Special tokens",
@@ -230,7 +230,7 @@ static int encode_chat(struct work *w, struct tk_str text, struct tk_err *reterr
         .documents = tk_buf_str(&w->documents),
         .kwargs = tk_str_of(w->v->kwargs),
         .template_name = tk_str_of(w->v->template_name),
-        .add_generation_prompt = w->v->generation_prompt,
+        .add_generation_prompt = w->v->generation_prompt && !w->v->continues,
         .continues_final = w->v->continues,
     };
     struct tk_json *j = tk_json_new(MAX_INPUT);

@@ -150,6 +150,7 @@ static int render_template(const struct tk_chat *c, const struct tk_chat_input *
         .special_tokens = tk_buf_str(&c->special_tokens),
         .kwargs = in->kwargs,
         .add_generation_prompt = in->add_generation_prompt,
+        .continues_final = in->continues_final,
     };
     struct tk_str names[MAX_TEMPLATES];
 
@@ -188,7 +189,10 @@ int tk_chat_encode(const struct tk_chat *c, const struct tk_chat_input *in,
 
     if (c->kind == TK_CHAT_MISTRAL)
         return mistral(c, in, s, text, ids, reterr);
-    if (c->kind == TK_CHAT_DEEPSEEK_V32)
+    if (c->kind == TK_CHAT_DEEPSEEK_V32 && in->continues_final)
+        rc = tk_err_set(reterr, TK_E_UNSUPPORTED,
+                        "DeepSeek V3.2's encoding does not continue a message");
+    else if (c->kind == TK_CHAT_DEEPSEEK_V32)
         rc = tk__dsv32_render(in, out, reterr);
     else
         rc = render_template(c, in, ts, out, reterr);

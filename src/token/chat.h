@@ -39,7 +39,7 @@ struct tk_chat_input {
                                     empty: none */
     struct tk_str template_name; /* TEMPLATE: of several the one; empty: no wish */
     bool add_generation_prompt;  /* TEMPLATE */
-    bool continues_final;        /* MISTRAL: the last message is the beginning of the answer */
+    bool continues_final; /* TEMPLATE, MISTRAL: the last message is the beginning of the answer */
 };
 
 /* 0; TK_E_NOT_FOUND (the tokenizer has no template); TK_E_UNSUPPORTED (not such a tokenizer);

@@ -1,14 +1,22 @@
-/* template.c - chat templates: JSON in, the engine, text out */
+/* template.c - chat templates: JSON in, the engine, text out
+ *
+ * A message that is to be continued gets a tag at its end; what the template made is cut there. This is
+ * transformers' own way, with its tag, so that what a template does to the end of a message (most strip
+ * it) shows in the same places.
+ */
 #include "token/template.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/str.h"
 #include "token/jinja.h"
 
 #define MAX_JSON_BYTES ((size_t)64 << 20)
+#define TAG "CONTINUE_FINAL_MESSAGE_TAG "
+#define TAG_WORD (sizeof(TAG) - 2) /* bytes without the space */
 
 struct tk_template {
     struct tk_jinja *jinja; /* owned */
@@ -103,6 +111,71 @@ static void set_variables(struct tk_jrender *r, struct tk_json *j, struct tk_str
     set_all(r, j, "kwargs", o->kwargs);
 }
 
+/* ---- a message to be continued ---- */
+
+/* Does Python's `"text" in block` hold, and can the text be had then? */
+static struct tk_jval *text_of_block(struct tk_jrender *r, struct tk_jval block)
+{
+    if (block.type == TK_J_DICT)
+        return tk__jdict_find(block.dict, TK_STR("text"));
+    if ((block.type != TK_J_STR && block.type != TK_J_LIST) ||
+        tk__jcontains(r, block, tk__jstr_z("text")))
+        tk__jfail(r, TK_E_FORMAT, "a part of the last message is no object");
+    return NULL;
+}
+
+/* The last text of the last message, or NULL after a failure. */
+static struct tk_jval *final_text(struct tk_jrender *r)
+{
+    struct tk_jval *messages = tk__jdict_find(r->context.dict, TK_STR("messages"));
+    struct tk_jval last = { 0 };
+    struct tk_jval *text = NULL;
+    if (messages && messages->type == TK_J_LIST && messages->n > 0)
+        last = messages->items[messages->n - 1];
+    struct tk_jval *content = last.type == TK_J_DICT ? tk__jdict_find(last.dict, TK_STR("content"))
+                                                     : NULL;
+    if (!content || content->type != TK_J_LIST)
+        text = content;
+    else
+        for (uint32_t i = content->n; r->rc == 0 && !text && i > 0; i--)
+            text = text_of_block(r, content->items[i - 1]);
+    if (!text)
+        tk__jfail(r, TK_E_FORMAT, "the last message has no text that could be continued");
+    return text;
+}
+
+/* Put the tag behind the last text; *ret gets the text as it was. */
+static void tag_final(struct tk_jrender *r, struct tk_str *ret)
+{
+    struct tk_jval *text = r->rc ? NULL : final_text(r);
+    if (r->rc || !text)
+        return;
+    struct tk_jval tagged = tk__jbinop(r, TK_JT_ADD, *text, tk__jstr_z(TAG));
+    if (r->rc)
+        return;
+    *ret = tk__jtext(*text);
+    *text = tagged;
+}
+
+/* End the text before the tag; without the spaces there if the template took the tag's. */
+static void cut_at_tag(struct tk_jrender *r, struct tk_str final, struct tk_buf *text)
+{
+    struct tk_str all = tk_buf_str(text);
+    ptrdiff_t at = tk__jrfind(r, all, (struct tk_str){ TAG, TAG_WORD });
+    final = tk__jstrip(final, true, true);
+    r->line = 0;
+    if (at < 0 || (final.n > 0 && !memmem(all.p, all.n, final.p, final.n))) {
+        tk__jfail(
+            r, TK_E_FORMAT,
+            "the template does not show the last message as it stands: it cannot be continued");
+        return;
+    }
+    struct tk_str cut = { all.p, (size_t)at };
+    if (all.n - cut.n == TAG_WORD || all.p[cut.n + TAG_WORD] != ' ')
+        cut = tk__jstrip(cut, false, true);
+    text->n = cut.n;
+}
+
 int tk_template_render(const struct tk_template *t, struct tk_str messages,
                        const struct tk_template_opts *opts, struct tk_template_scratch *scratch,
                        struct tk_buf *out, struct tk_err *reterr)
@@ -119,12 +192,21 @@ int tk_template_render(const struct tk_template *t, struct tk_str messages,
         .now_wall = o->now_wall,
         .err = reterr,
     };
+    struct tk_str final = { 0 };
+    if (o->continues_final && o->add_generation_prompt)
+        return tk_err_set(
+            reterr, -EINVAL,
+            "a message that is continued and a prompt for a new one exclude each other");
     tk_buf_init(&text, r.max_bytes);
     tk_arena_init(&r.arena,
                   o->max_memory_bytes ? o->max_memory_bytes : TK_TEMPLATE_MAX_MEMORY_BYTES);
     set_variables(&r, scratch->json, messages, o);
+    if (o->continues_final)
+        tag_final(&r, &final);
     if (r.rc == 0)
         tk__jinja_render(&r);
+    if (r.rc == 0 && o->continues_final)
+        cut_at_tag(&r, final, &text);
     if (r.rc == 0) {
         int rc = tk_buf_add_str(out, tk_buf_str(&text));
         if (rc)

@@ -26,8 +26,10 @@ struct tk_template_opts {
     struct tk_str special_tokens; /* JSON object, {"bos_token": "<s>", …}; empty: none */
     struct tk_str kwargs;         /* JSON object of further variables; they win; empty: none */
     bool add_generation_prompt;
-    tk_ns now_wall;     /* for strftime_now, in the local time zone; 0: the clock */
-    uint64_t max_steps; /* 0: as above; so are the others */
+    bool continues_final; /* the text ends where the last message does: the model is to go on there
+                             (continue_final_message of transformers); not with the prompt */
+    tk_ns now_wall;       /* for strftime_now, in the local time zone; 0: the clock */
+    uint64_t max_steps;   /* 0: as above; so are the others */
     size_t max_bytes;
     size_t max_memory_bytes;
     uint32_t max_depth;
@@ -45,7 +47,8 @@ struct tk_template_scratch *tk_template_scratch_free(struct tk_template_scratch 
 /* Append the text for `messages` (a JSON array) to `out`. `opts` may be NULL. 0; -EINVAL (the
  * template itself raised: its message), TK_E_FORMAT (what jinja2 or Python raises; damaged JSON),
  * TK_E_LIMIT (a bound was reached; the message names it), TK_E_UNSUPPORTED, -ENOMEM. On failure
- * `out` is as it was, and *reterr has the template's line. */
+ * `out` is as it was, and *reterr has the template's line. With continues_final also TK_E_FORMAT where
+ * the last message has no text, or the template does not end with it as it stands. */
 int tk_template_render(const struct tk_template *t, struct tk_str messages,
                        const struct tk_template_opts *opts, struct tk_template_scratch *scratch,
                        struct tk_buf *out, struct tk_err *reterr);

@@ -94,6 +94,9 @@ def chats():
     messages = json.dumps([{'role': 'user', 'content': 'hi'}])
     printed('<user>hi<go7>\n', '-t', SPM, '--chat', '--chat-template', 't.jinja', '-s', 'text', '--kwargs', '{"x": 7}', text=messages)
     printed('<user>hi\n', '-t', SPM, '--chat', '--chat-template', 't.jinja', '-s', 'text', '--no-generation-prompt', text=messages)
+    begun = json.dumps([{'role': 'user', 'content': 'hi'}, {'role': 'assistant', 'content': 'Well, '}])
+    printed('<user>hi<assistant>Well, \n', '-t', SPM, '--chat', '--chat-template', 't.jinja', '-s', 'text', '--continue', text=begun)
+    refused(1, 'does not continue', '-t', TEKKEN, '--mode', 'deepseek_v32', '--chat', '--continue', text=begun)
     refused(1, 'has no chat template', '-t', SPM, '--chat', text=messages)
     refused(2, 'no JSON', '-t', TEKKEN, '--chat', text='[{')
     refused(1, "has the role 'bot'", '-t', TEKKEN, '--chat', text='[{"role": "bot", "content": "x"}]')
@@ -157,6 +160,8 @@ class Fake(BaseHTTPRequestHandler):
         elif kind == 'v' and call == 'tokenize':
             bos = [1] if body.get('add_special_tokens') else []
             text = body['prompt'] if 'prompt' in body else ''.join(m['content'] for m in body['messages'])
+            if body.get('continue_final_message') and body.get('add_generation_prompt'):
+                text = 'vLLM refuses both'
             ids = bos + [ord(c) for c in text]
             answer = {'count': len(ids), 'max_model_len': 100, 'tokens': ids, 'token_strs': None}
         elif kind == 'l' and call == 'tokenize':
@@ -183,6 +188,7 @@ def servers():
     printed('hi\n', '--url', root + '/l', '-d', '104,105')
     printed('104 105\n', '--url', root + '/v', '-s', 'ids', '--chat', text=messages)
     printed('1 60 104 105 62\n', '--url', root + '/l', '-s', 'ids', '--chat', text=messages)
+    printed('104 105\n', '--url', root + '/v', '-s', 'ids', '--chat', '--continue', text=messages)
     out = json.loads(tokenize('--url', root + '/v', '--json', '--model', 'm', 'hi').stdout)
     t.eq((out['server'], out['inputs'][0]['count']), (root + '/v', 3), 'as JSON')
     refused(1, 'neither vLLM nor llama.cpp', '--url', root + '/x', 'hi')

@@ -45,6 +45,39 @@ static void fails(const char *text, const char *messages, const struct tk_templa
     tk_buf_release(&out);
 }
 
+/* A message that is to be continued: what transformers makes of the same. */
+static void continued(void)
+{
+    static const struct {
+        const char *text, *messages, *want; /* want NULL: refused */
+    } cases[] = {
+        { "{{ messages[0].content }}<end>", "[{\"content\": \"so  \"}]", "so  " },
+        { "{{ messages[0].content|trim }}<end>", "[{\"content\": \" so  \"}]", "so" },
+        { "a {{ messages[0].content|trim }}<end>", "[{\"content\": \" \"}]", "a" },
+        { "{{ messages[0].content[1].text }}.",
+          "[{\"content\": [{\"text\": \"x\"}, {\"text\": \"y\"}, {\"image\": 1}]}]", "y" },
+        { "{{ messages[0].content[0] }}", "[{\"content\": [\"the text\"]}]", NULL },
+        { "{{ messages[0].content }}", "[{\"content\": [{\"image\": 1}]}]", NULL },
+        { "{{ messages[0].content }}", "[{\"content\": [null]}]", NULL },
+        { "{{ messages[0].content }}", "[{\"content\": null}]", NULL },
+        { "{{ messages[0].content }}", "[{\"role\": \"user\"}]", NULL },
+        { "{{ messages[0].content }}", "[]", NULL },
+        { "{{ messages[0].content[1:] }}", "[{\"content\": \"so\"}]", NULL },
+        { "{{ messages[0].content[:2] }}", "[{\"content\": \"so\"}]", NULL },
+    };
+    for (size_t i = 0; i < TK_ARRAY_LEN(cases); i++) {
+        struct tk_template_opts o = { .continues_final = true };
+        struct tk_buf out = TK_BUF_INIT(1 << 20);
+        struct tk_err err = { 0 };
+        int rc = render_with(cases[i].text, cases[i].messages, &o, &out, &err);
+        T_EQ_I(rc, cases[i].want ? 0 : TK_E_FORMAT, "continued %zu: %s", i, err.msg);
+        T_EQ_S(out.p ? out.p : "", cases[i].want ? cases[i].want : "", "up to its end");
+        tk_buf_release(&out);
+    }
+    struct tk_template_opts both = { .continues_final = true, .add_generation_prompt = true };
+    fails("x", "[{\"content\": \"a\"}]", &both, -EINVAL, 0, "exclude each other");
+}
+
 static void variables(void)
 {
     struct tk_template_opts o = { .add_generation_prompt = true };
@@ -242,6 +275,7 @@ int main(void)
 {
     scratch = tk_template_scratch_new();
     variables();
+    continued();
     errors();
     limits();
     compile_limits();
