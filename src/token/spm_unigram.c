@@ -4,7 +4,8 @@
  *
  * unigram.c is the same search as `tokenizers` does it, over doubles. sentencepiece keeps sums as
  * floats, gives the user's pieces a bonus by length, and expands unknown characters one by one. Where
- * two ways are nearly as good, that decides.
+ * two ways are nearly as good, that decides. This is 0.2.3: it lets sums begin anew in a long text, and
+ * before 0.2.2 a new sum was compared as a double.
  */
 #include <errno.h>
 #include <float.h>
@@ -15,6 +16,7 @@
 #include "token/unicode.h"
 
 #define UNKNOWN_PENALTY 10.0F
+#define MAX_SCORE 100000.0F /* from this size on, sums lose too many bits: they begin anew */
 
 struct model {
     struct tk__model base; /* must be first */
@@ -44,6 +46,21 @@ static void reach(struct best *to, float score, size_t from, uint32_t id)
         *to = (struct best){ score, (int32_t)from, id };
 }
 
+/* The sum at best[at]; the sums from there on are lessened by it when it is large. `last` is the last
+ * one that was reached. */
+static float begin_sum(struct best *best, size_t at, size_t last)
+{
+    float offset = best[at].score;
+
+    if (offset >= -MAX_SCORE && offset <= MAX_SCORE)
+        return offset;
+    for (size_t i = at; i <= last; i++) {
+        if (best[i].from >= 0)
+            best[i].score -= offset;
+    }
+    return 0;
+}
+
 static float score_of(const struct model *m, uint32_t id, size_t length)
 {
     if (m->types[id] == TK__SPM_USER)
@@ -53,10 +70,12 @@ static float score_of(const struct model *m, uint32_t id, size_t length)
 
 static void search(const struct model *m, struct tk_str split, struct best *best)
 {
+    size_t last = 0;
+
     for (size_t i = 0; i <= split.n; i++)
         best[i] = (struct best){ .from = -1 };
     for (size_t at = 0, n_char; at < split.n; at += n_char) {
-        float so_far = best[at].score;
+        float so_far = begin_sum(best, at, last);
         bool has_single = false;
         uint32_t node = 0;
         n_char = tk__utf8_len(split.p[at]);
@@ -69,9 +88,12 @@ static void search(const struct model *m, struct tk_str split, struct best *best
                 continue;
             reach(&best[i + 1], score_of(m, id, i + 1 - at) + so_far, at, id);
             has_single |= i + 1 - at == n_char;
+            last = TK_MAX(last, i + 1);
         }
-        if (!has_single)
+        if (!has_single) {
             reach(&best[at + n_char], m->min - UNKNOWN_PENALTY + so_far, at, m->unk);
+            last = TK_MAX(last, at + n_char);
+        }
     }
 }
 
