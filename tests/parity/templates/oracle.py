@@ -30,7 +30,8 @@ def expected(request):
         rendered, _ = chat_template_utils.render_jinja_template(
             conversations=[request['messages']], tools=request.get('tools'),
             documents=request.get('documents'), chat_template=request['template'],
-            add_generation_prompt=request.get('add_generation_prompt', False), **special)
+            add_generation_prompt=request.get('add_generation_prompt', False),
+            continue_final_message=request.get('continue_final_message', False), **special)
         rendered[0].encode()
         return rendered[0]
     except Exception as e:

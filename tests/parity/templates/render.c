@@ -1,7 +1,7 @@
 /* render.c - the C half of the parity tests: one JSON request a line in, one reply a line out
  *
  *   {"template": "…", "messages": […], "tools": […], "documents": […], "add_generation_prompt": true,
- *    "special_tokens": {…}, "kwargs": {…}, "now": 1700000000}
+ *    "continue_final_message": false, "special_tokens": {…}, "kwargs": {…}, "now": 1700000000}
  *   {"rc": 0, "text": "…"}   or   {"rc": -4106, "error": "…"}
  */
 #include <stdio.h>
@@ -76,6 +76,8 @@ static void answer(struct tk_json *j, struct tk_template_scratch *scratch, const
     }
     if (tk_json_find(&root, "add_generation_prompt", &v) == 0)
         (void)tk_json_get_bool(&v, &opts.add_generation_prompt);
+    if (tk_json_find(&root, "continue_final_message", &v) == 0)
+        (void)tk_json_get_bool(&v, &opts.continues_final);
     if (tk_json_find(&root, "now", &v) == 0 && tk_json_get_i64(&v, &now) == 0)
         opts.now_wall = now * TK_NS_PER_S;
     opts.tools = raw_of(&root, "tools");

@@ -239,40 +239,47 @@ UNCOMPARABLE = re.compile(r' at 0x[0-9a-f]+>|<function|<built-in|<bound method|<
 DECLINED = -4109  # TK_E_UNSUPPORTED
 
 
+SHOWN = 10  # differences
+
+
+def compare(driver, seed, count):
+    generator = Generator(random.Random(seed))
+    stats = {'equal': 0, 'raised': 0, 'declined': 0, 'skipped': 0, 'different': 0, 'notes': []}
+    for number in range(count):
+        request = {'template': generator.template(), 'messages': [], 'kwargs': VARIABLES}
+        want = oracle.expected(request)
+        if not isinstance(want, Exception) and UNCOMPARABLE.search(want):
+            stats['skipped'] += 1
+            continue
+        text, error = driver.render(request)
+        if error and error['rc'] == DECLINED:
+            stats['declined'] += 1
+        elif isinstance(want, Exception) and error:
+            stats['raised'] += 1
+            stats['equal'] += 1
+        elif text is not None and text == want:
+            stats['equal'] += 1
+        else:
+            stats['different'] += 1
+            if stats['different'] <= SHOWN:
+                stats['notes'].append(f'number {number}: {request["template"]!r}\nwanted {want!r}\n'
+                                      f'got    {text if error is None else error!r}')
+    return stats
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--driver', required=True)
     parser.add_argument('--seed', type=int, default=random.randrange(1 << 32))
     parser.add_argument('--count', type=int, default=5000)
-    parser.add_argument('--show', type=int, default=10)
     args = parser.parse_args()
-    driver = oracle.Driver(args.driver)
-    generator = Generator(random.Random(args.seed))
     print(f'seed {args.seed}', flush=True)
-    equal = raised = declined = skipped = different = 0
-    for number in range(args.count):
-        request = {'template': generator.template(), 'messages': [], 'kwargs': VARIABLES}
-        want = oracle.expected(request)
-        if not isinstance(want, Exception) and UNCOMPARABLE.search(want):
-            skipped += 1
-            continue
-        text, error = driver.render(request)
-        if error and error['rc'] == DECLINED:
-            declined += 1
-            continue
-        if isinstance(want, Exception) and error:
-            raised += 1
-            equal += 1
-            continue
-        if text is not None and text == want:
-            equal += 1
-            continue
-        different += 1
-        if different <= args.show:
-            print(f'--- number {number}: {request["template"]!r}\nwanted {want!r}\ngot    {text if error is None else error!r}')
-    print(f'{raised} of the equal ones raise; {declined} declined, {skipped} not comparable')
-    print(f'{equal} passed, {different} failed')
-    return 1 if different or not equal else 0
+    stats = compare(oracle.Driver(args.driver), args.seed, args.count)
+    for note in stats['notes']:
+        print(f'--- {note}')
+    print('{raised} of the equal ones raise; {declined} declined, {skipped} not comparable'.format(**stats))
+    print('{equal} passed, {different} failed'.format(**stats))
+    return 1 if stats['different'] or not stats['equal'] else 0
 
 
 if __name__ == '__main__':

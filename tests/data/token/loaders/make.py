@@ -51,6 +51,11 @@ def random_texts(n, seed):
 TEXTS = [t for t in ODD if len(t) < 400] + PROSE + parity.CODE + random_texts(150, 7)
 
 
+# Runs with ways that are equal but for rounding: sentencepiece before 0.2.2 makes other ids of them.
+RUNS = ['--------qu---------', '.[.[....[.......', ' ? 1;;;;;;;;;;;', '-- {"-- \'-----------------', 'freS S larS ` SSSSSSS',
+        '-----------------------é -- ', '-- -.[hey1,-- ---']
+
+
 # ---- sentencepiece ----
 
 def train(name, **conf):
@@ -73,7 +78,7 @@ def train(name, **conf):
 
 def spm_vectors(name):
     sp = sentencepiece.SentencePieceProcessor(model_file=os.path.join(HERE, name + '.model'))
-    return {'file': name + '.model', 'kind': 'sentencepiece', 'texts': [[t, sp.encode(t)] for t in TEXTS]}
+    return {'file': name + '.model', 'kind': 'sentencepiece', 'texts': [[t, sp.encode(t)] for t in TEXTS + RUNS]}
 
 
 def make_spm():
@@ -291,4 +296,5 @@ def main():
         f.write('[\n' + ',\n'.join(json.dumps(v, separators=(',', ':')) for v in vectors) + '\n]\n')
 
 
-main()
+if __name__ == '__main__':
+    main()
