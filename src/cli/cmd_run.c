@@ -89,6 +89,7 @@ static int find_model(struct command *c, const char **ret)
     struct tk_probe probe = {
         .plan = &c->run.plan,
         .addrs = &c->session.addrs,
+        .sources = &c->session.sources,
         .tls = c->session.tls,
         .timeout = MODELS_TIMEOUT,
     };

@@ -16,6 +16,7 @@
 #include "ev/loop.h"
 #include "http/client.h"
 #include "net/addr.h"
+#include "net/source.h"
 #include "net/xport.h"
 #include "run/plan.h"
 
@@ -154,7 +155,13 @@ static int start(struct asking *p, const struct tk_probe *q, const char *path,
         .host = q->plan->host,
         .limits = TK_HTTP_LIMITS_DEFAULT,
     };
-    struct tk_http_conn_conf conn = { .peer = peer, .cb = on_http, .owner = p };
+    unsigned at = 0;
+    struct tk_http_conn_conf conn = {
+        .peer = peer,
+        .source = tk_sources_pick(q->sources, peer, &at),
+        .cb = on_http,
+        .owner = p,
+    };
 
     make_head(q->plan, path, p->json, &p->head);
     if (p->head.failed)

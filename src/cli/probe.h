@@ -9,6 +9,7 @@
 
 struct tk_addrs;
 struct tk_plan;
+struct tk_sources;
 struct tk_tls;
 
 #define TK_PROBE_MAX_BODY ((size_t)8 << 20)
@@ -17,7 +18,8 @@ struct tk_tls;
 struct tk_probe {
     const struct tk_plan *plan; /* its headers go along */
     const struct tk_addrs *addrs;
-    struct tk_tls *tls; /* NULL: plain */
+    const struct tk_sources *sources; /* where to come from; NULL: anywhere */
+    struct tk_tls *tls;               /* NULL: plain */
     tk_ns timeout;
 };
 

@@ -217,6 +217,14 @@ static const struct tk_opt options[] = {
       .group = "server",
       .help = "connect to this Unix socket, @name for an abstract one; the URL, http://localhost "
               "when there is none, gives the Host header and the path" },
+    { .name = "source-address",
+      .type = TK_OPT_STR,
+      .at = AT(source_addresses),
+      .value = "LIST",
+      .group = "server",
+      .help =
+          "addresses of this machine to connect from, in turn, such as 10.0.0.1,10.0.0.8-10.0.0.15: "
+          "each has its own ports, some 28,000 towards one server" },
     { .name = "header",
       .letter = 'H',
       .type = TK_OPT_LIST,

@@ -27,6 +27,7 @@ struct tk_run_opts {
     const char *extra;
     /* server */
     struct tk_opt_list header;
+    const char *source_addresses;
     const char *unix_path, *request_id_prefix, *key_file, *ca_file;
     const char *cert_file, *cert_key_file, *cert_passphrase_file;
     bool insecure, new_connection;

@@ -126,6 +126,7 @@ static int make_target(struct tk_run *r, const char *url, struct tk_err *reterr)
     r->has_target = true;
     tk_target_to_plan(&r->target, &r->plan);
     r->plan.url = tk_arena_dup(&r->arena, tk_str_of(url));
+    r->plan.source_addresses = o->source_addresses;
     r->plan.ca_file = o->ca_file;
     r->plan.is_insecure = o->insecure;
     r->plan.is_streamed = o->stream;

@@ -56,6 +56,39 @@ static int find_server(struct tk_session *s, const struct tk_plan *plan, struct 
     return rc;
 }
 
+/* What is known to need more ports than there are is said before the start. */
+static int check_ports(const struct tk_session *s, const struct tk_plan *plan,
+                       struct tk_err *reterr)
+{
+    struct tk_port_range range = tk_port_range();
+    uint64_t n_streams = tk_load_max_streams(plan), n_sources = TK_MAX(s->sources.n, 1U);
+    uint64_t n_ports = range.last - range.first + 1;
+
+    if (n_streams <= n_ports * n_sources)
+        return 0;
+    return tk_err_set(
+        reterr, TK_E_RANGE,
+        "%llu requests at once need as many local ports; %llu address%s to come from "
+        "ha%s %llu each (%u-%u): ask for fewer, give more by --source-address, or widen "
+        "net.ipv4.ip_local_port_range",
+        (unsigned long long)n_streams, (unsigned long long)n_sources, n_sources == 1 ? "" : "es",
+        n_sources == 1 ? "s" : "ve", (unsigned long long)n_ports, range.first, range.last);
+}
+
+static int find_sources(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr)
+{
+    if (plan->unix_path)
+        return plan->source_addresses
+                   ? tk_err_set(reterr, TK_E_FORMAT,
+                                "a Unix socket has no source address: leave --source-address out")
+                   : 0;
+    int rc = plan->source_addresses ? tk_sources_parse(plan->source_addresses, &s->sources, reterr)
+                                    : tk_sources_spare(&s->addrs, &s->sources);
+    if (rc == 0)
+        rc = tk_sources_fit(&s->sources, &s->addrs, reterr);
+    return rc == 0 ? check_ports(s, plan, reterr) : rc;
+}
+
 int tk_session_init(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr)
 {
     struct tk_tls_conf tls = {
@@ -68,6 +101,8 @@ int tk_session_init(struct tk_session *s, const struct tk_plan *plan, struct tk_
 
     memset(s, 0, sizeof(*s));
     int rc = find_server(s, plan, reterr);
+    if (rc == 0)
+        rc = find_sources(s, plan, reterr);
     if (rc != 0 || !plan->is_tls)
         return rc;
     return tk_tls_new_client(&tls, &s->tls, reterr);
@@ -77,6 +112,7 @@ void tk_session_release(struct tk_session *s)
 {
     s->sink = tk_sink_free(s->sink);
     s->tls = tk_tls_free(s->tls);
+    tk_sources_release(&s->sources);
 }
 
 /* --- the machine --- */
@@ -336,6 +372,7 @@ static int new_load(struct running *r, struct tk_err *reterr)
     struct tk_load_conf load = {
         .plan = c->plan,
         .addrs = &r->s->addrs,
+        .sources = &r->s->sources,
         .tls = r->s->tls,
         .api = c->api,
         .bodies = c->bodies,

@@ -16,6 +16,7 @@
 #include "cli/progress.h"
 #include "load/load.h"
 #include "net/addr.h"
+#include "net/source.h"
 #include "run/plan.h"
 #include "run/sink.h"
 
@@ -40,8 +41,9 @@ struct tk_session_conf {
 
 struct tk_session {
     struct tk_addrs addrs;
-    struct tk_tls *tls;   /* NULL: plain */
-    struct tk_sink *sink; /* finished after tk_session_run() */
+    struct tk_sources sources; /* where connections come from */
+    struct tk_tls *tls;        /* NULL: plain */
+    struct tk_sink *sink;      /* finished after tk_session_run() */
     struct tk_facts facts;
     bool is_file_damaged; /* the run file is incomplete: memory has the rest, or lacks some */
     bool has_file_failed; /* … because it could not be written */

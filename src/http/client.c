@@ -485,7 +485,9 @@ static int make_xport(struct tk_http_env *env, const struct tk_http_conn_conf *c
     struct tk_xport *x = conf->xport;
 
     if (!x) {
-        const struct tk_xport_conf bottom = { .peer = conf->peer, .fd = -1 };
+        const struct tk_xport_conf bottom = { .peer = conf->peer,
+                                              .source = conf->source,
+                                              .fd = -1 };
         int rc = tk_xport_new(env->conf.xport, env->conf.loop, &bottom, &x, reterr);
         if (rc)
             return rc;

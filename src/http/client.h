@@ -93,7 +93,8 @@ struct tk_http_times {
 };
 
 struct tk_http_conn_conf {
-    const struct tk_addr *peer; /* where to connect; not owned, used during the call only */
+    const struct tk_addr *peer;   /* where to connect; not owned, used during the call only */
+    const struct tk_addr *source; /* where to come from; the same; NULL: the system chooses */
     struct tk_xport *xport; /* instead: a transport that is there already (mem in tests); owned */
     tk_http_cb cb;
     void *owner;

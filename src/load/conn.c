@@ -13,6 +13,10 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "net/source.h"
+
+/* Source addresses that a connection tries: each that is out of ports costs a search through all. */
+#define SOURCES_TRIED_MAX 32
 
 static void on_http(struct tk_http_conn *http, const struct tk_http_event *ev);
 
@@ -65,6 +69,7 @@ static int dial(struct tk_lconn *c, struct tk_err *reterr)
     for (; c->n_tried < addrs->n; c->n_tried++) {
         unsigned at = (c->w->good_addr + c->n_tried) % addrs->n;
         struct tk_http_conn_conf conf = { .peer = &addrs->v[at], .cb = on_http, .owner = c };
+        conf.source = tk_sources_pick(c->w->load->conf.sources, conf.peer, &c->source);
         rc = tk_http_conn_new(c->w->env, &conf, &c->http, reterr);
         if (rc == 0) {
             c->addr = at;
@@ -73,6 +78,25 @@ static int dial(struct tk_lconn *c, struct tk_err *reterr)
         }
     }
     return rc;
+}
+
+/* The source address that a new connection begins with: of spare ones the one that had ports last. */
+static unsigned take_source(struct tk_worker *w)
+{
+    const struct tk_sources *s = w->load->conf.sources;
+    return s && !s->is_spare ? w->next_source++ : w->next_source;
+}
+
+/* It had no port left: go on with the next source address, if there is one. */
+static bool next_source(struct tk_lconn *c)
+{
+    const struct tk_sources *s = c->w->load->conf.sources;
+    if (!s || ++c->n_sources_tried >= TK_MIN(s->n, SOURCES_TRIED_MAX))
+        return false;
+    c->source++;
+    if (s->is_spare)
+        c->w->next_source = c->source;
+    return true;
 }
 
 /* Open a connection for `s`, or ahead of need when it is NULL. */
@@ -85,6 +109,7 @@ static int open_conn(struct tk_worker *w, struct tk_stream *s, struct tk_err *re
     c->stream = s;
     c->is_ahead = !s;
     c->id = ++w->n_conns;
+    c->source = take_source(w);
     c->state = TK_LCONN_OPENING;
     tk_list_push(&w->opening, &c->link);
     w->n_opening++;
@@ -213,6 +238,15 @@ static void on_opened(struct tk_lconn *c)
     count_ahead(w);
 }
 
+/* Why it could not be opened, for people; connect() has an odd word for ports that are all in use. */
+static const char *words_for(const struct tk_http_event *ev)
+{
+    if (ev->code == -EADDRNOTAVAIL)
+        return "no local port is left for this server: fewer at once, more addresses to come from "
+               "(--source-address), or a wider net.ipv4.ip_local_port_range";
+    return ev->detail ? ev->detail : tk_err_text(ev->code);
+}
+
 /* It could not be opened: go on with the next address, else the stream has no connection. */
 static void on_not_opened(struct tk_lconn *c, const struct tk_http_event *ev)
 {
@@ -220,10 +254,13 @@ static void on_not_opened(struct tk_lconn *c, const struct tk_http_event *ev)
     struct tk_stream *s = c->stream;
     int code = ev->code;
     char detail[TK_DETAIL_BYTES]; /* the connection's own goes with it */
-    (void)snprintf(detail, sizeof(detail), "%s", ev->detail ? ev->detail : tk_err_text(ev->code));
+    (void)snprintf(detail, sizeof(detail), "%s", words_for(ev));
     c->http = tk_http_conn_free(c->http);
     tk_live_add(&w->live->open_conns, -1);
-    c->n_tried++;
+    if (code != -EADDRNOTAVAIL || !next_source(c)) {
+        c->n_tried++;
+        c->n_sources_tried = 0;
+    }
     if (dial(c, NULL) == 0)
         return;
     w->health.conns_failed++;

@@ -84,12 +84,14 @@ struct tk_lconn {
     struct tk_http_conn *http; /* owned */
     struct tk_stream *stream;  /* that it carries or is opened for; NULL otherwise */
     enum tk_lconn_state state;
-    unsigned addr;       /* index of the address that it goes to */
-    unsigned n_tried;    /* addresses that did not answer */
-    uint64_t id;         /* from 1, within the worker */
-    bool had_reply;      /* carried a whole reply before */
-    bool is_ahead;       /* opened before a request needed it */
-    struct tk_link link; /* in the worker's list of its state */
+    unsigned addr;            /* index of the address that it goes to */
+    unsigned n_tried;         /* addresses that did not answer */
+    unsigned source;          /* index of the source address that it comes from */
+    unsigned n_sources_tried; /* that had no port left, towards this address */
+    uint64_t id;              /* from 1, within the worker */
+    bool had_reply;           /* carried a whole reply before */
+    bool is_ahead;            /* opened before a request needed it */
+    struct tk_link link;      /* in the worker's list of its state */
 };
 
 /* --- streams: a request under way --- */
@@ -182,6 +184,7 @@ struct tk_worker {
     struct tk_wall_offset offset; /* in force for stamps */
     struct tk_cpu cpu;            /* as of the last tick */
     unsigned good_addr;           /* index of the address that answered last */
+    unsigned next_source;         /* index of the source address to come from next */
 
     struct tk_link idle;    /* connections, the last used at the end */
     struct tk_link busy;    /* connections that carry a request */

@@ -17,8 +17,7 @@
 /* Descriptors that are not streams: standard ones, loops, the run file. */
 #define OTHER_FILES 64
 
-/* The most streams that the plan can have in flight at once; 0: not known. */
-static uint64_t max_streams(const struct tk_plan *p)
+uint64_t tk_load_max_streams(const struct tk_plan *p)
 {
     uint64_t max = 0;
     for (size_t i = 0; i < TK_PHASE_N_; i++) {
@@ -51,7 +50,7 @@ static unsigned count_workers(const struct tk_load_conf *conf)
         return 1;
     if (p->n_workers)
         return p->n_workers;
-    uint64_t n = (max_streams(p) + STREAMS_PER_WORKER - 1) / STREAMS_PER_WORKER;
+    uint64_t n = (tk_load_max_streams(p) + STREAMS_PER_WORKER - 1) / STREAMS_PER_WORKER;
     for (size_t i = 0; i < TK_PHASE_N_; i++) {
         double rate = p->phase[i].due_offset ? p->phase[i].rate : 0;
         if (isfinite(rate))
@@ -65,7 +64,7 @@ static unsigned count_workers(const struct tk_load_conf *conf)
 static int raise_file_limit(const struct tk_load_conf *conf, struct tk_err *reterr)
 {
     struct rlimit limit;
-    uint64_t streams = max_streams(conf->plan), needed = streams + OTHER_FILES;
+    uint64_t streams = tk_load_max_streams(conf->plan), needed = streams + OTHER_FILES;
     if (conf->plan->is_new_connection)
         needed += (uint64_t)TK_HTTP_RETIRED_MAX * count_workers(conf);
     if (getrlimit(RLIMIT_NOFILE, &limit))

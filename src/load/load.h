@@ -21,6 +21,7 @@
 
 struct tk_load;
 struct tk_loop;
+struct tk_sources;
 struct tk_tls;
 struct tk_xport;
 
@@ -42,7 +43,9 @@ struct tk_load_virtual {
 struct tk_load_conf {
     const struct tk_plan *plan;   /* not owned, const while the load lives */
     const struct tk_addrs *addrs; /* of the plan's host, tried in order */
-    struct tk_tls *tls;           /* NULL: plain; not owned */
+    const struct tk_sources
+        *sources;       /* where connections come from; NULL: the system chooses; not owned */
+    struct tk_tls *tls; /* NULL: plain; not owned */
     const struct tk_api_ops *api;
     const struct tk_load_body *bodies; /* request i of a phase sends bodies[item_of(i)] */
     uint32_t n_bodies;
@@ -68,6 +71,9 @@ struct tk_load_totals {
 /* 0, or an error: threads, memory, files (raises the limit of open files by itself; asks for more
  * streams than the hard limit allows: -EMFILE with both numbers). */
 int tk_load_new(const struct tk_load_conf *conf, struct tk_load **ret, struct tk_err *reterr);
+
+/* The most streams that the plan can have in flight at once; 0: not known. */
+uint64_t tk_load_max_streams(const struct tk_plan *p);
 
 /* After tk_sink_finish(): the records that still wait for the writer live in the load's memory. */
 struct tk_load *tk_load_free(struct tk_load *l);

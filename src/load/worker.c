@@ -17,6 +17,7 @@
 #include <sched.h>
 
 #include "base/err.h"
+#include "net/source.h"
 
 /* Releases in one go before the loop gets its turn. */
 #define BATCH 64
@@ -521,6 +522,7 @@ int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, stru
     w->live = &l->live[index];
     w->max_opening = TK_MAX(TK_LOAD_MAX_CONNECTING / l->n_workers, 1);
     w->quota = UINT64_MAX;
+    w->next_source = l->conf.sources && !l->conf.sources->is_spare ? index : 0;
     init_links(w);
     init_callbacks(w);
     w->is_virtual = l->conf.virt;

@@ -26,10 +26,12 @@ struct tk_stamp {
 
 struct tk_xport_conf {
     const struct tk_addr *peer; /* where to connect; NULL when `fd` is an accepted socket */
-    int fd;                     /* an accepted socket, owned from then on; -1 otherwise */
-    struct tk_tls *tls;         /* tls: the context; not owned, outlives the transport */
-    const char *host;           /* tls client: the name for SNI and the certificate's check */
-    struct tk_xport *below;     /* tls: the transport under it, owned from then on */
+    const struct tk_addr
+        *source;            /* tcp: where to come from, see source.h; NULL: the system chooses */
+    int fd;                 /* an accepted socket, owned from then on; -1 otherwise */
+    struct tk_tls *tls;     /* tls: the context; not owned, outlives the transport */
+    const char *host;       /* tls client: the name for SNI and the certificate's check */
+    struct tk_xport *below; /* tls: the transport under it, owned from then on */
 };
 
 struct tk_xport_ops {

@@ -14,4 +14,8 @@ void tk__tcp_tune(int fd);
 /* What transports over sockets have in common: their write. */
 int64_t tk__sock_write(struct tk_xport *x, const struct iovec *iov, int n_iov);
 
+/* Have a socket come from that address. Its port is chosen by connect(), by which one is free towards the
+ * peer: chosen here it would have to be free towards everybody. 0 or a negated errno. */
+int tk__bind_source(int fd, const struct tk_addr *source);
+
 #endif

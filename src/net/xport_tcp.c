@@ -76,7 +76,9 @@ static int tcp_init(struct tk_xport *x, const struct tk_xport_conf *conf, struct
     if (x->io.fd < 0)
         return tk_err_set(reterr, -errno, "cannot make a socket: %s", strerrordesc_np(errno));
     tk__tcp_tune(x->io.fd);
-    t->connect_rc = try_connect(t);
+    t->connect_rc = conf->source ? tk__bind_source(x->io.fd, conf->source) : 0;
+    if (t->connect_rc == 0)
+        t->connect_rc = try_connect(t);
     note_connected(t);
     return 0;
 }

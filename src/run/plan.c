@@ -204,6 +204,7 @@ static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
     put_text(w, "host", p->host);
     put_count(w, "port", p->port);
     put_text(w, "unix", p->unix_path);
+    put_text(w, "source_addresses", p->source_addresses);
     put_bool(w, "tls", p->is_tls);
     put_url(w, "target", p->target);
     put_text(w, "authority", p->authority);

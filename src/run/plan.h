@@ -70,6 +70,8 @@ struct tk_plan {
     const char *host;
     uint16_t port;
     const char *unix_path; /* this Unix socket instead of host and port; NULL: none */
+    const char
+        *source_addresses; /* where connections come from, as net/source.h has it; NULL: anywhere */
     bool is_tls;
     const char *target;    /* path and query of the request line */
     const char *authority; /* value of the Host header */

@@ -213,6 +213,7 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
     p->timeouts.total = SESSION_TIMEOUT;
     p->seed = (uint64_t)o->seed;
     p->n_workers = (uint32_t)o->workers;
+    p->source_addresses = o->source_addresses;
     p->level = TK_RECORD_ALL;
     p->is_realtime = o->realtime;
     p->keeps_text = o->save_detailed;

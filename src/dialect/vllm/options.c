@@ -199,6 +199,8 @@ static const struct tk_opt options[] = {
     FLAG("dry-run", dry_run, "tokmark's own", "print the requests as JSON lines, send nothing"),
     FLAG("strict", strict, "tokmark's own",
          "end with status 4 when the client itself was the limit, so that the figures do not hold"),
+    STR("source-address", source_addresses, "LIST", NULL, "tokmark's own",
+        "addresses of this machine to connect from, in turn"),
     INT("workers", workers, NULL, 0, 1024, "tokmark's own",
         "threads that load; by the load when not given"),
     FLAG("realtime", realtime, "tokmark's own",

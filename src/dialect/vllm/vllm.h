@@ -76,6 +76,7 @@ struct tk_vllm_opts {
     const char *timeline_itl_thresholds, *lora_assignment, *chat_template_kwargs;
     /* tokmark's own */
     bool plain, dry_run, strict;
+    const char *source_addresses;
     int64_t workers;
     bool realtime;
 };

@@ -88,7 +88,7 @@ static void test_json(void)
     T_EQ_I(tk_plan_to_json(&p, &out), 0, "json");
     T_EQ_S(
         out.p,
-        "{\"tool\":\"tokmark run\",\"url\":\"http://h:1\",\"host\":\"h\",\"port\":1,\"unix\":null,\"tls\":false,"
+        "{\"tool\":\"tokmark run\",\"url\":\"http://h:1\",\"host\":\"h\",\"port\":1,\"unix\":null,\"source_addresses\":null,\"tls\":false,"
         "\"target\":\"/v1/chat/completions\",\"authority\":\"h:1\",\"ca_file\":null,"
         "\"insecure\":false,\"cert_file\":null,\"cert_key_file\":null,\"api\":\"chat\",\"model\":\"m\",\"streamed\":true,\"headers\":["
         "{\"name\":\"Authorization\",\"value\":\"***\"},{\"name\":\"X-Run\",\"value\":\"7\"}],"
