@@ -3,10 +3,13 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/err.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "base/rand.h"
 #include "base/str.h"
 
 static void i64(const char *in, int want_rc, int64_t want)
@@ -208,6 +211,60 @@ static void doubles(void)
     real(".", TK_E_FORMAT, 0);
 }
 
+/* The fewest digits of printf that read back, in the form of Python's repr. */
+static void fewest_digits(double d, char *out)
+{
+    char text[40], digits[20];
+    int precision = 0, power, n = 0;
+
+    do
+        snprintf(text, sizeof(text), "%.*e", precision, d);
+    while (strtod(text, NULL) != d && ++precision < 17);
+    for (const char *p = text; *p != 'e'; p++) {
+        if (*p >= '0' && *p <= '9')
+            digits[n++] = *p;
+    }
+    digits[n] = '\0';
+    power = atoi(strchr(text, 'e') + 1);
+    if (power < -4 || power >= 16)
+        snprintf(out, 40, "%s", text);
+    else if (power < 0)
+        snprintf(out, 40, "%s0.%.*s%s", signbit(d) ? "-" : "", -power - 1, "0000", digits);
+    else if (n > power + 1)
+        snprintf(out, 40, "%s%.*s.%s", signbit(d) ? "-" : "", power + 1, digits,
+                 digits + power + 1);
+    else
+        snprintf(out, 40, "%s%s%.*s.0", signbit(d) ? "-" : "", digits, power + 1 - n,
+                 "0000000000000000");
+}
+
+/* Nanoseconds in seconds take a short way; their neighbours and differences mostly do not. */
+static void test_shortest_random(void)
+{
+    uint64_t state = 1;
+    int n_wrong = 0;
+
+    for (int i = 0; i < 20000; i++) {
+        uint64_t a = tk_splitmix_next(&state) >> (14 + i % 50),
+                 b = tk_splitmix_next(&state) >> (14 + i % 41);
+        double seconds = (double)a / 1e9;
+        const double values[] = { seconds,
+                                  -seconds,
+                                  nextafter(seconds, 1e300),
+                                  nextafter(seconds, 0),
+                                  seconds - (double)b / 1e9,
+                                  (double)a / (double)(b + 1) };
+        for (size_t k = 0; k < TK_ARRAY_LEN(values); k++) {
+            char got[33], want[40];
+            got[tk_num_shortest(values[k], got)] = '\0';
+            fewest_digits(values[k], want);
+            if (strcmp(got, want) != 0 && n_wrong++ < 5)
+                T_EQ_S(got, want, "%.17g", values[k]);
+        }
+    }
+    T_EQ_I(n_wrong, 0, "shortest decimals of 120,000 values");
+}
+
 int main(void)
 {
     integers();
@@ -238,5 +295,6 @@ int main(void)
     shortest(HUGE_VAL, "inf");
     shortest(-HUGE_VAL, "-inf");
     shortest(NAN, "nan");
+    test_shortest_random();
     return T_DONE();
 }
