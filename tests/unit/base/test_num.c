@@ -215,17 +215,22 @@ static void doubles(void)
 static void fewest_digits(double d, char *out)
 {
     char text[40], digits[20];
-    int precision = 0, power, n = 0;
+    int precision = 0, n = 0;
+    int64_t exponent = 0;
+    double back = 0;
 
-    do
+    do {
         snprintf(text, sizeof(text), "%.*e", precision, d);
-    while (strtod(text, NULL) != d && ++precision < 17);
+        (void)tk_num_parse_double(tk_str_of(text), &back);
+    } while (back != d && ++precision < 17);
     for (const char *p = text; *p != 'e'; p++) {
         if (*p >= '0' && *p <= '9')
             digits[n++] = *p;
     }
     digits[n] = '\0';
-    power = atoi(strchr(text, 'e') + 1);
+    const char *e = strchr(text, 'e') + 1;
+    (void)tk_num_parse_i64(tk_str_of(e + (*e == '+')), -400, 400, &exponent);
+    int power = (int)exponent;
     if (power < -4 || power >= 16)
         snprintf(out, 40, "%s", text);
     else if (power < 0)
