@@ -6,9 +6,11 @@
  * it names is at fault, with 1 otherwise. Once the measured load has begun there is a result in
  * any case.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
@@ -16,6 +18,7 @@
 #include "cli/result.h"
 #include "cli/run_opts.h"
 #include "cli/run_plan.h"
+#include "cli/run_resume.h"
 #include "cli/runfile_name.h"
 #include "cli/session.h"
 #include "cli/simchild.h"
@@ -31,7 +34,8 @@ struct command {
     struct tk_run run;
     struct tk_session session;
     struct tk_buf run_path; /* empty: no run file */
-    bool has_run, has_session;
+    struct tk_resuming resuming;
+    bool has_run, has_session, has_resuming;
 };
 
 /* --- before the server --- */
@@ -140,7 +144,9 @@ static int choose_run_path(struct command *c)
     tk_buf_init(&c->run_path, 64 << 10);
     if (!c->o.file)
         return TK_EXIT_OK;
-    if (c->o.output) {
+    if (c->has_resuming) {
+        rc = tk_buf_add_z(&c->run_path, c->o.resume);
+    } else if (c->o.output) {
         tk_buf_add_z(&c->run_path, c->o.output);
         rc = tk_runfile_make_room(c->o.output, c->o.overwrite, &err);
     } else {
@@ -163,6 +169,9 @@ static struct tk_session_conf session_conf(const struct command *c)
         .run_path = c->run_path.p,
         .progress = is_given ? shown : TK_PROGRESS_AUTO,
         .stop_grace = c->o.grace,
+        .resume = c->has_resuming ? &c->resuming.from : NULL,
+        .past = c->has_resuming ? &c->resuming.past : NULL,
+        .planned = c->resuming.planned,
     };
 }
 
@@ -209,6 +218,32 @@ static int report(struct command *c)
     return c->session.has_file_failed ? TK_EXIT_FAILED : status;
 }
 
+/* Run it, with what a later `--resume` needs in the file. */
+static int run_session(struct command *c, struct tk_err *reterr)
+{
+    struct tk_session_conf conf = session_conf(c);
+    struct tk_load_conf load = {
+        .plan = &c->run.plan,
+        .bodies = c->run.bodies,
+        .n_bodies = (uint32_t)c->run.items.n,
+    };
+    struct tk_buf words = TK_BUF_INIT((size_t)64 << 20);
+    char hash[32];
+    int rc = tk_run_words(&c->o, &c->res, &words);
+
+    (void)snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)tk_load_hash(&load));
+    struct tk_sink_fact facts[] = {
+        { "words", tk_buf_str(&words) },
+        { "load_hash", tk_str_of(hash) },
+    };
+    conf.facts = facts;
+    conf.n_facts = TK_ARRAY_LEN(facts);
+    rc = rc < 0 ? tk_err_set(reterr, rc, "no memory for the words of the run")
+                : tk_session_run(&c->session, &conf, reterr);
+    tk_buf_release(&words);
+    return rc;
+}
+
 static int load(struct command *c)
 {
     struct tk_err err = { 0 };
@@ -216,8 +251,7 @@ static int load(struct command *c)
 
     if (status != TK_EXIT_OK)
         return status;
-    struct tk_session_conf conf = session_conf(c);
-    int rc = tk_session_run(&c->session, &conf, &err);
+    int rc = run_session(c, &err);
     if (c->session.facts.wall_begin != 0 && c->session.sink)
         status = report(c);
     else if (c->session.facts.is_interrupted)
@@ -227,12 +261,85 @@ static int load(struct command *c)
     return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
 }
 
+/* --- going on with a run that was cut --- */
+
+static int fail_resume(const char *path, const struct tk_err *err)
+{
+    tk_say(PROGRAM, "cannot go on with '%s': %s", path, err->msg);
+    return TK_EXIT_USAGE;
+}
+
+/* Take the words of the file and those given now for the command line. -1: go on. */
+static int recall(struct command *c, int argc, char **argv)
+{
+    static const char *const others[] = { "output", "overwrite", "file", "dry-run" };
+    struct tk_err err = { 0 };
+    const char *path = c->o.resume;
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(others); i++) {
+        if (!c->res.is_given[tk_run_opt(others[i])])
+            continue;
+        tk_say(PROGRAM, "'--resume' goes on in its file: leave '--%s%s' out",
+               strcmp(others[i], "file") == 0 ? "no-" : "", others[i]);
+        return TK_EXIT_USAGE;
+    }
+    c->has_resuming = true;
+    if (tk_resuming_open(&c->resuming, path, &c->res, argc, argv, &err) != 0)
+        return fail_resume(path, &err);
+    tk_opt_release(&tk_run_command, &c->o, &c->res);
+    c->o = (struct tk_run_opts){ 0 };
+    return tk_parse(&tk_run_command, c->resuming.argc, c->resuming.argv, &c->o, &c->res);
+}
+
+/* Nothing is left: the result, as the run printed it. */
+static int report_whole(struct command *c)
+{
+    struct tk_err err = { 0 };
+    struct tk_records *records = NULL;
+    struct tk_result result = result_of(c);
+
+    result.run_path = c->o.resume;
+    if (tk_result_opts_parse(&c->o.slo, c->o.percentiles, &c->result, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    if (tk_runfile_open(c->o.resume, &records, &err) != 0)
+        return fail_resume(c->o.resume, &err);
+    tk_say(PROGRAM, "the run in '%s' came to its end: nothing was left to send", c->o.resume);
+    tk_facts_get(records, &c->session.facts);
+    int status = tk_result_put(&result, records);
+    tk_records_free(records);
+    return status;
+}
+
+static int apply_resume(struct command *c)
+{
+    struct tk_resuming *r = &c->resuming;
+    struct tk_err err = { 0 };
+
+    if (tk_resuming_apply(r, &c->run, &err) != 0)
+        return fail_resume(c->o.resume, &err);
+    const struct tk_plan_phase *p = &c->run.plan.phase[TK_PHASE_MEASURE];
+    unsigned long long ended = r->from.n_ended;
+    char left[32];
+    if (p->n_requests > 0)
+        tk_say(PROGRAM, "going on with '%s': %llu requests have ended, %llu are left", c->o.resume,
+               ended, (unsigned long long)p->n_requests);
+    else if (r->has_rest)
+        tk_say(PROGRAM, "going on with '%s': %llu requests have ended, %s are left", c->o.resume,
+               ended, tk_num_format_dur(p->duration, left));
+    else
+        tk_say(PROGRAM, "nothing was left to send of the run in '%s'", c->o.resume);
+    return TK_EXIT_OK;
+}
+
 static int run_command(struct command *c)
 {
+    if (c->has_resuming && c->resuming.is_whole)
+        return report_whole(c);
     int status = prepare(c);
-
     if (status == TK_EXIT_OK)
         status = reach_server(c);
+    if (status == TK_EXIT_OK && c->has_resuming)
+        status = apply_resume(c);
     if (status == TK_EXIT_OK)
         status = c->o.dry_run ? dry_run(c) : load(c);
     return status;
@@ -243,6 +350,8 @@ static int run(int argc, char **argv)
     struct command c = { 0 };
     int status = tk_parse(&tk_run_command, argc, argv, &c.o, &c.res);
 
+    if (status < 0 && c.o.resume)
+        status = recall(&c, argc, argv);
     if (status < 0)
         status = run_command(&c);
     if (c.has_session)
@@ -252,6 +361,8 @@ static int run(int argc, char **argv)
         tk_run_release(&c.run);
     tk_buf_release(&c.run_path);
     tk_opt_release(&tk_run_command, &c.o, &c.res);
+    if (c.has_resuming) /* its words were the values' */
+        tk_resuming_release(&c.resuming);
     return status;
 }
 

@@ -181,6 +181,7 @@ int tk_result_view(const struct tk_result *r, struct tk_records *records,
         .json_path = r->json_path,
         .is_bold = wants_bold(r),
     };
+    ret->segments = tk_records_segments(records, &ret->n_segments);
     ret->program = program_of(ret->host_json, arena);
     int rc = tk_report_plan_read(ret->plan_json, arena, &ret->plan);
     if (rc == 0)

@@ -352,6 +352,15 @@ static const struct tk_opt options[] = {
       .is_negatable = true,
       .group = "result",
       .help = "keep the records in a run file" },
+    { .name = "resume",
+      .type = TK_OPT_STR,
+      .at = AT(resume),
+      .value = "FILE",
+      .group = "result",
+      .help =
+          "go on with the run of this run file, which was cut: killed, stopped by Ctrl-C, or out "
+          "of disk; what has ended stays, the rest is sent. Its other options are in the file; a "
+          "key is not" },
     FLAG("overwrite", overwrite, "result", "replace a run file of that name"),
     FLAG("dry-run", dry_run, "result", "print the requests as JSON lines, in order; send nothing"),
     { .name = "progress",

@@ -42,7 +42,7 @@ struct tk_run_opts {
     int64_t record_memory;
     /* result */
     struct tk_opt_list slo;
-    const char *percentiles, *json, *output;
+    const char *percentiles, *json, *output, *resume;
     bool file, overwrite, dry_run, progress, plain, strict;
 };
 

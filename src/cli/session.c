@@ -45,6 +45,7 @@ struct running {
     bool has_drawn;  /* a progress line stands on the terminal */
     bool is_terminal;
     unsigned n_signals;
+    tk_ns stop_at; /* the first signal, or an error that ended the run; 0: none */
 };
 
 static int find_server(struct tk_session *s, const struct tk_plan *plan, struct tk_err *reterr)
@@ -175,6 +176,7 @@ static void on_signal(void *owner, int signo)
     (void)signo;
     r->n_signals++;
     r->s->facts.is_interrupted = true;
+    r->stop_at = r->stop_at ? r->stop_at : tk_clock_now();
     erase_line(r);
     if (!r->is_loading) {
         tk_loop_stop(r->loop);
@@ -354,6 +356,9 @@ static int new_sink(struct running *r, struct tk_err *reterr)
         .path = conf->run_path,
         .plan = tk_buf_str(&plan),
         .host = tk_buf_str(&host),
+        .facts = conf->facts,
+        .n_facts = conf->n_facts,
+        .is_resumed = conf->resume != NULL,
         .max_memory_bytes = MAX_MEMORY_BYTES,
         .keeps_in_memory = true,
         .on_failure = on_failure,
@@ -380,6 +385,7 @@ static int new_load(struct running *r, struct tk_err *reterr)
         .order = c->order,
         .n_order = c->n_order,
         .sink = r->s->sink,
+        .past = c->past,
     };
     return tk_load_new(&load, &r->load, reterr);
 }
@@ -402,34 +408,86 @@ static int start(struct running *r, struct tk_err *reterr)
     return rc == 0 ? new_load(r, reterr) : rc;
 }
 
+/* Counts of the segments before, and instants on the line that all of them share. */
+static void add_past(struct running *r)
+{
+    const struct tk_resume *from = r->conf->resume;
+    struct tk_facts *f = &r->s->facts;
+    struct tk_load_totals *t = &f->totals[TK_PHASE_MEASURE];
+    const struct tk_segment *first = NULL, *last = NULL;
+
+    t->sent += from->n_ended;
+    t->succeeded += from->n_succeeded;
+    t->cancelled_by_plan += from->n_cancelled_by_plan;
+    t->failed += from->n_ended - from->n_succeeded - from->n_cancelled_by_plan;
+    t->resends += from->n_resends;
+    t->planned = TK_MAX(t->sent, r->conf->planned);
+    t->not_sent = t->planned - t->sent;
+    for (size_t i = 0; i < from->n_segments; i++) {
+        if (from->segments[i].begin_at == 0)
+            continue;
+        first = first ? first : &from->segments[i];
+        last = &from->segments[i];
+    }
+    if (!first)
+        return;
+    t->end_at = last->end_at + (t->begin_at ? TK_MAX(t->end_at - t->begin_at, 0) : 0);
+    t->begin_at = first->begin_at;
+    f->wall_begin = first->wall_begin ? first->wall_begin : f->wall_begin;
+}
+
 /* The run is over: what is known beside the records. A run that never began leaves no totals. */
 static void put_facts(struct running *r)
 {
     struct tk_facts *f = &r->s->facts;
+    const struct tk_load_totals *t = &f->totals[TK_PHASE_MEASURE];
+    struct tk_segment_span span = { .begin_at = t->begin_at,
+                                    .stop_at = r->stop_at,
+                                    .end_at = t->end_at };
 
-    f->has_totals = f->has_health = f->wall_begin != 0;
+    f->has_health = f->wall_begin != 0;
+    tk_sink_put_span(r->s->sink, &span);
+    if (r->conf->resume && !(f->is_interrupted && f->wall_begin == 0))
+        add_past(r);
+    f->has_totals = f->wall_begin != 0;
     if (f->has_health)
         tk_load_health(r->load, &f->health);
     if (tk_facts_put(f, r->s->sink) != 0)
         tk_say(r->conf->program, "the run file lacks totals and health");
 }
 
+/* The run is over, or never began: then its file is of no use. */
+static void end_sink(struct running *r, int rc)
+{
+    const struct tk_session_conf *conf = r->conf;
+    struct tk_session *s = r->s;
+    struct tk_err err = { 0 };
+
+    if (rc != 0 && r->stop_at == 0)
+        r->stop_at = tk_clock_now();
+    if (r->load)
+        put_facts(r);
+    else
+        tk_sink_put_span(s->sink, &(struct tk_segment_span){ .stop_at = r->stop_at });
+    int rc_sink = tk_sink_finish(s->sink, &err);
+    if (rc_sink != 0) {
+        s->is_file_damaged = true;
+        s->has_file_failed = rc_sink == TK_E_DB;
+        tk_say(conf->program, "%s", err.msg);
+    }
+    if (!r->load && !conf->resume && conf->run_path)
+        (void)unlink(conf->run_path);
+}
+
 int tk_session_run(struct tk_session *s, const struct tk_session_conf *conf, struct tk_err *reterr)
 {
     struct running r = { .s = s, .conf = conf };
-    struct tk_err sink_err = { 0 };
     int rc = start(&r, reterr);
 
     if (rc == 0)
         rc = run_phases(&r, reterr);
-    if (r.load)
-        put_facts(&r);
-    int rc_sink = s->sink ? tk_sink_finish(s->sink, &sink_err) : 0;
-    if (rc_sink != 0) {
-        s->is_file_damaged = true;
-        s->has_file_failed = rc_sink == TK_E_DB;
-        tk_say(conf->program, "%s", sink_err.msg);
-    }
+    if (s->sink)
+        end_sink(&r, rc);
     r.load = tk_load_free(r.load); /* after the sink: the records' blocks are of its pools */
     tk_signals_free(r.signals);
     tk_loop_free(r.loop);

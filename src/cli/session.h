@@ -18,6 +18,7 @@
 #include "net/addr.h"
 #include "net/source.h"
 #include "run/plan.h"
+#include "run/resume.h"
 #include "run/sink.h"
 
 struct tk_tls;
@@ -30,7 +31,13 @@ struct tk_session_conf {
     uint32_t n_bodies;
     const uint32_t *order; /* see load.h; may be NULL */
     uint32_t n_order;
-    const char *run_path; /* run file; NULL: none */
+    const char *run_path;             /* run file; NULL: none */
+    const struct tk_sink_fact *facts; /* to be in a new one from its beginning */
+    size_t n_facts;
+    const struct tk_resume
+        *resume; /* `run_path` goes on, and the plan is that of its rest; NULL: it begins */
+    const struct tk_load_past *past; /* with it */
+    uint64_t planned;                /* with it: requests of the whole run; 0: no bound by count */
     enum tk_progress_mode progress;
     tk_ns check_timeout; /* how long the check is tried again, each 5 s at most; 0: once */
     tk_ns stop_grace;    /* after the first Ctrl-C */

@@ -82,6 +82,14 @@ static tk_ns due_at(const struct tk_gate *g, uint64_t t, tk_ns now)
     return at < g->until_at ? at : TK_NS_NEVER;
 }
 
+/* Which request a ticket is. */
+static uint64_t index_of(const struct tk_gate *g, uint64_t t)
+{
+    if (TK_LIKELY(!g->past))
+        return t;
+    return t < g->past->n_todo ? g->past->todo[t] : g->past->next + (t - g->past->n_todo);
+}
+
 /* Stopped, or between two phases. In this order: is_over is set before is_stopped is taken back. */
 static bool is_shut(const struct tk_gate *g)
 {
@@ -108,7 +116,7 @@ enum tk_gate_verdict tk__gate_take(struct tk_gate *g, tk_ns now, uint64_t *ret_i
             return TK_GATE_CLOSED;
         }
         if (atomic_compare_exchange_strong(&g->ticket, &t, t + 1)) {
-            *ret_index = t;
+            *ret_index = index_of(g, t);
             return TK_GATE_TAKEN;
         }
         tk__gate_give_permit(g); /* another worker was faster: start anew */

@@ -70,6 +70,38 @@ uint32_t tk__load_item(const struct tk_load_conf *conf, enum tk_phase phase, uin
     return (uint32_t)(index % conf->n_bodies);
 }
 
+/* Eight bytes a step: 100,000 prompts of 2,000 tokens are a gigabyte. */
+static uint64_t hash_bytes(uint64_t h, const void *p, size_t n)
+{
+    const char *at = p;
+
+    while (n > 0) {
+        size_t k = TK_MIN(n, sizeof(uint64_t));
+        uint64_t word = 0;
+        memcpy(&word, at, k);
+        __extension__ unsigned __int128 m = (unsigned __int128)(h ^ word) *
+                                            UINT64_C(0x9E3779B97F4A7C15);
+        h = (uint64_t)m ^ (uint64_t)(m >> 64) ^ UINT64_C(0xD6E8FEB86659FD93);
+        at += k;
+        n -= k;
+    }
+    return h;
+}
+
+uint64_t tk_load_hash(const struct tk_load_conf *conf)
+{
+    uint64_t h = hash_bytes(0, &conf->n_bodies, sizeof(conf->n_bodies));
+
+    for (uint32_t i = 0; i < conf->n_bodies; i++) {
+        const struct tk_load_body *b = &conf->bodies[i];
+        h = hash_bytes(h, &b->json.n, sizeof(b->json.n));
+        h = hash_bytes(h, b->json.p, b->json.n);
+    }
+    if (!conf->order)
+        return h;
+    return hash_bytes(h, conf->order, conf->n_order * sizeof(*conf->order));
+}
+
 /* The headers as the peer would see them, secrets masked, as members of the open object. */
 static void describe_headers(const struct tk_plan *p, uint64_t index, size_t body_bytes,
                              struct tk_jsonw *w)

@@ -54,6 +54,7 @@ struct tk_gate {
     size_t n_steps;                     /* 0: it does not change */
     uint64_t n;                         /* tickets in all; UINT64_MAX: no bound */
     const tk_ns *due;                   /* offsets; NULL: due when a permit is free, or at once */
+    const struct tk_load_past *past;    /* NULL: ticket t is request t */
     bool is_due_at_begin; /* without `due`: all are due at the start (infinite rate, no permits) */
     tk_ns begin_at;
     tk_ns until_at; /* no ticket after that; TK_NS_NEVER: no bound */

@@ -154,7 +154,8 @@ uint64_t tk__load_n_tickets(const struct tk_plan_phase *p)
 }
 
 /* Every permit came back before the phase before was over, and a stop during the preparation stays. */
-static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p)
+static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p,
+                      const struct tk_load_past *past)
 {
     bool is_closed_loop = !p->due_offset && (p->concurrency || p->arrival == TK_ARRIVAL_CLOSED);
     atomic_store(&g->ticket, 0);
@@ -165,6 +166,7 @@ static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p)
     g->n_steps = p->n_permit_steps;
     g->n = tk__load_n_tickets(p);
     g->due = p->due_offset;
+    g->past = past;
     g->is_due_at_begin = !is_closed_loop;
     g->begin_at = tk_clock_now();
     g->until_at = p->duration ? g->begin_at + p->duration : TK_NS_NEVER;
@@ -192,7 +194,13 @@ int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *o
 void tk__load_go(struct tk_load *l)
 {
     atomic_store(&l->n_starting, l->n_workers);
-    open_gate(&l->gate, &l->conf.plan->phase[l->phase]);
+    bool is_measured = l->phase == TK_PHASE_MEASURE;
+    open_gate(&l->gate, &l->conf.plan->phase[l->phase], is_measured ? l->conf.past : NULL);
+    if (is_measured) {
+        struct tk_segment_span span = { .begin_at = l->gate.begin_at,
+                                        .wall_begin = tk_clock_wall() };
+        tk_sink_put_span(l->conf.sink, &span);
+    }
     for (unsigned i = 0; i < l->n_workers; i++)
         tk_loop_post(l->workers[i].loop, &l->workers[i].mail_go);
 }

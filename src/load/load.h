@@ -40,6 +40,16 @@ struct tk_load_virtual {
     void *owner;
 };
 
+/* Of a run that goes on: what of the measured phase is past. The plan has the rest: so many requests, due
+ * from the new start on. */
+struct tk_load_past {
+    const uint64_t *todo; /* request i of the rest is todo[i] of the whole, for i below n_todo … */
+    size_t n_todo;
+    uint64_t next;    /* … and next + i - n_todo from there on */
+    tk_ns at;         /* the rest begins at this offset of the whole */
+    const tk_ns *due; /* schedule of the whole; NULL: there is none */
+};
+
 struct tk_load_conf {
     const struct tk_plan *plan;   /* not owned, const while the load lives */
     const struct tk_addrs *addrs; /* of the plan's host, tried in order */
@@ -53,6 +63,7 @@ struct tk_load_conf {
         *order; /* n_order entries: item of request i is order[i % n_order]; NULL: i % n */
     uint32_t n_order;
     struct tk_sink *sink;               /* not owned */
+    const struct tk_load_past *past;    /* NULL: the run begins; not owned */
     const struct tk_load_virtual *virt; /* NULL: threads and sockets */
 };
 
@@ -95,6 +106,10 @@ void tk_load_health(struct tk_load *l, struct tk_health *ret);
 
 /* The live counters, n of them, one per worker; valid while the load lives. */
 const struct tk_live *tk_load_live(const struct tk_load *l, unsigned *ret_n);
+
+/* A number for what would be sent: bodies and their order. Of two runs with one plan it tells whether their
+ * data is the same. */
+uint64_t tk_load_hash(const struct tk_load_conf *conf);
 
 /* One line per request, as JSON, for --dry-run: what would be sent and when, in order. */
 int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_buf *out);

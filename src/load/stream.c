@@ -274,17 +274,28 @@ static void reset_stream(struct tk_stream *s, tk_ns now)
     s->was_resent = false;
 }
 
+/* The stage of the load's shape in which a request is due; one that was due before the run was cut keeps
+ * its own. */
+static uint16_t stage_of(const struct tk_load *l, uint64_t index, tk_ns due_at)
+{
+    const struct tk_load_past *past = l->gate.past;
+    tk_ns offset = due_at - l->gate.begin_at;
+
+    if (past)
+        offset = past->due ? past->due[index] : past->at + offset;
+    return (uint16_t)tk_shape_stage_at(&l->conf.plan->phase[l->phase].shape, offset);
+}
+
 static void init_record(struct tk_stream *s, uint64_t index, uint32_t item, tk_ns due_at, tk_ns now)
 {
     const struct tk_load *l = s->w->load;
     const struct tk_load_body *body = &l->conf.bodies[item];
-    const struct tk_plan_phase *phase = &plan(s)->phase[l->phase];
     s->rec = (struct tk_record){
         .index = index,
         .item = item,
         .worker = (uint16_t)s->w->index,
         .phase = (uint8_t)s->w->load->phase,
-        .stage = (uint16_t)tk_shape_stage_at(&phase->shape, due_at - l->gate.begin_at),
+        .stage = stage_of(l, index, due_at),
         .due_at = due_at,
         .released_at = now,
         .trace_base_at = now,

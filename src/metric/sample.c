@@ -80,7 +80,7 @@ static int decode(struct tk_sample *s, const struct tk_record_view *v,
     struct tk_trace_entry e;
     int rc;
 
-    tk_trace_open(&r, v->trace, v->rec.trace_base_at, steps);
+    tk_trace_open_view(&r, v, steps);
     while ((rc = tk_trace_next(&r, &e)) > 0) {
         int rc_add = e.kind == TK_TRACE_READ ? add_read(s, &e) : add_event(s, &e);
         if (rc_add < 0)

@@ -85,6 +85,12 @@ int tk_opt_markdown(const struct tk_opt_command *c, struct tk_buf *out);
  * seconds, infinity as "inf", what is not set null, secrets that are set "***". */
 int tk_opt_to_json(const struct tk_opt_command *c, const void *values, struct tk_buf *out);
 
+/* Call `each` with a word for each option that was given, "--name=value", in the table's order; of a list
+ * with one for each element. Parsed again they give the same values. `word` lives during the call. 0, or
+ * the code of the first call that is not 0, or of memory. */
+int tk_opt_words(const struct tk_opt_command *c, const void *values, const bool *is_given,
+                 int (*each)(void *owner, const struct tk_opt *o, const char *word), void *owner);
+
 /* The closest of the names, or NULL when none is close: for "did you mean". */
 const char *tk_opt_closest(const char *word, const char *const *names, size_t n);
 

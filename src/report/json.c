@@ -394,6 +394,26 @@ static void put_verdict(struct tk_jsonw *w, const struct tk_verdict *v)
     tk_jsonw_obj_end(w);
 }
 
+/* Of a run that was never resumed there are none. */
+static void put_segments(struct tk_jsonw *w, const struct tk_report *r)
+{
+    tk_jsonw_key(w, "segments");
+    tk_jsonw_arr(w);
+    for (size_t i = 0; r->n_segments > 1 && i < r->n_segments; i++) {
+        const struct tk_segment *s = &r->segments[i];
+        tk_jsonw_obj(w);
+        tk_jsonw_key(w, "began_s");
+        if (s->wall_begin != 0)
+            tk_jsonw_double(w, (double)s->wall_begin * 1e-9);
+        else
+            tk_jsonw_null(w);
+        put_double(w, "duration_s", (double)(s->end_at - s->begin_at) * 1e-9);
+        put_i64(w, "ended", (int64_t)s->n_requests);
+        tk_jsonw_obj_end(w);
+    }
+    tk_jsonw_arr_end(w);
+}
+
 static void put_run(struct tk_jsonw *w, const struct tk_report *r)
 {
     tk_jsonw_key(w, "run");
@@ -407,6 +427,7 @@ static void put_run(struct tk_jsonw *w, const struct tk_report *r)
     put_bool(w, "complete", !r->is_cut);
     put_bool(w, "damaged", r->is_damaged);
     put_text(w, "file", r->run_path);
+    put_segments(w, r);
     tk_jsonw_obj_end(w);
 }
 

@@ -14,6 +14,7 @@
 #include "metric/verdict.h"
 #include "run/health.h"
 #include "run/plan.h"
+#include "run/segment.h"
 
 #define TK_REPORT_SCHEMA "tokmark-result-1"
 
@@ -43,11 +44,13 @@ struct tk_report {
     const char *program;                /* "tokmark 0.1.0"; NULL: not known */
     bool has_health;
     struct tk_health health;
-    struct tk_verdict verdict; /* by tk_report_judge() */
-    tk_ns wall_begin;          /* of the measured phase; 0: not known */
-    bool is_interrupted;       /* Ctrl-C */
-    bool is_cut;               /* the run did not come to its end: it was killed */
-    bool is_damaged;           /* the file is torn: there are records that could not be read */
+    struct tk_verdict verdict;         /* by tk_report_judge() */
+    tk_ns wall_begin;                  /* of the measured phase; 0: not known */
+    bool is_interrupted;               /* Ctrl-C */
+    bool is_cut;                       /* the run did not come to its end: it was killed */
+    const struct tk_segment *segments; /* stretches of the run, when it was resumed; may be NULL */
+    size_t n_segments;
+    bool is_damaged; /* the file is torn: there are records that could not be read */
     const struct tk_slo *slos;
     size_t n_slos;
     const char *run_path, *json_path; /* where they are, for people; NULL: none */

@@ -125,6 +125,28 @@ static void put_cancelled(struct tk__text *t)
     tk_buf_add_c(t->out, '\n');
 }
 
+/* Of a run that was resumed: how long its parts took. */
+static void put_segments(struct tk__text *t)
+{
+    size_t n = 0;
+    char dur[32];
+
+    for (size_t i = 0; i < t->r->n_segments; i++)
+        n += t->r->segments[i].begin_at != 0;
+    if (n < 2)
+        return;
+    tk__text_indent(t);
+    tk_buf_addf(t->out, "resumed: %zu segments, ", n);
+    for (size_t i = 0; i < t->r->n_segments; i++) {
+        const struct tk_segment *s = &t->r->segments[i];
+        if (s->begin_at == 0)
+            continue;
+        tk_buf_addf(t->out, "%s%s", i > 0 ? " + " : "",
+                    tk_num_format_dur(s->end_at - s->begin_at, dur));
+    }
+    tk_buf_add_z(t->out, "; the time in between is not counted\n");
+}
+
 static void put_requests(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
@@ -152,6 +174,7 @@ static void put_requests(struct tk__text *t)
                                  ? "the run did not come to its end: what is here was on disk\n"
                                  : "stopped by Ctrl-C\n");
     }
+    put_segments(t);
     if (t->r->is_damaged) {
         tk__text_indent(t);
         tk_buf_add_z(t->out, "the run file is damaged: what could be read of it is here\n");

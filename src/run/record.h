@@ -92,6 +92,7 @@ struct tk_record {
     int32_t status;       /* HTTP status, 0 when none came */
     int32_t code;         /* the error code behind `end`, 0 when none */
     uint16_t stage;       /* of the load's shape, in which it was due, from 1; 0: there are none */
+    uint16_t segment;     /* stretch of the run that it ended in, from 1; the sink's to set */
 
     tk_ns due_at;      /* when the plan wanted it sent; closed loop: when its permit was free */
     tk_ns released_at; /* it had a permit and was taken up */
@@ -214,13 +215,20 @@ struct tk_trace_reader {
 void tk_trace_open(struct tk_trace_reader *r, struct tk_str bytes, tk_ns base_at,
                    const struct tk_clock_steps *steps);
 
+struct tk_record_view;
+/* The trace of a record that was read back, on the same line of time as the record's instants. */
+void tk_trace_open_view(struct tk_trace_reader *r, const struct tk_record_view *v,
+                        const struct tk_clock_steps *steps);
+
 /* 1 with an entry, 0 at the end, TK_E_FORMAT (damaged), TK_E_UNSUPPORTED (a newer version). Errors
  * stick. */
 int tk_trace_next(struct tk_trace_reader *r, struct tk_trace_entry *ret);
 
-/* A record as it is read back: plain values and slices that live until the next one is asked for. */
+/* A record as it is read back: plain values and slices that live until the next one is asked for. The
+ * instants of a run that was resumed lie on one line, without the time between its segments. */
 struct tk_record_view {
     struct tk_record rec;
+    tk_ns shift;             /* that its instants were moved by; its trace was not */
     struct tk_str trace;     /* packed; empty when it was not kept */
     struct tk_str text;      /* answer text of the first choice; empty when not kept */
     struct tk_str reasoning; /* reasoning text; empty when not kept */

@@ -6,11 +6,15 @@
  *
  * Finding the order costs one walk over the file's rows (two columns) and 32 bytes each; rows are
  * almost in order already, so fetching them afterwards reads the file from front to back.
+ *
+ * Records, traces and steps of the clock of later segments are moved here, so that nobody above has to
+ * know that a run was resumed (segment.h).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "run/runfile.h"
 #include "run/sink.h"
 
@@ -29,7 +33,9 @@ struct tk_records {
     size_t at;                 /* the next one */
     const struct tk__fact *facts;
     struct tk_str plan, host;
-    struct tk_clock_steps steps;
+    struct tk_clock_steps steps; /* on the line of time that all segments share */
+    struct tk_segment *segments; /* at least one; owned */
+    size_t n_segments;
     bool is_finished;
 };
 
@@ -95,6 +101,91 @@ static int compare(const void *a, const void *b)
     return (x->rowid > y->rowid) - (x->rowid < y->rowid);
 }
 
+/* --- segments --- */
+
+static tk_ns shift_of(const struct tk_records *r, uint32_t segment)
+{
+    for (size_t i = 0; i < r->n_segments; i++) {
+        if (r->segments[i].number == segment)
+            return r->segments[i].shift;
+    }
+    return 0;
+}
+
+/* What the sink knows of the latest segment goes before what is in the file. */
+static void use_span(struct tk_segment *s, const struct tk_segment_span *span)
+{
+    s->begin_at = span->begin_at ? span->begin_at : s->begin_at;
+    s->end_at = span->end_at ? span->end_at : s->end_at;
+    s->wall_begin = span->wall_begin ? span->wall_begin : s->wall_begin;
+}
+
+static int find_segments(struct tk_records *r, const struct tk__records_from *from,
+                         struct tk_err *reterr)
+{
+    int64_t n = 0;
+
+    r->segments = calloc(TK_SEGMENTS_MAX, sizeof(*r->segments));
+    if (!r->segments)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the segments of the run");
+    if (r->reader)
+        n = tk__reader_segments(r->reader, r->segments, TK_SEGMENTS_MAX, reterr);
+    if (n < 0)
+        return (int)n;
+    if (n == 0) /* in memory alone, or of an older program */
+        r->segments[n++].number = TK_MAX(from->segment, 1);
+    r->n_segments = (size_t)n;
+    for (int64_t i = 0; i < n; i++) {
+        if (from->segment && r->segments[i].number == from->segment)
+            use_span(&r->segments[i], from->span);
+    }
+    tk__segments_line_up(r->segments, r->n_segments);
+    return 0;
+}
+
+static int add_step(void *owner, uint32_t segment, tk_ns from_at, tk_ns at)
+{
+    struct tk_records *r = owner;
+    tk_ns shift = shift_of(r, segment);
+
+    tk__steps_add(&r->steps, from_at + shift, at + shift);
+    return 0;
+}
+
+static int find_steps(struct tk_records *r, const struct tk__records_from *from,
+                      struct tk_err *reterr)
+{
+    int rc = r->reader ? tk__reader_steps(r->reader, add_step, r, reterr) : 0;
+
+    for (unsigned i = 0; rc == 0 && from->steps && i < from->steps->n; i++)
+        rc = add_step(r, from->segment, from->steps->v[i].from_at, from->steps->v[i].to_at);
+    return rc;
+}
+
+/* --- life --- */
+
+static int find_order(struct tk_records *r, const struct tk__records_from *from,
+                      struct tk_err *reterr)
+{
+    int rc = r->reader ? tk__reader_walk(r->reader, add_row, r, reterr) : 0;
+
+    for (unsigned i = 0; i < TK_ARRAY_LEN(from->memory) && rc == 0; i++) {
+        rc = add_memory(r, from->memory[i]);
+        if (rc < 0)
+            tk_err_set(reterr, rc, "no memory for the order of the records");
+    }
+    if (rc == 0 && r->n > 1)
+        qsort(r->order, r->n, sizeof(*r->order), compare);
+    return rc;
+}
+
+/* Of a file: its plan, its host. */
+static int read_facts(struct tk_records *r, struct tk_err *reterr)
+{
+    int rc = tk__reader_fact(r->reader, "plan", &r->arena, &r->plan, reterr);
+    return rc == 0 ? tk__reader_fact(r->reader, "host", &r->arena, &r->host, reterr) : rc;
+}
+
 int tk__records_new(const struct tk__records_from *from, struct tk_records **ret,
                     struct tk_err *reterr)
 {
@@ -112,57 +203,42 @@ int tk__records_new(const struct tk__records_from *from, struct tk_records **ret
     r->host = from->host;
     r->is_finished = from->is_finished;
     tk_arena_init(&r->arena, 0);
-    if (from->steps)
-        r->steps = *from->steps;
 
-    if (r->reader)
-        rc = tk__reader_walk(r->reader, add_row, r, reterr);
-    for (unsigned i = 0; i < TK_ARRAY_LEN(from->memory) && rc == 0; i++) {
-        rc = add_memory(r, from->memory[i]);
-        if (rc < 0)
-            tk_err_set(reterr, rc, "no memory for the order of the records");
-    }
+    rc = find_segments(r, from, reterr);
+    if (rc == 0)
+        rc = find_steps(r, from, reterr);
+    if (rc == 0)
+        rc = find_order(r, from, reterr);
+    if (rc == 0 && r->reader && !from->plan.p)
+        rc = read_facts(r, reterr);
     if (rc < 0) {
         tk_records_free(r);
         return rc;
     }
-    if (r->n > 1)
-        qsort(r->order, r->n, sizeof(*r->order), compare);
     *ret = r;
     return 0;
 }
 
-static int read_facts(struct tk_records *r, struct tk_err *reterr)
+static int read_state(struct tk_records *r, struct tk_err *reterr)
 {
     struct tk_str state;
-    int rc = tk__reader_fact(r->reader, "plan", &r->arena, &r->plan, reterr);
-    if (rc == 0)
-        rc = tk__reader_fact(r->reader, "host", &r->arena, &r->host, reterr);
-    if (rc == 0)
-        rc = tk__reader_fact(r->reader, "state", &r->arena, &state, reterr);
-    if (rc == 0)
-        r->is_finished = state.n == strlen("finished") && memcmp(state.p, "finished", state.n) == 0;
+    int rc = tk__reader_fact(r->reader, "state", &r->arena, &state, reterr);
+
+    r->is_finished = rc == 0 && tk_str_is(state, "finished");
     return rc;
 }
 
 int tk_runfile_open(const char *path, struct tk_records **ret, struct tk_err *reterr)
 {
     struct tk__records_from from = { 0 };
-    struct tk_clock_steps steps;
     struct tk_records *r = NULL;
-
     int rc = tk__reader_new(path, &from.reader, reterr);
+
     if (rc < 0)
         return rc;
-    rc = tk__reader_steps(from.reader, &steps, reterr);
-    if (rc < 0) {
-        tk__reader_free(from.reader);
-        return rc;
-    }
-    from.steps = &steps;
     rc = tk__records_new(&from, &r, reterr);
     if (rc == 0)
-        rc = read_facts(r, reterr);
+        rc = read_state(r, reterr);
     if (rc < 0) {
         tk_records_free(r);
         return rc;
@@ -208,17 +284,33 @@ size_t tk_records_count(const struct tk_records *r)
     return r->n;
 }
 
+const struct tk_segment *tk_records_segments(const struct tk_records *r, size_t *ret_n)
+{
+    *ret_n = r->n_segments;
+    return r->segments;
+}
+
+/* The record on the line of time. */
+static void shift(const struct tk_records *r, struct tk_record_view *v)
+{
+    v->shift = shift_of(r, v->rec.segment);
+    tk__rows_shift(&v->rec, v->shift);
+}
+
 int tk_records_next(struct tk_records *r, struct tk_record_view *ret, struct tk_err *reterr)
 {
     while (r->at < r->n) {
         const struct place *p = &r->order[r->at++];
         if (p->stored) {
             tk__stored_read(p->stored, ret);
+            shift(r, ret);
             return 1;
         }
         int rc = tk__reader_record(r->reader, p->rowid, ret, reterr);
-        if (rc == 0)
+        if (rc == 0) {
+            shift(r, ret);
             return 1;
+        }
         if (rc != TK_E_FORMAT)
             return rc;
     }
@@ -242,6 +334,7 @@ struct tk_records *tk_records_free(struct tk_records *r)
     tk__reader_free(r->reader);
     tk_arena_release(&r->arena);
     free(r->order);
+    free(r->segments);
     free(r);
     return NULL;
 }

@@ -77,6 +77,7 @@ static const struct column columns[] = {
     SAME(asked_output_tokens, COUNT),
     SAME(trace_base_at, INSTANT),
     SAME(stage, PLAIN),
+    SAME(segment, PLAIN),
 };
 
 enum {
@@ -95,14 +96,17 @@ static const char *const byte_types[] = { " TEXT", " BLOB", " TEXT", " TEXT" };
 static const char schema[] =
     "CREATE TABLE run(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE clock(worker INTEGER, at INTEGER, wall_offset INTEGER, error INTEGER,"
-    " is_step INTEGER, from_at INTEGER);"
+    " is_step INTEGER, from_at INTEGER, segment INTEGER);"
+    "CREATE TABLE segment(number INTEGER PRIMARY KEY, started_wall INTEGER, started_mono INTEGER,"
+    " boot TEXT, process INTEGER, process_started INTEGER, host TEXT, begin_wall INTEGER,"
+    " begin_at INTEGER, stop_at INTEGER, end_at INTEGER);"
     "CREATE TABLE word(kind TEXT, number INTEGER, word TEXT, text TEXT,"
     " PRIMARY KEY(kind, number)) WITHOUT ROWID;"
     "CREATE VIEW requests_ms AS SELECT r.idx,"
     " (SELECT word FROM word WHERE kind = 'phase' AND number = r.phase) AS phase,"
     " (SELECT word FROM word WHERE kind = 'end' AND number = r.ended) AS ended,"
     " r.status,"
-    " (r.due_at - (SELECT value FROM run WHERE key = 'started_mono')) / 1e6 AS due_ms,"
+    " (r.due_at - (SELECT started_mono FROM segment WHERE number = r.segment)) / 1e6 AS due_ms,"
     " (r.released_at - r.due_at) / 1e6 AS wait_ms,"
     " (r.sent_first_at - r.released_at) / 1e6 AS send_delay_ms,"
     " (r.connected_at - r.connect_begin_at) / 1e6 AS connect_ms,"
@@ -131,44 +135,67 @@ static const char *name_of(unsigned i)
     return i < N_COLUMNS ? columns[i].name : byte_columns[i - N_COLUMNS];
 }
 
-/* "first name, name, name last", with a type behind each name when it is wanted. */
-static char *listed(const char *first, const char *last, bool with_types, bool as_parameters)
+static const char *type_of(unsigned i)
+{
+    return i < N_COLUMNS ? " INTEGER" : byte_types[i - N_COLUMNS];
+}
+
+char *tk__rows_create(void)
 {
     struct tk_buf b = TK_BUF_INIT(16384);
 
-    tk_buf_add_z(&b, first);
-    for (unsigned i = 0; i < N_ALL; i++) {
-        const char *type = i < N_COLUMNS ? " INTEGER" : byte_types[i - N_COLUMNS];
-        tk_buf_add_z(&b, i > 0 ? ", " : "");
-        tk_buf_add_z(&b, as_parameters ? "?" : name_of(i));
-        if (with_types)
-            tk_buf_add_z(&b, type);
-    }
-    tk_buf_add_z(&b, last);
+    for (unsigned i = 0; i < N_ALL; i++)
+        tk_buf_addf(&b, "%s%s%s", i > 0 ? ", " : "CREATE TABLE requests(", name_of(i), type_of(i));
+    tk_buf_add_z(&b, ");");
     if (b.failed)
         tk_buf_release(&b);
     return b.p;
 }
 
-char *tk__rows_create(void)
-{
-    return listed("CREATE TABLE requests(", ");", true, false);
-}
-
+/* By name: a file that another version began may have its columns in another order. */
 char *tk__rows_insert(void)
 {
-    return listed("INSERT INTO requests VALUES(", ")", false, true);
+    struct tk_buf b = TK_BUF_INIT(16384);
+
+    for (unsigned i = 0; i < N_ALL; i++)
+        tk_buf_addf(&b, "%s%s", i > 0 ? ", " : "INSERT INTO requests(", name_of(i));
+    for (unsigned i = 0; i < N_ALL; i++)
+        tk_buf_add_z(&b, i > 0 ? ", ?" : ") VALUES(?");
+    tk_buf_add_z(&b, ")");
+    if (b.failed)
+        tk_buf_release(&b);
+    return b.p;
+}
+
+bool tk__rows_has(struct sqlite3 *db, const char *column)
+{
+    return sqlite3_table_column_metadata(db, NULL, "requests", column, NULL, NULL, NULL, NULL,
+                                         NULL) == SQLITE_OK;
+}
+
+char *tk__rows_add_missing(struct sqlite3 *db)
+{
+    struct tk_buf b = TK_BUF_INIT(16384);
+
+    tk_buf_add_z(&b, " "); /* none is missing: nothing to do, and no failure */
+    for (unsigned i = 0; i < N_ALL; i++) {
+        if (!tk__rows_has(db, name_of(i)))
+            tk_buf_addf(&b, "ALTER TABLE requests ADD COLUMN %s%s;", name_of(i), type_of(i));
+    }
+    if (b.failed)
+        tk_buf_release(&b);
+    return b.p;
 }
 
 /* What an older program did not write is NULL. */
-char *tk__rows_select(bool (*has)(void *owner, const char *column), void *owner)
+char *tk__rows_select(struct sqlite3 *db)
 {
     struct tk_buf b = TK_BUF_INIT(16384);
 
     tk_buf_add_z(&b, "SELECT ");
     for (unsigned i = 0; i < N_ALL; i++) {
         tk_buf_add_z(&b, i > 0 ? ", " : "");
-        tk_buf_add_z(&b, has(owner, name_of(i)) ? name_of(i) : "NULL");
+        tk_buf_add_z(&b, tk__rows_has(db, name_of(i)) ? name_of(i) : "NULL");
     }
     tk_buf_add_z(&b, " FROM requests WHERE rowid = ?1");
     if (b.failed)
@@ -250,6 +277,15 @@ int tk__rows_bind(struct sqlite3_stmt *insert, const struct tk_record_view *v)
     if (rc == SQLITE_OK)
         rc = bind_text(insert, AT_TEXT + 1, v->text);
     return rc == SQLITE_OK ? bind_text(insert, AT_REASONING + 1, v->reasoning) : rc;
+}
+
+void tk__rows_shift(struct tk_record *r, tk_ns shift)
+{
+    for (int i = 0; shift != 0 && i < N_COLUMNS; i++) {
+        int64_t value = field(r, &columns[i]);
+        if (columns[i].kind == INSTANT && value != 0)
+            set_field(r, &columns[i], value + shift);
+    }
 }
 
 /* A text or blob column; taken as it is stored, so that no conversion moves it. */

@@ -12,13 +12,17 @@
 #include "base/def.h"
 #include "base/err.h"
 #include "run/record.h"
+#include "run/segment.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 struct tk_records;
+struct tk_sink_fact;
 
 #define TK__RUNFILE_APPLICATION_ID 0x746B6D72 /* "tkmr", in the file's header: see file(1) */
-#define TK__RUNFILE_VERSION 1 /* user_version: raised when an older program would err */
+/* user_version: raised when an older program would err. 2: there are several segments. */
+#define TK__RUNFILE_VERSION 2
+#define TK__RUNFILE_VERSION_NEW 1 /* of a file that was not resumed */
 
 /* --- rows.c: a record as a row of the table `requests` --- */
 
@@ -26,8 +30,14 @@ struct tk_records;
 const char *tk__rows_schema(void); /* CREATE TABLE …; CREATE VIEW …; */
 char *tk__rows_insert(void);       /* INSERT with one parameter per column; NULL: no memory */
 /* SELECT … WHERE rowid = ?1; NULL in the place of a column that the file does not have. */
-char *tk__rows_select(bool (*has)(void *owner, const char *column), void *owner);
+char *tk__rows_select(struct sqlite3 *db);
 char *tk__rows_create(void); /* CREATE TABLE requests(…) */
+/* ALTER TABLE …; for each column that the file of an older program lacks. */
+char *tk__rows_add_missing(struct sqlite3 *db);
+bool tk__rows_has(struct sqlite3 *db, const char *column);
+
+/* Move every instant of the record. */
+void tk__rows_shift(struct tk_record *r, tk_ns shift);
 
 /* Bind the record to the insert; slices must live until the step. An SQLite code. */
 int tk__rows_bind(struct sqlite3_stmt *insert, const struct tk_record_view *v);
@@ -46,9 +56,24 @@ struct tk__clock_row {
     bool is_step;
 };
 
-/* Create the file with its tables; `path` must outlive the writer. -EEXIST when there is one that is not empty; TK_E_DB. */
-int tk__writer_new(const char *path, struct tk_str plan, struct tk_str host,
-                   struct tk__writer **ret, struct tk_err *reterr);
+struct tk__writer_conf {
+    const char *path; /* must outlive the writer */
+    struct tk_str plan, host;
+    const struct tk_sink_fact *facts; /* that are in the file from its beginning */
+    size_t n_facts;
+};
+
+/* Create the file with its tables. -EEXIST when there is one that is not empty; TK_E_DB. */
+int tk__writer_new(const struct tk__writer_conf *conf, struct tk__writer **ret,
+                   struct tk_err *reterr);
+
+/* Open a file whose run is to go on, with a new segment; of `conf` path and host are used. What the
+ * segment before said of the whole run is kept under names of its own. TK_E_DB. */
+int tk__writer_resume(const struct tk__writer_conf *conf, struct tk__writer **ret,
+                      struct tk_err *reterr);
+
+uint16_t tk__writer_segment(const struct tk__writer *w); /* its number */
+
 struct tk__writer *tk__writer_free(struct tk__writer *w); /* NULL is allowed; returns NULL */
 
 /* Between begin and commit: rows. All return 0 or TK_E_DB, with words in reterr. After an error only
@@ -56,6 +81,10 @@ struct tk__writer *tk__writer_free(struct tk__writer *w); /* NULL is allowed; re
 int tk__writer_begin(struct tk__writer *w, struct tk_err *reterr);
 int tk__writer_record(struct tk__writer *w, const struct tk_record_view *v, struct tk_err *reterr);
 int tk__writer_clock(struct tk__writer *w, const struct tk__clock_row *c, struct tk_err *reterr);
+/* What is known of the segment. When the measured load of a later one begins, records of requests that
+ * were given up go: they are sent again. */
+int tk__writer_span(struct tk__writer *w, const struct tk_segment_span *span,
+                    struct tk_err *reterr);
 int tk__writer_fact(struct tk__writer *w, const char *name, struct tk_str value,
                     struct tk_err *reterr);
 int tk__writer_commit(struct tk__writer *w, struct tk_err *reterr);
@@ -81,7 +110,33 @@ struct tk__reader *tk__reader_free(struct tk__reader *r); /* NULL is allowed; re
 /* A fact, copied into the arena; empty when there is none. */
 int tk__reader_fact(struct tk__reader *r, const char *name, struct tk_arena *arena,
                     struct tk_str *ret, struct tk_err *reterr);
-int tk__reader_steps(struct tk__reader *r, struct tk_clock_steps *ret, struct tk_err *reterr);
+/* Steps of the wall clock, each by the clock of its segment until it is shifted. */
+int tk__reader_steps(struct tk__reader *r,
+                     int (*each)(void *owner, uint32_t segment, tk_ns from_at, tk_ns at),
+                     void *owner, struct tk_err *reterr);
+
+/* The segments, by their own clocks, into out[cap]; the number of them. An older file has none. */
+int64_t tk__reader_segments(struct tk__reader *r, struct tk_segment *out, size_t cap,
+                            struct tk_err *reterr);
+
+/* A row of the table of segments as it is, and the last instant that the file has of it. */
+struct tk__segment_row {
+    struct tk__process process;
+    struct tk_segment_span span;
+    tk_ns last_at;
+};
+int tk__reader_segment_rows(struct tk__reader *r,
+                            int (*each)(void *owner, const struct tk__segment_row *row),
+                            void *owner, struct tk_err *reterr);
+
+/* How the requests of the measured load ended, in no particular order. */
+struct tk__end_row {
+    uint64_t index;
+    uint64_t resends;
+    uint8_t end;
+};
+int tk__reader_ends(struct tk__reader *r, int (*each)(void *owner, const struct tk__end_row *row),
+                    void *owner, struct tk_err *reterr);
 
 /* Call `each` with every row's number, phase and index, in no particular order; it returns 0 or a
  * negative code that ends the walk. Rows that cannot be reached, because the file is torn, are left out. */
@@ -134,7 +189,9 @@ struct tk__records_from {
     const struct tk__stored *memory[2]; /* heads of lists; not owned */
     const struct tk__fact *facts;       /* asked before the reader; not owned */
     struct tk_str plan, host;           /* not owned */
-    const struct tk_clock_steps *steps; /* copied */
+    const struct tk_clock_steps *steps; /* copied; by the clock of `segment` */
+    uint16_t segment;                   /* of the records in memory; 0: there are none */
+    const struct tk_segment_span *span; /* of that segment */
     bool is_finished;
 };
 

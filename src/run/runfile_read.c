@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +23,8 @@
 struct tk__reader {
     sqlite3 *db;
     sqlite3_stmt *by_row, *fact;
-    bool is_torn; /* a walk over the rows met damage */
+    bool has_segments; /* else it is an older program's */
+    bool is_torn;      /* a walk over the rows met damage */
 };
 
 static int fail(struct tk__reader *r, const char *what, struct tk_err *reterr)
@@ -126,22 +128,14 @@ static int check(struct tk__reader *r, const char *path, struct tk_err *reterr)
     return 0;
 }
 
-/* Whether the table of requests has that column: files of older programs have fewer. */
-static bool has_column(void *owner, const char *column)
-{
-    const struct tk__reader *r = owner;
-
-    return sqlite3_table_column_metadata(r->db, NULL, "requests", column, NULL, NULL, NULL, NULL,
-                                         NULL) == SQLITE_OK;
-}
-
 static int prepare(struct tk__reader *r, struct tk_err *reterr)
 {
-    char *select = tk__rows_select(has_column, r);
+    char *select = tk__rows_select(r->db);
     int rc = select ? sqlite3_prepare_v2(r->db, select, -1, &r->by_row, NULL) : SQLITE_NOMEM;
     free(select);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(r->db, "SELECT value FROM run WHERE key = ?", -1, &r->fact, NULL);
+    r->has_segments = tk__rows_has(r->db, "segment");
     return rc == SQLITE_OK ? 0 : fail(r, "the run file lacks a table", reterr);
 }
 
@@ -210,19 +204,85 @@ int tk__reader_fact(struct tk__reader *r, const char *name, struct tk_arena *are
     return rc;
 }
 
-int tk__reader_steps(struct tk__reader *r, struct tk_clock_steps *ret, struct tk_err *reterr)
+int tk__reader_steps(struct tk__reader *r,
+                     int (*each)(void *owner, uint32_t segment, tk_ns from_at, tk_ns at),
+                     void *owner, struct tk_err *reterr)
 {
     sqlite3_stmt *st = NULL;
-    int rc = sqlite3_prepare_v2(
-        r->db, "SELECT from_at, at FROM clock WHERE is_step ORDER BY from_at", -1, &st, NULL);
+    int rc_each = 0;
+    int rc = sqlite3_prepare_v2(r->db,
+                                r->has_segments
+                                    ? "SELECT from_at, at, segment FROM clock WHERE is_step"
+                                    : "SELECT from_at, at, 1 FROM clock WHERE is_step",
+                                -1, &st, NULL);
 
-    ret->n = 0;
     if (rc == SQLITE_OK) {
-        while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-            tk__steps_add(ret, sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1));
+        while (rc_each == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
+            rc_each = each(owner, (uint32_t)sqlite3_column_int(st, 2), sqlite3_column_int64(st, 0),
+                           sqlite3_column_int64(st, 1));
     }
     sqlite3_finalize(st);
-    return rc == SQLITE_DONE ? 0 : fail(r, "cannot read the run file's clock samples", reterr);
+    if (rc == SQLITE_CORRUPT) {
+        r->is_torn = true;
+        rc = SQLITE_DONE;
+    }
+    return rc == SQLITE_DONE ? rc_each
+                             : fail(r, "cannot read the run file's clock samples", reterr);
+}
+
+/* How many requests ended in each, and where a segment did not come to its end, when the last one did. */
+static int count_segments(struct tk__reader *r, struct tk_segment *s, int64_t n)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(r->db,
+                                "SELECT segment, count(*), min(due_at), max(end_at) FROM requests "
+                                "WHERE phase = ?1 GROUP BY segment",
+                                -1, &st, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int(st, 1, TK_PHASE_MEASURE);
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(st);
+        for (int64_t i = 0; i < n && rc == SQLITE_ROW; i++) {
+            if (s[i].number != (uint32_t)sqlite3_column_int(st, 0))
+                continue;
+            s[i].n_requests = (uint64_t)sqlite3_column_int64(st, 1);
+            s[i].begin_at = s[i].begin_at ? s[i].begin_at : sqlite3_column_int64(st, 2);
+            s[i].end_at = s[i].end_at ? s[i].end_at : sqlite3_column_int64(st, 3);
+        }
+    }
+    sqlite3_finalize(st);
+    return rc;
+}
+
+int64_t tk__reader_segments(struct tk__reader *r, struct tk_segment *out, size_t cap,
+                            struct tk_err *reterr)
+{
+    sqlite3_stmt *st = NULL;
+    int64_t n = 0;
+
+    if (!r->has_segments)
+        return 0;
+    int rc = sqlite3_prepare_v2(
+        r->db, "SELECT number, begin_at, end_at, begin_wall FROM segment ORDER BY number", -1, &st,
+        NULL);
+    if (rc == SQLITE_OK) {
+        while ((rc = sqlite3_step(st)) == SQLITE_ROW && (size_t)n < cap)
+            out[n++] = (struct tk_segment){
+                .number = (uint32_t)sqlite3_column_int(st, 0),
+                .begin_at = sqlite3_column_int64(st, 1),
+                .end_at = sqlite3_column_int64(st, 2),
+                .wall_begin = sqlite3_column_int64(st, 3),
+            };
+    }
+    sqlite3_finalize(st);
+    if (rc == SQLITE_DONE && (n > 1 || (n == 1 && out[0].end_at == 0)))
+        rc = count_segments(r, out, n);
+    if (rc == SQLITE_CORRUPT) {
+        r->is_torn = true;
+        rc = SQLITE_DONE;
+    }
+    return rc == SQLITE_DONE ? n : fail(r, "cannot read the segments of the run file", reterr);
 }
 
 /* A walk over the rows. */
@@ -266,6 +326,78 @@ int tk__reader_walk(struct tk__reader *r,
     }
     if (w.rc < 0)
         return tk_err_set(reterr, w.rc, "no memory for the order of the records");
+    return rc == SQLITE_DONE ? 0 : fail(r, "cannot read the run file", reterr);
+}
+
+static void read_segment_row(sqlite3_stmt *st, struct tk__segment_row *ret)
+{
+    const char *boot = (const char *)sqlite3_column_text(st, 0);
+
+    *ret = (struct tk__segment_row){
+        .process = { .pid = sqlite3_column_int64(st, 1), .started = sqlite3_column_int64(st, 2) },
+        .span = { .begin_at = sqlite3_column_int64(st, 3),
+                  .stop_at = sqlite3_column_int64(st, 4),
+                  .end_at = sqlite3_column_int64(st, 5) },
+        .last_at = TK_MAX(sqlite3_column_int64(st, 6), sqlite3_column_int64(st, 7)),
+    };
+    (void)snprintf(ret->process.boot, sizeof(ret->process.boot), "%s", boot ? boot : "");
+}
+
+int tk__reader_segment_rows(struct tk__reader *r,
+                            int (*each)(void *owner, const struct tk__segment_row *row),
+                            void *owner, struct tk_err *reterr)
+{
+    static const char text[] =
+        "SELECT boot, process, process_started, begin_at, stop_at, end_at,"
+        " (SELECT max(end_at) FROM requests r WHERE r.segment = s.number AND phase = 2),"
+        " (SELECT max(at) FROM clock c WHERE c.segment = s.number)"
+        " FROM segment s ORDER BY number";
+    struct tk__segment_row row = { 0 };
+    sqlite3_stmt *st = NULL;
+    int rc_each = 0;
+
+    if (!r->has_segments)
+        return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                          "the run file is of an older version of tokmark, which could not resume");
+    int rc = sqlite3_prepare_v2(r->db, text, -1, &st, NULL);
+    if (rc == SQLITE_OK) {
+        while (rc_each == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+            read_segment_row(st, &row);
+            rc_each = each(owner, &row);
+        }
+    }
+    sqlite3_finalize(st);
+    if (rc_each == -EBUSY)
+        return tk_err_set(reterr, -EBUSY, "process %lld still writes to the run file",
+                          (long long)row.process.pid);
+    if (rc_each < 0)
+        return rc_each;
+    return rc == SQLITE_DONE ? 0 : fail(r, "cannot read the segments of the run file", reterr);
+}
+
+int tk__reader_ends(struct tk__reader *r, int (*each)(void *owner, const struct tk__end_row *row),
+                    void *owner, struct tk_err *reterr)
+{
+    sqlite3_stmt *st = NULL;
+    int rc_each = 0;
+    int rc = sqlite3_prepare_v2(r->db, "SELECT idx, ended, resends FROM requests WHERE phase = ?1",
+                                -1, &st, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int(st, 1, TK_PHASE_MEASURE);
+    if (rc == SQLITE_OK) {
+        while (rc_each == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+            struct tk__end_row row = {
+                .index = (uint64_t)sqlite3_column_int64(st, 0),
+                .end = (uint8_t)sqlite3_column_int(st, 1),
+                .resends = (uint64_t)sqlite3_column_int64(st, 2),
+            };
+            rc_each = each(owner, &row);
+        }
+    }
+    sqlite3_finalize(st);
+    if (rc_each < 0)
+        return tk_err_set(reterr, rc_each, "no memory for the requests of the run file");
     return rc == SQLITE_DONE ? 0 : fail(r, "cannot read the run file", reterr);
 }
 

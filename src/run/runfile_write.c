@@ -5,6 +5,7 @@
  *   run      transactions of a batch each; no sync but at checkpoints: what is committed is with the
  *            kernel and survives a kill of the program; a power cut, from the next checkpoint on
  *   finish   state, checkpoint, journal_mode=DELETE                   one file again
+ *   resume   the file of a run that was cut: a further segment
  *
  * Readers follow through the shared memory beside a WAL. Where a file system has none, or locks do not
  * work, the file is opened for this program alone, in three attempts, each asking for less; a run is
@@ -25,6 +26,7 @@
 
 #include "base/buf.h"
 #include "run/runfile.h"
+#include "run/sink.h"
 
 enum {
     PAGE_BYTES = 8192,       /* rows of 100 events are 1.3 kB: six to a page */
@@ -36,6 +38,7 @@ struct tk__writer {
     sqlite3 *db;
     const char *path; /* for messages; the caller's */
     sqlite3_stmt *insert, *clock, *fact;
+    uint16_t segment; /* that it writes */
 };
 
 /* How to open the file, from the best to the last resort. */
@@ -107,11 +110,53 @@ static int put_words(struct tk__writer *w)
     return rc;
 }
 
-static int put_beginnings(struct tk__writer *w, struct tk_str plan, struct tk_str host)
+static int bind_number(sqlite3_stmt *st, int at, int64_t value)
+{
+    return value ? sqlite3_bind_int64(st, at, value) : sqlite3_bind_null(st, at);
+}
+
+/* The row of the segment that begins. */
+static int put_segment(struct tk__writer *w, struct tk_str host)
+{
+    struct tk__process self;
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(w->db,
+                                "INSERT INTO segment(number, started_wall, started_mono, boot, "
+                                "process, process_started, host) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                                -1, &st, NULL);
+    if (rc == SQLITE_OK) {
+        tk__process_self(&self);
+        sqlite3_bind_int(st, 1, w->segment);
+        sqlite3_bind_int64(st, 2, tk_clock_wall());
+        sqlite3_bind_int64(st, 3, tk_clock_now());
+        sqlite3_bind_text(st, 4, self.boot, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(st, 5, self.pid);
+        sqlite3_bind_int64(st, 6, self.started);
+        sqlite3_bind_text64(st, 7, host.p ? host.p : "", host.n, SQLITE_STATIC, SQLITE_UTF8);
+        rc = step_once(st);
+    }
+    sqlite3_finalize(st);
+    return rc;
+}
+
+static int put_facts(struct tk__writer *w, const struct tk__writer_conf *conf)
+{
+    int rc = SQLITE_OK;
+
+    for (size_t i = 0; i < conf->n_facts && rc == SQLITE_OK; i++)
+        rc = tk__writer_fact(w, conf->facts[i].name, conf->facts[i].value, NULL);
+    return rc;
+}
+
+static int put_beginnings(struct tk__writer *w, const struct tk__writer_conf *conf)
 {
     int rc = put_words(w);
     if (rc == SQLITE_OK)
-        rc = put_number(w, "format_version", TK__RUNFILE_VERSION);
+        rc = put_segment(w, conf->host);
+    if (rc == SQLITE_OK)
+        rc = put_facts(w, conf);
+    if (rc == SQLITE_OK)
+        rc = put_number(w, "format_version", TK__RUNFILE_VERSION_NEW);
     if (rc == SQLITE_OK)
         rc = put_number(w, "started_mono", tk_clock_now());
     if (rc == SQLITE_OK)
@@ -119,8 +164,8 @@ static int put_beginnings(struct tk__writer *w, struct tk_str plan, struct tk_st
     if (rc == SQLITE_OK)
         rc = put_text(w, "state", "running");
     if (rc == SQLITE_OK)
-        rc = tk__writer_fact(w, "plan", plan, NULL);
-    return rc == SQLITE_OK ? tk__writer_fact(w, "host", host, NULL) : rc;
+        rc = tk__writer_fact(w, "plan", conf->plan, NULL);
+    return rc == SQLITE_OK ? tk__writer_fact(w, "host", conf->host, NULL) : rc;
 }
 
 static int create_tables(struct tk__writer *w)
@@ -139,7 +184,7 @@ static int prepare(struct tk__writer *w)
                     : SQLITE_NOMEM;
     free(insert);
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v3(w->db, "INSERT INTO clock VALUES(?, ?, ?, ?, ?, ?)", -1,
+        rc = sqlite3_prepare_v3(w->db, "INSERT INTO clock VALUES(?, ?, ?, ?, ?, ?, ?)", -1,
                                 SQLITE_PREPARE_PERSISTENT, &w->clock, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v3(w->db, "INSERT OR REPLACE INTO run VALUES(?, ?)", -1,
@@ -160,19 +205,28 @@ static bool set_journal(struct tk__writer *w, const char *text, const char *want
     return sqlite3_finalize(st) == SQLITE_OK && came;
 }
 
-static int create(struct tk__writer *w, const char *path, const struct attempt *a,
-                  struct tk_str plan, struct tk_str host)
+static int open_db(struct tk__writer *w, const struct attempt *a, int more_flags)
 {
-    char text[256];
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int rc = sqlite3_open_v2(path, &w->db, flags, a->vfs);
+    char text[64];
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | more_flags;
+    int rc = sqlite3_open_v2(w->path, &w->db, flags, a->vfs);
 
     if (rc == SQLITE_OK && a->is_exclusive)
         rc = sql(w, "PRAGMA locking_mode = EXCLUSIVE");
+    snprintf(text, sizeof(text), "PRAGMA wal_autocheckpoint = %d", CHECKPOINT_PAGES);
+    return rc == SQLITE_OK ? sql(w, text) : rc;
+}
+
+static int create(struct tk__writer *w, const struct attempt *a, const struct tk__writer_conf *conf)
+{
+    char text[256];
+    int rc = open_db(w, a, SQLITE_OPEN_CREATE);
+
+    w->segment = 1;
     snprintf(text, sizeof(text),
              "PRAGMA page_size = %d; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
              "BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d",
-             PAGE_BYTES, TK__RUNFILE_APPLICATION_ID, TK__RUNFILE_VERSION);
+             PAGE_BYTES, TK__RUNFILE_APPLICATION_ID, TK__RUNFILE_VERSION_NEW);
     if (rc == SQLITE_OK)
         rc = sql(w, text);
     if (rc == SQLITE_OK)
@@ -180,11 +234,8 @@ static int create(struct tk__writer *w, const char *path, const struct attempt *
     if (rc == SQLITE_OK)
         rc = prepare(w);
     if (rc == SQLITE_OK)
-        rc = put_beginnings(w, plan, host);
-    if (rc == SQLITE_OK)
-        rc = sql(w, "COMMIT");
-    snprintf(text, sizeof(text), "PRAGMA wal_autocheckpoint = %d", CHECKPOINT_PAGES);
-    return rc == SQLITE_OK ? sql(w, text) : rc;
+        rc = put_beginnings(w, conf);
+    return rc == SQLITE_OK ? sql(w, "COMMIT") : rc;
 }
 
 /* The write-ahead log, tried with a real transaction; or, at the last attempt, a rollback journal.
@@ -245,33 +296,47 @@ static void close_db(struct tk__writer *w)
     sqlite3_finalize(w->clock);
     sqlite3_finalize(w->fact);
     sqlite3_close(w->db);
-    *w = (struct tk__writer){ .path = w->path };
+    *w = (struct tk__writer){ .path = w->path, .segment = w->segment };
 }
 
-int tk__writer_new(const char *path, struct tk_str plan, struct tk_str host,
-                   struct tk__writer **ret, struct tk_err *reterr)
+static int new_writer(const char *path, struct tk__writer **ret, struct tk_err *reterr)
+{
+    *ret = calloc(1, sizeof(**ret));
+    if (!*ret)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the run file");
+    (*ret)->path = path;
+    return 0;
+}
+
+static void say_not_opened(struct tk__writer *w, const char *what, struct tk_err *reterr)
+{
+    int os = sqlite3_system_errno(w->db);
+
+    (void)tk_err_set(reterr, TK_E_DB, "cannot %s the run file '%s': %s%s%s", what, w->path,
+                     sqlite3_errmsg(w->db), os ? ": " : "", os ? strerror(os) : "");
+}
+
+int tk__writer_new(const struct tk__writer_conf *conf, struct tk__writer **ret,
+                   struct tk_err *reterr)
 {
     struct stat st;
-    int rc = TK_E_DB;
-    struct tk__writer *w = calloc(1, sizeof(*w));
-
-    if (!w)
-        return tk_err_set(reterr, -ENOMEM, "no memory for the run file");
-    if (stat(path, &st) == 0 && (st.st_size > 0 || !S_ISREG(st.st_mode))) {
-        free(w);
-        return tk_err_set(reterr, -EEXIST, "'%s' exists already", path);
-    }
-    w->path = path;
+    struct tk__writer *w = NULL;
+    const char *path = conf->path;
     unsigned n = TK_ARRAY_LEN(attempts);
+
+    if (stat(path, &st) == 0 && (st.st_size > 0 || !S_ISREG(st.st_mode)))
+        return tk_err_set(reterr, -EEXIST, "'%s' exists already", path);
+    int rc = new_writer(path, &w, reterr);
+    if (rc < 0)
+        return rc;
+    rc = TK_E_DB;
     for (unsigned i = is_network(path) ? 1 : 0; i < n && rc != SQLITE_OK; i++) {
         unlink_leftovers(path);
-        rc = create(w, path, &attempts[i], plan, host);
+        rc = create(w, &attempts[i], conf);
         if (rc == SQLITE_OK)
             rc = turn_on_log(w, i + 1 == n);
         if (rc != SQLITE_OK) {
-            int os = sqlite3_system_errno(w->db);
-            tk_err_set(reterr, TK_E_DB, "cannot create the run file '%s': %s%s%s", path,
-                       sqlite3_errmsg(w->db), os ? ": " : "", os ? strerror(os) : "");
+            say_not_opened(w, "create", reterr);
             bool was_opened = w->db && sqlite3_db_readonly(w->db, "main") == 0;
             close_db(w);
             if (was_opened && stat(path, &st) == 0)
@@ -285,6 +350,94 @@ int tk__writer_new(const char *path, struct tk_str plan, struct tk_str host,
     }
     *ret = w;
     return 0;
+}
+
+/* --- going on --- */
+
+/* One number, or 0. */
+static int64_t number_of(struct tk__writer *w, const char *text)
+{
+    sqlite3_stmt *st = NULL;
+    int64_t value = 0;
+
+    if (sqlite3_prepare_v2(w->db, text, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW)
+        value = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return value;
+}
+
+/* What the end of the segment before said of the run holds for that segment alone from now on. */
+static int set_aside(struct tk__writer *w)
+{
+    char text[160];
+
+    snprintf(text, sizeof(text),
+             "UPDATE run SET key = key || '.%u' WHERE key IN "
+             "('totals', 'health', 'run', 'finished_wall')",
+             w->segment - 1U);
+    return sql(w, text);
+}
+
+static int go_on(struct tk__writer *w, const struct attempt *a, struct tk_str host)
+{
+    char text[64];
+    int rc = open_db(w, a, 0);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(w->db, BUSY_MS);
+    snprintf(text, sizeof(text), "BEGIN IMMEDIATE; PRAGMA user_version = %d", TK__RUNFILE_VERSION);
+    if (rc == SQLITE_OK)
+        rc = sql(w, text);
+    char *missing = rc == SQLITE_OK ? tk__rows_add_missing(w->db) : NULL;
+    if (rc == SQLITE_OK)
+        rc = missing ? sql(w, missing) : SQLITE_NOMEM;
+    free(missing);
+    if (rc == SQLITE_OK)
+        rc = prepare(w);
+    if (rc == SQLITE_OK) {
+        w->segment = (uint16_t)(number_of(w, "SELECT max(number) FROM segment") + 1);
+        rc = w->segment > 1 && w->segment <= TK_SEGMENTS_MAX ? SQLITE_OK : SQLITE_FULL;
+    }
+    if (rc == SQLITE_OK)
+        rc = put_segment(w, host);
+    if (rc == SQLITE_OK)
+        rc = set_aside(w);
+    if (rc == SQLITE_OK)
+        rc = put_text(w, "state", "running");
+    return rc == SQLITE_OK ? sql(w, "COMMIT") : rc;
+}
+
+int tk__writer_resume(const struct tk__writer_conf *conf, struct tk__writer **ret,
+                      struct tk_err *reterr)
+{
+    struct tk__writer *w = NULL;
+    unsigned n = TK_ARRAY_LEN(attempts);
+    int rc = new_writer(conf->path, &w, reterr);
+
+    if (rc < 0)
+        return rc;
+    rc = TK_E_DB;
+    for (unsigned i = is_network(conf->path) ? 1 : 0; i < n && rc != SQLITE_OK; i++) {
+        rc = go_on(w, &attempts[i], conf->host);
+        if (rc == SQLITE_OK)
+            rc = turn_on_log(w, i + 1 == n);
+        if (rc != SQLITE_OK) {
+            say_not_opened(w, "go on with", reterr);
+            close_db(w);
+        }
+    }
+    if (rc != SQLITE_OK) {
+        free(w);
+        return TK_E_DB;
+    }
+    *ret = w;
+    return 0;
+}
+
+uint16_t tk__writer_segment(const struct tk__writer *w)
+{
+    return w->segment;
 }
 
 struct tk__writer *tk__writer_free(struct tk__writer *w)
@@ -319,7 +472,34 @@ int tk__writer_clock(struct tk__writer *w, const struct tk__clock_row *c, struct
     sqlite3_bind_int64(w->clock, 4, c->o.error);
     sqlite3_bind_int(w->clock, 5, c->is_step);
     sqlite3_bind_int64(w->clock, 6, c->from_at);
+    sqlite3_bind_int(w->clock, 7, w->segment);
     return step_once(w->clock) == SQLITE_OK ? 0 : fail(w, reterr);
+}
+
+int tk__writer_span(struct tk__writer *w, const struct tk_segment_span *span, struct tk_err *reterr)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(w->db,
+                                "UPDATE segment SET begin_at = ?, begin_wall = ?, stop_at = ?, "
+                                "end_at = ? WHERE number = ?",
+                                -1, &st, NULL);
+    if (rc == SQLITE_OK) {
+        bind_number(st, 1, span->begin_at);
+        bind_number(st, 2, span->wall_begin);
+        bind_number(st, 3, span->stop_at);
+        bind_number(st, 4, span->end_at);
+        sqlite3_bind_int(st, 5, w->segment);
+        rc = step_once(st);
+    }
+    sqlite3_finalize(st);
+    if (rc == SQLITE_OK && w->segment > 1 && span->begin_at) {
+        char text[128];
+        snprintf(text, sizeof(text),
+                 "DELETE FROM requests WHERE phase = %d AND ended = %d AND segment < %u",
+                 TK_PHASE_MEASURE, TK_END_CANCELLED, w->segment);
+        rc = sql(w, text);
+    }
+    return rc == SQLITE_OK ? 0 : fail(w, reterr);
 }
 
 int tk__writer_fact(struct tk__writer *w, const char *name, struct tk_str value,

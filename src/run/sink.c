@@ -55,7 +55,7 @@ struct tk_sink {
     _Alignas(64) _Atomic(struct tk_done *) head; /* finished, the latest first; any thread pushes */
     _Atomic(size_t) backlog;                     /* bytes of what was put and is not away yet */
 
-    _Alignas(64) pthread_mutex_t lock; /* of the fields down to told */
+    _Alignas(64) pthread_mutex_t lock; /* of the fields down to is_span_new */
     pthread_cond_t wake;               /* is_stopping was set */
     bool is_stopping;
     struct tk__fact *facts; /* the latest first */
@@ -63,12 +63,15 @@ struct tk_sink {
     unsigned n_clock;
     struct tk_clock_steps steps;
     struct tk_err told; /* the first failure of the file; code 0: none */
+    struct tk_segment_span span;
+    bool is_span_new; /* and not in the file yet */
 
     pthread_t thread;
     bool is_started, is_finished, is_cut; /* main thread */
     struct tk_arena arena;                /* path, plan, host, facts; main thread */
     const char *path;                     /* NULL: no file */
     struct tk_str plan, host;
+    uint16_t segment;                /* from 1 */
     void (*on_failure)(void *owner); /* may be NULL */
     void *owner;
 
@@ -141,6 +144,17 @@ void tk_sink_put_clock(struct tk_sink *s, unsigned worker, const struct tk_wall_
         s->clock[s->n_clock++] = (struct tk__clock_row){
             .o = *o, .from_at = from_at, .worker = worker, .is_step = is_step
         };
+    pthread_mutex_unlock(&s->lock);
+}
+
+void tk_sink_put_span(struct tk_sink *s, const struct tk_segment_span *span)
+{
+    pthread_mutex_lock(&s->lock);
+    s->span.begin_at = span->begin_at ? span->begin_at : s->span.begin_at;
+    s->span.wall_begin = span->wall_begin ? span->wall_begin : s->span.wall_begin;
+    s->span.stop_at = span->stop_at ? span->stop_at : s->span.stop_at;
+    s->span.end_at = span->end_at ? span->end_at : s->span.end_at;
+    s->is_span_new = true;
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -233,6 +247,7 @@ static struct tk_str slice(struct tk_buf *b, const struct tk_chain *c, uint16_t 
 static struct tk_record_view view_of(struct tk_sink *s, const struct tk_done *d)
 {
     struct tk_record_view v = { .rec = d->rec };
+    v.rec.segment = s->segment;
     v.trace = slice(&s->slices[0], &d->trace, &v.rec.flags);
     v.text = slice(&s->slices[1], &d->text, &v.rec.flags);
     v.reasoning = slice(&s->slices[2], &d->reasoning, &v.rec.flags);
@@ -320,18 +335,24 @@ static bool is_latest(const struct tk__fact *list, const struct tk__fact *f)
     return list == f;
 }
 
-/* Clock samples and facts that are not in the file yet. A list of facts only grows at its head. */
+/* Clock samples, facts and the span that are not in the file yet. A list of facts only grows at its
+ * head. */
 static void write_extras(struct tk_sink *s)
 {
     int rc = 0;
+    struct tk_segment_span span;
 
     pthread_mutex_lock(&s->lock);
     unsigned n = s->n_clock;
     memcpy(s->taken, s->clock, n * sizeof(s->clock[0]));
     s->n_clock = 0;
     struct tk__fact *facts = s->facts;
+    span = s->span;
+    bool has_span = s->is_span_new;
+    s->is_span_new = false;
     pthread_mutex_unlock(&s->lock);
-    if (!s->writer || s->has_failed || (n == 0 && (!facts || facts->is_written)))
+    bool has_facts = facts && !facts->is_written;
+    if (!s->writer || s->has_failed || !(n > 0 || has_facts || has_span))
         return;
 
     rc = tk__writer_begin(s->writer, &s->failure);
@@ -341,6 +362,8 @@ static void write_extras(struct tk_sink *s)
         if (is_latest(facts, f))
             rc = tk__writer_fact(s->writer, f->name, f->value, &s->failure);
     }
+    if (rc == 0 && has_span)
+        rc = tk__writer_span(s->writer, &span, &s->failure);
     if (rc == 0)
         rc = tk__writer_commit(s->writer, &s->failure);
     if (rc < 0) {
@@ -459,10 +482,27 @@ static int copy_conf(struct tk_sink *s, const struct tk_sink_conf *conf)
     if (conf->path)
         s->path = tk_arena_dup(&s->arena, tk_str_of(conf->path));
     s->max_memory_bytes = conf->max_memory_bytes ? conf->max_memory_bytes : DEFAULT_MEMORY;
-    s->is_kept = conf->keeps_in_memory && conf->path;
+    s->is_kept = conf->keeps_in_memory && conf->path && !conf->is_resumed;
     s->on_failure = conf->on_failure;
     s->owner = conf->owner;
     return s->plan.p && s->host.p && (s->path || !conf->path) ? 0 : -ENOMEM;
+}
+
+static int open_writer(struct tk_sink *s, const struct tk_sink_conf *conf, struct tk_err *reterr)
+{
+    struct tk__writer_conf w = {
+        .path = s->path,
+        .plan = s->plan,
+        .host = s->host,
+        .facts = conf->facts,
+        .n_facts = conf->n_facts,
+    };
+    int rc = conf->is_resumed ? tk__writer_resume(&w, &s->writer, reterr)
+                              : tk__writer_new(&w, &s->writer, reterr);
+
+    if (rc == 0)
+        s->segment = tk__writer_segment(s->writer);
+    return rc;
 }
 
 int tk_sink_new(const struct tk_sink_conf *conf, struct tk_sink **ret, struct tk_err *reterr)
@@ -476,6 +516,7 @@ int tk_sink_new(const struct tk_sink_conf *conf, struct tk_sink **ret, struct tk
     tk_arena_init(&s->arena, 0);
     tk__store_init(&s->kept);
     tk__store_init(&s->rest);
+    s->segment = 1;
     for (unsigned i = 0; i < TK_ARRAY_LEN(s->slices); i++)
         tk_buf_init(&s->slices[i], MAX_SLICE_BYTES);
 
@@ -483,7 +524,7 @@ int tk_sink_new(const struct tk_sink_conf *conf, struct tk_sink **ret, struct tk
     if (rc < 0)
         tk_err_set(reterr, rc, "no memory for the records");
     if (rc == 0 && s->path)
-        rc = tk__writer_new(s->path, s->plan, s->host, &s->writer, reterr);
+        rc = open_writer(s, conf, reterr);
     if (rc == 0) {
         rc = start_thread(s);
         if (rc < 0)
@@ -565,9 +606,12 @@ int tk_sink_records(struct tk_sink *s, struct tk_records **ret, struct tk_err *r
         .plan = s->plan,
         .host = s->host,
         .steps = &s->steps,
+        .segment = s->segment,
+        .span = &s->span,
         .is_finished = true,
     };
-    if (s->path && !s->is_kept) {
+    if (s->path && !s->is_kept) { /* … and the file knows what came before */
+        from.plan = from.host = (struct tk_str){ NULL, 0 };
         int rc = tk__reader_new(s->path, &from.reader, reterr);
         if (rc < 0)
             return rc;

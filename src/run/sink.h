@@ -15,6 +15,7 @@
 #include "base/def.h"
 #include "base/err.h"
 #include "run/record.h"
+#include "run/segment.h"
 
 /* A finished request on its way to the writer. Lives in a block of `pool`. */
 struct tk_done {
@@ -36,10 +37,21 @@ struct tk_done *tk_done_free(struct tk_done *d);
 
 struct tk_sink;
 
+/* A fact that is known before the run: as free-form as those of tk_sink_put_fact(). */
+struct tk_sink_fact {
+    const char *name;
+    struct tk_str value;
+};
+
 struct tk_sink_conf {
     const char *path;   /* run file; NULL: no file, records stay in memory */
     struct tk_str plan; /* JSON: the plan as it was resolved, secrets masked; kept in the file */
     struct tk_str host; /* JSON: the machine, the program's version */
+    const struct tk_sink_fact *facts; /* in the file from its beginning; copied */
+    size_t n_facts;
+    bool
+        is_resumed; /* `path` is the file of a run that was cut, and this is its next segment: `plan`
+                        and `facts` stay as they are in it */
     size_t max_memory_bytes; /* of records kept in memory; 0: 1 GiB */
     bool keeps_in_memory; /* keep every record in memory also when there is a file, up to the bound:
                              the figures at the end then need not read the file again */
@@ -49,7 +61,7 @@ struct tk_sink_conf {
     void *owner;
 };
 
-/* Create the file and start the writer thread. There must be no file of that name, or an empty one:
+/* Create the file and start the writer thread. Unless the run is resumed there must be no file of that name, or an empty one:
  * whether one may be overwritten is settled before. An unwritable place is an error here, before the
  * run. 0, -EEXIST, TK_E_DB, -ENOMEM, -EAGAIN (no thread). */
 int tk_sink_new(const struct tk_sink_conf *conf, struct tk_sink **ret, struct tk_err *reterr);
@@ -69,6 +81,10 @@ int tk_sink_put_fact(struct tk_sink *s, const char *name, struct tk_str json);
 
 /* Why the file takes no more, in words; false when nothing failed so far. Any thread. */
 bool tk_sink_failure(struct tk_sink *s, struct tk_err *ret);
+
+/* When the measured load began and ended; any thread. What is 0 stays as it was. The begin should be told
+ * as soon as it is known, so that the file of a run that is killed has it. */
+void tk_sink_put_span(struct tk_sink *s, const struct tk_segment_span *span);
 
 /* Bytes that wait for the writer: past a bound the load engine releases no new request. */
 size_t tk_sink_backlog_bytes(const struct tk_sink *s);
@@ -103,6 +119,9 @@ struct tk_str tk_records_fact(struct tk_records *r,
 bool tk_records_is_finished(const struct tk_records *r); /* false: the run goes on, or was cut */
 const struct tk_clock_steps *tk_records_steps(const struct tk_records *r);
 size_t tk_records_count(const struct tk_records *r); /* of all phases */
+
+/* The segments, in order; at least one. Of a run that was never resumed the only one. */
+const struct tk_segment *tk_records_segments(const struct tk_records *r, size_t *ret_n);
 
 /* Whether rows could not be read, so far: of a file that was copied while it was written to. They are
  * left out. */

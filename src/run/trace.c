@@ -145,6 +145,13 @@ void tk_trace_open(struct tk_trace_reader *r, struct tk_str bytes, tk_ns base_at
         r->rc = TK_E_UNSUPPORTED;
 }
 
+void tk_trace_open_view(struct tk_trace_reader *r, const struct tk_record_view *v,
+                        const struct tk_clock_steps *steps)
+{
+    tk_trace_open(r, v->trace, v->rec.trace_base_at, steps);
+    r->prev_offset = wrap_sub(0, v->shift); /* wall - (monotonic + shift) */
+}
+
 static bool is_in_step(const struct tk_clock_steps *steps, tk_ns at)
 {
     for (unsigned i = 0; steps && i < steps->n; i++) {

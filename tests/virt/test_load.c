@@ -140,6 +140,69 @@ static void test_stop(void)
     close_world(&w);
 }
 
+/* What is left of a run: other numbers than tickets, and the stages of the whole. */
+static void test_past(void)
+{
+    static const uint64_t todo[] = { 3, 5 };
+    static const tk_ns whole[] = { 0,       10 * MS, 20 * MS, 30 * MS, 40 * MS,
+                                   50 * MS, 60 * MS, 70 * MS, 80 * MS };
+    static const tk_ns rest[] = { 0, 0, 5 * MS, 15 * MS };
+    struct tk_stage stages[] = { { .from = 100, .to = 100, .duration = 45 * MS },
+                                 { .from = 100, .to = 100, .duration = 45 * MS } };
+    struct tk_load_past past = {
+        .todo = todo, .n_todo = 2, .next = 7, .at = 65 * MS, .due = whole
+    };
+    static const struct {
+        uint64_t index;
+        tk_ns due;
+        unsigned stage;
+    } want[] = { { 3, 0, 1 }, { 5, 0, 2 }, { 7, 5 * MS, 2 }, { 8, 15 * MS, 2 } };
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.past = &past;
+    w.plan.phase[TK_PHASE_WARMUP] = (struct tk_plan_phase){ .n_requests = 2, .concurrency = 1 };
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){
+        .n_requests = 4,
+        .arrival = TK_ARRIVAL_CONSTANT,
+        .rate = 100,
+        .due_offset = rest,
+        .n_due = 4,
+        .shape = { .of = TK_SHAPE_RATE, .stages = stages, .n = 2 },
+    };
+    start_world(&w);
+    run_phase(&w, TK_PHASE_WARMUP);
+    run_phase(&w, TK_PHASE_MEASURE);
+    T_EQ_I(tk_sink_finish(w.sink, NULL), 0, "past: the sink finishes");
+    T_EQ_U(w.totals.sent, 4, "past: four are left");
+    for (unsigned i = 0; i < 4; i++) {
+        struct tk_record r = record_of(&w, want[i].index);
+        T_EQ_U(r.index, want[i].index, "past: request %u", (unsigned)want[i].index);
+        T_EQ_I(r.due_at - w.totals.begin_at, want[i].due, "past: it is due");
+        T_EQ_U(r.item, want[i].index % MAX_ITEMS, "past: it sends its own item");
+        T_EQ_U(r.stage, want[i].stage, "past: it is of its own stage");
+    }
+    close_world(&w);
+}
+
+/* A closed load without a bound by count goes on behind the last. */
+static void test_past_closed(void)
+{
+    static const uint64_t todo[] = { 4 };
+    struct tk_load_past past = { .todo = todo, .n_todo = 1, .next = 10, .at = 500 * MS };
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6)); /* 100 ms a request */
+    w.past = &past;
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){ .duration = 250 * MS,
+                                                             .grace = 1000 * MS,
+                                                             .concurrency = 1 };
+    run_world(&w);
+    T_EQ_U(w.totals.sent, 3, "past, closed: as many as the time allows");
+    T_EQ_U(record_of(&w, 4).index, 4, "past, closed: what was left out");
+    T_EQ_U(record_of(&w, 10).index, 10, "past, closed: then the next ones");
+    T_EQ_U(record_of(&w, 11).index, 11, "past, closed: in order");
+    close_world(&w);
+}
+
 /* --- the start --- */
 
 /* A wait for the writer, or for a due instant, may outlive its phase. */
@@ -346,6 +409,8 @@ int main(void)
     test_no_omission();
     test_duration();
     test_stop();
+    test_past();
+    test_past_closed();
     test_nothing_before_the_start();
     test_stop_before_the_start();
     test_failures();

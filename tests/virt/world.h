@@ -28,8 +28,9 @@ struct world {
     struct tk_load_virtual virt;
     struct tk_load_body bodies[MAX_ITEMS];
     struct tk_load_totals totals;
-    unsigned refuse; /* connections to refuse before one is accepted */
-    unsigned hang;   /* connections that never open, after those */
+    unsigned refuse;                 /* connections to refuse before one is accepted */
+    unsigned hang;                   /* connections that never open, after those */
+    const struct tk_load_past *past; /* NULL: the run begins */
     bool has_ended;
     struct tk_timer timer; /* a test's own */
     tk_ns stop_grace;
@@ -143,6 +144,7 @@ static TK_UNUSED void start_world(struct world *w)
         .bodies = w->bodies,
         .n_bodies = MAX_ITEMS,
         .virt = &w->virt,
+        .past = w->past,
     };
     if (tk_sink_new(&sink, &w->sink, NULL))
         abort();

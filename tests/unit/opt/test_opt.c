@@ -295,6 +295,49 @@ static void closest(void)
     T_OK(!tk_opt_closest("rate", names, 0), "no names");
 }
 
+struct said {
+    char *words[32];
+    int n;
+};
+
+static int keep_word(void *owner, const struct tk_opt *o, const char *word)
+{
+    struct said *s = owner;
+    (void)o;
+    s->words[s->n++] = strdup(word);
+    return s->words[s->n - 1] ? 0 : -ENOMEM;
+}
+
+/* What was given, said again, gives the same values. */
+static void words(void)
+{
+    struct said said = { .n = 0 };
+    struct values again = { 0 };
+    struct tk_opt_result res = { 0 };
+    T_EQ_I(parse(&command,
+                 "--no-stream -v -m =x --concurrency 2k --port -3 --top-p 0.1 -r inf -t 1.5s "
+                 "--arrival closed -H a:b --header=-c --goodput x"),
+           0, "words: parse");
+    T_EQ_I(tk_opt_words(&command, &v, r.is_given, keep_word, &said), 0, "words: said");
+    T_EQ_I(said.n, 12, "words: one for each, two of the list");
+    T_EQ_S(said.words[0], "--no-stream", "words: a flag");
+    T_EQ_S(said.words[3], "--concurrency=2000", "words: a number");
+    T_EQ_I(tk_opt_parse(&command, said.n, said.words, &again, &res, &err), 0,
+           "words: parsed again");
+    T_OK(!again.stream && again.verbose && !again.quiet, "words: flags");
+    T_EQ_S(again.model, "=x", "words: a text");
+    T_EQ_I(again.concurrency, 2000, "words: a whole number");
+    T_EQ_I(again.port, -3, "words: a negative one");
+    T_OK(again.top_p == v.top_p && isinf(again.rate), "words: numbers");
+    T_EQ_I(again.timeout, 1500 * TK_NS_PER_MS, "words: a time");
+    T_OK(again.headers.n == 2 && strcmp(again.headers.v[1], "-c") == 0, "words: a list");
+    T_EQ_S(again.slos.v[0], "x", "words: a list of many");
+    T_EQ_I(res.args.n, 0, "words: nothing else");
+    tk_opt_release(&command, &again, &res);
+    for (int i = 0; i < said.n; i++)
+        free(said.words[i]);
+}
+
 int main(void)
 {
     defaults();
@@ -307,6 +350,7 @@ int main(void)
     environment();
     secrets();
     no_memory();
+    words();
     closest();
     tk_opt_release(&command, &v, &r);
     tk_opt_release(&command, &v, &r);

@@ -45,6 +45,7 @@ static struct tk_record record_of(uint64_t i)
     r.finish = (uint8_t)(i % 6);
     r.count_source = (uint8_t)(i % 3);
     r.flags = (uint16_t)(i % 64);
+    r.segment = 1; /* as the sink sets it */
     r.status = i % 3 ? 200 : 0;
     r.code = -(int32_t)(i % 200);
     r.due_at = at;

@@ -1,0 +1,299 @@
+/* run_resume.c - `tokmark run --resume FILE`: the words, the plan and the rest of a run that was cut
+ *
+ * The plan and the bodies are made from words, as ever, and then compared with what the file says: a
+ * data file that was edited, or an option that was given differently, must not end up in one result.
+ *
+ * The rest is a plan of its own. Requests that have not ended keep their numbers (struct tk_load_past)
+ * and their order. The load goes on where its time stood: what was due before is due at once, the others
+ * are due as long after the new start as they were due after the cut; a duration has so much less left.
+ */
+#include "cli/run_resume.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "base/str.h"
+
+#define MAX_WORDS 1000
+#define MAX_PLAN_BYTES ((size_t)16 << 20)
+
+/* --- words into the file --- */
+
+/* What is about one process, not about the run. */
+static bool is_own(const char *option)
+{
+    static const char *const names[] = { "output",   "overwrite", "file",  "dry-run",
+                                         "progress", "plain",     "resume" };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(names); i++) {
+        if (strcmp(option, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A header whose value must not be in a file. */
+static bool is_secret(const struct tk_opt *o, const char *word)
+{
+    struct tk_str header = tk_str_of(strchr(word, '='));
+
+    if (!o->is_secret || header.n == 0)
+        return false;
+    header.p++;
+    header.n--;
+    ptrdiff_t colon = tk_str_find(header, ':');
+    return colon < 0 || tk_plan_is_secret(tk_str_trim((struct tk_str){ header.p, (size_t)colon }));
+}
+
+static int put_word(void *owner, const struct tk_opt *o, const char *word)
+{
+    struct tk_jsonw *w = owner;
+
+    if (!is_own(o->name) && !is_secret(o, word))
+        tk_jsonw_z(w, word);
+    return 0;
+}
+
+/* Whether a part of the URL would be masked. */
+static bool has_secret(const char *url)
+{
+    struct tk_buf masked = TK_BUF_INIT((size_t)64 << 10);
+    bool differs = tk_plan_mask_url(url, &masked) != 0 || strcmp(masked.p, url) != 0;
+
+    tk_buf_release(&masked);
+    return differs;
+}
+
+int tk_run_words(const struct tk_run_opts *o, const struct tk_opt_result *res, struct tk_buf *out)
+{
+    struct tk_jsonw w;
+
+    tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
+    tk_jsonw_arr(&w);
+    int rc = tk_opt_words(&tk_run_command, o, res->is_given, put_word, &w);
+    for (size_t i = 0; i < res->args.n; i++) {
+        if (!has_secret(res->args.v[i]))
+            tk_jsonw_z(&w, res->args.v[i]);
+    }
+    tk_jsonw_arr_end(&w);
+    return rc < 0 ? rc : out->failed;
+}
+
+/* --- words out of the file --- */
+
+/* Whether `word` of the file is replaced by what is given now. */
+static bool is_replaced(const char *word, const struct tk_opt_result *given)
+{
+    if (word[0] != '-')
+        return given->args.n > 0 || given->is_given[tk_run_opt("sim")];
+    for (size_t i = 0; i < tk_run_command.n_opts; i++) {
+        const char *name = tk_run_command.opts[i].name;
+        struct tk_str stem = { word + 2, strcspn(word + 2, "=") };
+        if (tk_str_starts(stem, TK_STR("no-")) && !tk_str_eq(stem, tk_str_of(name)))
+            stem = (struct tk_str){ stem.p + 3, stem.n - 3 };
+        if (tk_str_eq(stem, tk_str_of(name)))
+            return given->is_given[i];
+    }
+    return false;
+}
+
+static int add_word(struct tk_resuming *r, struct tk_str word, const struct tk_opt_result *given,
+                    struct tk_err *reterr)
+{
+    const char *copy = tk_arena_dup(&r->arena, word);
+
+    if (!copy)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the words of the run");
+    if (is_replaced(copy, given))
+        return 0;
+    if (r->argc == MAX_WORDS)
+        return tk_err_set(reterr, TK_E_LIMIT, "the run has more than %d words", MAX_WORDS);
+    r->argv[r->argc++] = (char *)(uintptr_t)copy; /* argv takes no const */
+    return 0;
+}
+
+static int read_words(struct tk_resuming *r, const struct tk_opt_result *given,
+                      struct tk_err *reterr)
+{
+    struct tk_str text = r->from.words;
+    struct tk_json_val root, v;
+    struct tk_json_iter it;
+    struct tk_str word;
+    char *copy = calloc(1, text.n + TK_JSON_PADDING);
+    struct tk_json *j = copy ? tk_json_new(text.n + 1) : NULL;
+    int rc = -ENOMEM;
+
+    if (j) {
+        memcpy(copy, text.p, text.n);
+        rc = tk_json_parse(j, copy, text.n, &root);
+        if (rc == 0)
+            rc = tk_json_arr(&root, &it);
+        while (rc == 0 && (rc = tk_json_arr_next(&it, &v)) > 0) {
+            rc = tk_json_get_str(&v, &word);
+            if (rc == 0)
+                rc = add_word(r, word, given, reterr);
+        }
+    }
+    tk_json_free(j);
+    free(copy);
+    if (rc < 0 && (!reterr || reterr->code == 0))
+        (void)tk_err_set(reterr, rc, "the words of the run cannot be read: %s", tk_err_text(rc));
+    return rc;
+}
+
+int tk_resuming_open(struct tk_resuming *r, const char *path, const struct tk_opt_result *given,
+                     int argc, char **argv, struct tk_err *reterr)
+{
+    *r = (struct tk_resuming){ 0 };
+    tk_arena_init(&r->arena, 0);
+    int rc = tk_resume_read(path, &r->from, reterr);
+    if (rc < 0)
+        return rc;
+    if (r->from.words.n == 0 || r->from.load_hash.n == 0)
+        return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                          "'%s' does not say what was sent: it is of another command, or of an "
+                          "older version",
+                          path);
+    r->argv = tk_arena_alloc(&r->arena, (MAX_WORDS + (size_t)argc + 1) * sizeof(*r->argv));
+    if (!r->argv)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the words of the run");
+    r->argv[r->argc++] = argv[0];
+    rc = read_words(r, given, reterr);
+    for (int i = 1; rc == 0 && i < argc; i++)
+        r->argv[r->argc++] = argv[i];
+    r->argv[r->argc] = NULL;
+    r->is_whole = r->from.is_finished && !r->from.was_stopped;
+    return rc;
+}
+
+void tk_resuming_release(struct tk_resuming *r)
+{
+    tk_resume_release(&r->from);
+    tk_arena_release(&r->arena);
+    *r = (struct tk_resuming){ 0 };
+}
+
+/* --- the same run? --- */
+
+static int compare(const struct tk_resuming *r, const struct tk_run *run, struct tk_err *reterr)
+{
+    struct tk_buf plan = TK_BUF_INIT(MAX_PLAN_BYTES);
+    struct tk_load_conf load = {
+        .plan = &run->plan,
+        .bodies = run->bodies,
+        .n_bodies = (uint32_t)run->items.n,
+    };
+    char hash[32];
+    int rc = tk_plan_to_json(&run->plan, &plan);
+
+    if (rc == 0)
+        rc = tk_resume_compare(r->from.plan, tk_buf_str(&plan), run->o->sim, reterr);
+    else
+        (void)tk_err_set(reterr, rc, "no memory for the plan");
+    tk_buf_release(&plan);
+    if (rc < 0)
+        return rc;
+    (void)snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)tk_load_hash(&load));
+    if (!tk_str_is(r->from.load_hash, hash))
+        return tk_err_set(reterr, TK_E_FORMAT,
+                          "the requests are others now: the data ('%s') or what goes into every "
+                          "body has changed",
+                          run->plan.data);
+    return 0;
+}
+
+/* --- the rest --- */
+
+static uint64_t whole_index(const struct tk_load_past *past, uint64_t i)
+{
+    return i < past->n_todo ? past->todo[i] : past->next + (i - past->n_todo);
+}
+
+static int shift_schedule(struct tk_resuming *r, struct tk_plan_phase *p, struct tk_err *reterr)
+{
+    uint64_t n = p->n_requests;
+    tk_ns *due = tk_arena_alloc(&r->arena, (n + 1) * sizeof(*due));
+
+    if (!due)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the schedule");
+    for (uint64_t i = 0; i < n; i++)
+        due[i] = TK_MAX(p->due_offset[whole_index(&r->past, i)] - r->past.at, 0);
+    p->due_offset = due;
+    p->n_due = n;
+    return 0;
+}
+
+static int shift_permits(struct tk_resuming *r, struct tk_plan_phase *p, struct tk_err *reterr)
+{
+    size_t n = p->n_permit_steps, first = 0;
+    struct tk_permit_step *steps = tk_arena_alloc(&r->arena, n * sizeof(*steps));
+
+    if (!steps)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the steps of the load");
+    while (first + 1 < n && p->permit_steps[first + 1].at <= r->past.at)
+        first++;
+    for (size_t i = first; i < n; i++) {
+        steps[i - first] = p->permit_steps[i];
+        steps[i - first].at = TK_MAX(p->permit_steps[i].at - r->past.at, 0);
+    }
+    p->permit_steps = steps;
+    p->n_permit_steps = n - first;
+    return 0;
+}
+
+/* How many are left by count; UINT64_MAX: there is no bound. */
+static uint64_t count_left(const struct tk_resuming *r, const struct tk_plan_phase *p)
+{
+    uint64_t n = p->n_requests;
+
+    if (p->duration > 0 && r->past.at >= p->duration)
+        return 0;
+    return n == 0 ? UINT64_MAX : r->past.n_todo + (n - r->past.next);
+}
+
+static void leave_out_load(struct tk_plan *plan)
+{
+    for (size_t i = 0; i < TK_PHASE_N_; i++) {
+        plan->phase[i].n_requests = plan->phase[i].n_due = 0;
+        plan->phase[i].duration = 0;
+        plan->phase[i].due_offset = NULL;
+    }
+}
+
+int tk_resuming_apply(struct tk_resuming *r, struct tk_run *run, struct tk_err *reterr)
+{
+    struct tk_plan_phase *p = &run->plan.phase[TK_PHASE_MEASURE];
+    int rc = compare(r, run, reterr);
+
+    if (rc < 0)
+        return rc;
+    if (p->n_requests > 0 && r->from.next > p->n_requests)
+        return tk_err_set(reterr, TK_E_FORMAT,
+                          "the run file has request %llu, and the plan only %llu",
+                          (unsigned long long)r->from.next - 1, (unsigned long long)p->n_requests);
+    r->planned = p->n_requests;
+    r->past = (struct tk_load_past){
+        .todo = r->from.todo,
+        .n_todo = r->from.n_todo,
+        .next = r->from.next,
+        .at = r->from.past,
+        .due = p->due_offset,
+    };
+    uint64_t left = count_left(r, p);
+    r->has_rest = left > 0;
+    if (!r->has_rest) {
+        leave_out_load(&run->plan);
+        return 0;
+    }
+    p->n_requests = left == UINT64_MAX ? 0 : left;
+    p->duration -= p->duration > 0 ? r->past.at : 0;
+    if (p->due_offset)
+        rc = shift_schedule(r, p, reterr);
+    if (rc == 0 && p->n_permit_steps > 0)
+        rc = shift_permits(r, p, reterr);
+    return rc;
+}
