@@ -64,7 +64,7 @@ void tk__cpu_close(struct tk_cpu *c)
 void tk__cpu_begin(struct tk_cpu *c, struct tk_health_worker *h)
 {
     h->span = h->cpu = h->starved = 0;
-    h->max_cpu = h->max_starved = (double)NAN;
+    h->max_cpu = h->max_starved = h->cpu_when_starved = (double)NAN;
     look(c);
 }
 
@@ -75,13 +75,17 @@ void tk__cpu_sample(struct tk_cpu *c, struct tk_health_worker *h)
     tk_ns span = c->at - before.at, used = c->used - before.used;
     bool is_only = isnan(h->max_cpu) && span >= SHORTEST_STRETCH;
     bool counts = span >= SHORT_STRETCH || is_only;
+    double share = (double)used / (double)TK_MAX(span, 1);
     h->span += span;
     h->cpu += used;
     if (counts)
-        h->max_cpu = fmax(h->max_cpu, (double)used / (double)span);
+        h->max_cpu = fmax(h->max_cpu, share);
     if (c->starved < 0 || before.starved < 0)
         return;
     h->starved += c->starved - before.starved;
-    if (counts)
-        h->max_starved = fmax(h->max_starved, (double)(c->starved - before.starved) / (double)span);
+    double waited = (double)(c->starved - before.starved) / (double)TK_MAX(span, 1);
+    if (counts && !(waited <= h->max_starved)) {
+        h->max_starved = waited;
+        h->cpu_when_starved = share;
+    }
 }

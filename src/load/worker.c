@@ -528,6 +528,7 @@ int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, stru
     w->is_virtual = l->conf.virt;
     w->cpu.fd = -1;
     w->health.measured.max_cpu = w->health.measured.max_starved = (double)NAN;
+    w->health.measured.cpu_when_starved = (double)NAN;
     int rc = 0;
     if (w->is_virtual)
         w->loop = l->conf.virt->loop;

@@ -57,7 +57,7 @@ static const char verdict[] =
     "processors of a run that was killed) is not judged, and the result says so. `rates` are throughput,\n"
     "goodput and concurrency; latencies from due are touched where there was a schedule. Where no read\n"
     "has the kernel's stamp (a Unix socket), every delay of the client is in every figure: reading is not\n"
-    "judged, a wait for a processor counts by itself, and each cause touches everything.\n"
+    "judged, a wait for a processor counts by itself, from 10 % on, and each cause touches everything.\n"
     "\n";
 
 static void row(struct tk_buf *out, const char *a, const char *b, const char *c)

@@ -66,6 +66,8 @@ static tk_ns ready_at(const struct tk_late_conf *c, const struct tk_late_item *i
 {
     tk_ns ready = c->asked.is_scheduled ? i->due_at : i->released_at;
 
+    if (c->asked.is_resumed) /* the order of tickets is not that of the ends any more */
+        return i->released_at;
     if (c->asked.permits > 0 && i->index >= c->asked.permits) {
         uint64_t k = i->index - c->asked.permits;
         tk_ns free_at = k < c->n_ends ? c->base_at + c->ends[k] : i->released_at;
@@ -106,7 +108,7 @@ static void find_pace(const struct tk_late *l, const struct tk_late_conf *c, str
         last_due = TK_MAX(last_due, l->v[i].due_at);
         last_ready = TK_MAX(last_ready, ready_at(c, &l->v[i]));
     }
-    if (!c->asked.is_scheduled || last_due <= first_due)
+    if (!c->asked.is_scheduled || c->asked.is_resumed || last_due <= first_due)
         return;
     tk_ns until = has_until ? c->begin_at + c->asked.duration : last_ready;
     for (size_t i = 0; i < l->n; i++) {

@@ -17,6 +17,7 @@ struct tk_asked {
     uint32_t permits;  /* at most so many in flight; 0: no bound, or one that changes */
     tk_ns duration;    /* no request is released after it; 0: no bound by time */
     bool is_stopped;   /* Ctrl-C, or a kill: what was not sent was not meant to be */
+    bool is_resumed;   /* it was cut and went on later: lateness counts from release alone */
 };
 
 /* Requests that could be sent by the end of the schedule, and those that were. All 0: there was no

@@ -13,6 +13,9 @@
 /* With fewer requests one alone is more than 1 %. */
 #define RATE_LEAST_REQUESTS 100
 
+/* Without stamps a wait for a processor is a cause by itself, so it has to be a long one. */
+#define BLIND_LEAST_WAIT 0.10
+
 /* clang-format off */
 static const struct tk_cause_def defs[TK_CAUSE_N_] = {
     [TK_CAUSE_SLOW_WRITER] = {
@@ -31,11 +34,12 @@ static const struct tk_cause_def defs[TK_CAUSE_N_] = {
     },
     [TK_CAUSE_NO_PROCESSOR] = {
         "no-processor", "wait for a processor in the worst second", TK_CAUSE_PERCENT, false, true,
-        0.10, 0, "",
+        0.02, 0.5, "the CPU that it had in that second",
         "time in which a worker was ready to run and had no processor / 1 s; the worker and the second "
         "with the most",
         TK_TOUCH_RATES | TK_TOUCH_DUE | TK_TOUCH_GAPS,
-        "something else runs on the client's processors: stop it, or give the client some of its own",
+        "something else runs on the client's processors: stop it, give the client some of its own, or let it go "
+        "first (--realtime)",
     },
     [TK_CAUSE_BUSY] = {
         "busy", "CPU of the busiest worker in its busiest second", TK_CAUSE_PERCENT, false, false,
@@ -180,8 +184,10 @@ static double measure(const struct tk_summary *s, const struct tk_health *h, enu
 }
 
 /* What a cause's limit is a share of. */
-static double reference(const struct tk_summary *s, enum tk_cause c)
+static double reference(const struct tk_summary *s, const struct tk_health *h, enum tk_cause c)
 {
+    if (c == TK_CAUSE_NO_PROCESSOR)
+        return h ? h->cpu_when_starved : (double)NAN;
     if (c == TK_CAUSE_LATE_SENDING)
         return s->own.median_first;
     return c == TK_CAUSE_LATE_READING ? s->own.median_gap : 0;
@@ -198,12 +204,22 @@ static double limit_of(const struct tk_cause_def *def, double of)
     return fmax(def->least, def->share * of);
 }
 
+/* No read has the kernel's stamp: whatever delays the client is in every latency, and cannot be
+ * measured apart. */
+static bool is_blind(const struct tk_summary *s)
+{
+    return s->n_reads > 0 && s->own.reading.n == 0;
+}
+
 static struct tk_finding find(const struct tk_summary *s, const struct tk_health *h,
                               enum tk_cause c)
 {
     const struct tk_cause_def *def = &defs[c];
-    struct tk_finding f = { .measured = measure(s, h, c), .limit = limit_of(def, reference(s, c)) };
+    struct tk_finding f = { .measured = measure(s, h, c),
+                            .limit = limit_of(def, reference(s, h, c)) };
 
+    if (c == TK_CAUSE_NO_PROCESSOR && is_blind(s))
+        f.limit = fmax(f.limit, BLIND_LEAST_WAIT);
     f.is_judged = !isnan(f.measured) && !isnan(f.limit);
     if (!f.is_judged)
         f.measured = f.limit = (double)NAN;
@@ -223,18 +239,10 @@ static void touch(struct tk_verdict *v, unsigned touches, const struct tk_asked 
         v->is_touched[m] = v->is_touched[m] || (groups[m] & touches);
 }
 
-/* No read has the kernel's stamp: whatever delays the client is in every latency, and cannot be
- * measured apart. */
-static bool has_no_stamps(const struct tk_summary *s)
-{
-    return s->n_reads > 0 && s->own.reading.n == 0;
-}
-
 void tk_verdict_find(const struct tk_summary *s, const struct tk_health *h,
                      const struct tk_asked *asked, struct tk_verdict *ret)
 {
-    bool is_blind = has_no_stamps(s);
-    bool is_felt = is_blind;
+    bool is_felt = is_blind(s);
 
     memset(ret, 0, sizeof(*ret));
     for (int c = 0; c < TK_CAUSE_N_; c++) {
@@ -248,7 +256,7 @@ void tk_verdict_find(const struct tk_summary *s, const struct tk_health *h,
             continue;
         ret->is_limit = true;
         ret->first = (enum tk_cause)c;
-        touch(ret, is_blind ? TK_TOUCH_ALL : defs[c].touches, asked);
+        touch(ret, is_blind(s) ? TK_TOUCH_ALL : defs[c].touches, asked);
     }
 }
 

@@ -33,6 +33,7 @@ static const struct field fields[] = {
     OF(tk_health, "starved_ns", starved, KIND_I64),
     OF(tk_health, "max_worker_cpu", max_worker_cpu, KIND_DOUBLE),
     OF(tk_health, "max_worker_starved", max_worker_starved, KIND_DOUBLE),
+    OF(tk_health, "cpu_when_starved", cpu_when_starved, KIND_DOUBLE),
     OF(tk_health, "loop_lag_sum_ns", loop_lag_sum, KIND_I64),
     OF(tk_health, "loop_lag_max_ns", loop_lag_max, KIND_I64),
     OF(tk_health, "timers", n_timers, KIND_I64),
@@ -47,6 +48,7 @@ static const struct field worker_fields[] = {
     OF(tk_health_worker, "starved_ns", starved, KIND_I64),
     OF(tk_health_worker, "max_cpu", max_cpu, KIND_DOUBLE),
     OF(tk_health_worker, "max_starved", max_starved, KIND_DOUBLE),
+    OF(tk_health_worker, "cpu_when_starved", cpu_when_starved, KIND_DOUBLE),
     OF(tk_health_worker, "loop_lag_sum_ns", loop_lag_sum, KIND_I64),
     OF(tk_health_worker, "loop_lag_max_ns", loop_lag_max, KIND_I64),
     OF(tk_health_worker, "timers", n_timers, KIND_I64),
@@ -56,12 +58,16 @@ static const struct field worker_fields[] = {
 
 static void init_worker(struct tk_health_worker *w)
 {
-    *w = (struct tk_health_worker){ .max_cpu = (double)NAN, .max_starved = (double)NAN };
+    *w = (struct tk_health_worker){ .max_cpu = (double)NAN,
+                                    .max_starved = (double)NAN,
+                                    .cpu_when_starved = (double)NAN };
 }
 
 void tk_health_init(struct tk_health *h)
 {
-    *h = (struct tk_health){ .max_worker_cpu = (double)NAN, .max_worker_starved = (double)NAN };
+    *h = (struct tk_health){ .max_worker_cpu = (double)NAN,
+                             .max_worker_starved = (double)NAN,
+                             .cpu_when_starved = (double)NAN };
 }
 
 void tk_health_add_worker(struct tk_health *h, const struct tk_health_worker *w)
@@ -72,7 +78,10 @@ void tk_health_add_worker(struct tk_health *h, const struct tk_health_worker *w)
     h->cpu += w->cpu;
     h->starved += w->starved;
     h->max_worker_cpu = fmax(h->max_worker_cpu, w->max_cpu); /* of a NAN and a number: the number */
-    h->max_worker_starved = fmax(h->max_worker_starved, w->max_starved);
+    if (!isnan(w->max_starved) && !(w->max_starved <= h->max_worker_starved)) {
+        h->max_worker_starved = w->max_starved;
+        h->cpu_when_starved = w->cpu_when_starved;
+    }
     h->loop_lag_sum += w->loop_lag_sum;
     h->loop_lag_max = TK_MAX(h->loop_lag_max, w->loop_lag_max);
     h->n_timers += w->n_timers;

@@ -18,15 +18,16 @@ struct tk_jsonw;
 /* One worker's thread. Shares are of one processor, 0 … 1; NAN: not known (the phase was too short,
  * or the system does not say). */
 struct tk_health_worker {
-    tk_ns span;          /* of the measured phase: what the shares and times below are taken over */
-    tk_ns cpu;           /* CPU time in it */
-    tk_ns starved;       /* it was ready to run and had no processor; 0 when not known */
-    double max_cpu;      /* share in its busiest second */
-    double max_starved;  /* the same of waiting for a processor, in the worst second */
-    tk_ns loop_lag_sum;  /* how late its timers were called, summed */
-    tk_ns loop_lag_max;  /* and at most */
-    uint64_t n_timers;   /* timers called */
-    uint64_t n_requests; /* that it released */
+    tk_ns span;         /* of the measured phase: what the shares and times below are taken over */
+    tk_ns cpu;          /* CPU time in it */
+    tk_ns starved;      /* it was ready to run and had no processor; 0 when not known */
+    double max_cpu;     /* share in its busiest second */
+    double max_starved; /* the same of waiting for a processor, in the worst second */
+    double cpu_when_starved; /* its CPU share in that second */
+    tk_ns loop_lag_sum;      /* how late its timers were called, summed */
+    tk_ns loop_lag_max;      /* and at most */
+    uint64_t n_timers;       /* timers called */
+    uint64_t n_requests;     /* that it released */
 };
 
 struct tk_health {
@@ -41,6 +42,7 @@ struct tk_health {
     tk_ns cpu, starved;
     double max_worker_cpu;     /* the busiest worker in its busiest second; NAN: not known */
     double max_worker_starved; /* the same of waiting for a processor */
+    double cpu_when_starved;   /* its CPU share in that second */
     tk_ns loop_lag_sum, loop_lag_max;
     uint64_t n_timers;
     uint64_t

@@ -119,6 +119,12 @@ static void test_permits(void)
     T_NEAR(f.late[4], 3.25, 1e-9, "permits: the wait of a free permit counts");
     T_EQ_U(f.pace.ready, 5, "permits: all could be sent");
 
+    asked.is_resumed = true;
+    f = find(rows, 5, ends, 5, asked, 0);
+    T_NEAR(f.late[4], 0.5, 1e-9, "resumed: from release alone");
+    T_EQ_U(f.pace.ready, 0, "resumed: there is no one schedule");
+    asked.is_resumed = false;
+
     /* Ends that are not known (a kill took them): it had a permit when it was released. */
     f = find(rows, 5, ends, 1, asked, 0);
     T_NEAR(f.late[4], 0.5, 1e-9, "permits: without the ends nothing is guessed");

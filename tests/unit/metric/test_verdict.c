@@ -28,6 +28,7 @@ static void begin(void)
     tk_health_init(&w.h);
     w.h.max_worker_cpu = 0.2;
     w.h.max_worker_starved = 0.01;
+    w.h.cpu_when_starved = 0.15;
     w.asked.is_scheduled = true;
     w.s.sent = w.s.succeeded = 1000;
     w.s.own = (struct tk_summary_own){
@@ -156,8 +157,17 @@ static void test_processor(void)
     judge();
     T_OK(w.v.findings[TK_CAUSE_NO_PROCESSOR].is_cause, "felt, it is a cause");
     T_EQ_I(w.v.first, TK_CAUSE_NO_PROCESSOR, "and the one behind the other");
-    w.h.max_worker_starved = 0.10;
-    is_past(TK_CAUSE_LATE_SENDING);
+    w.h.max_worker_starved = 0.075;
+    is_past(TK_CAUSE_LATE_SENDING); /* alone: half of the CPU in that second is the limit */
+    w.h.max_worker_starved = 0.076;
+    judge();
+    T_OK(w.v.findings[TK_CAUSE_NO_PROCESSOR].is_cause, "more than half of it");
+    w.h.cpu_when_starved = 0.001;
+    w.h.max_worker_starved = 0.02;
+    is_past(TK_CAUSE_LATE_SENDING); /* alone: at least 2 % */
+    w.h.max_worker_starved = 0.021;
+    judge();
+    T_OK(w.v.findings[TK_CAUSE_NO_PROCESSOR].is_cause, "more than 2 %%");
 }
 
 static void test_rate(void)
@@ -200,6 +210,8 @@ static void test_blind(void)
     w.s.own.reading = (struct tk_delay){ .p99 = (double)NAN };
     is_within("no stamps");
     T_OK(!w.v.findings[TK_CAUSE_LATE_READING].is_judged, "reading is not judged");
+    w.h.max_worker_starved = 0.10;
+    is_within("a tenth of a second of waiting for a processor");
     w.h.max_worker_starved = 0.101;
     is_past(TK_CAUSE_NO_PROCESSOR);
     T_OK(w.v.is_touched[TK_METRIC_TTFT] && w.v.is_touched[TK_METRIC_TTFB], "it touches everything");

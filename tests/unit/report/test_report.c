@@ -124,6 +124,7 @@ static void put_health(struct run *r, unsigned n_workers, double cpu)
             .starved = 2 * MS,
             .max_cpu = cpu / (i + 1),
             .max_starved = 0.002,
+            .cpu_when_starved = 0.03,
             .loop_lag_sum = 5000,
             .loop_lag_max = 3000,
             .n_timers = 2,

@@ -17,6 +17,7 @@ static struct tk_health_worker worker(double cpu, double starved)
         .starved = 40,
         .max_cpu = cpu,
         .max_starved = starved,
+        .cpu_when_starved = cpu / 4,
         .loop_lag_sum = 600,
         .loop_lag_max = (tk_ns)(cpu * 1000),
         .n_timers = 3,
@@ -39,6 +40,7 @@ static void test_sums(void)
     T_EQ_U(h.n_workers, 2, "two workers");
     T_NEAR(h.max_worker_cpu, 0.5, 0, "the second is busier");
     T_NEAR(h.max_worker_starved, 0.125, 0, "and knows");
+    T_NEAR(h.cpu_when_starved, 0.125, 0, "with what it had then");
     T_EQ_I(h.cpu, 6 * TK_NS_PER_S, "CPU times sum up");
     T_EQ_I(h.starved, 80, "waits too");
     T_EQ_I(h.loop_lag_max, 500, "the latest timer of all");
