@@ -182,13 +182,13 @@ static double time_of_level(const struct tk_stage *s, double level)
 /* Where the level passes the middle between two whole numbers. */
 static void add_ramp(struct steps *t, const struct tk_stage *s, tk_ns begin)
 {
-    bool is_up = s->to > s->from;
-    double end = s->to;
+    int64_t step = s->to > s->from ? 1 : -1;
+    int64_t end = llround(s->to);
 
-    for (double level = s->from; is_up ? level < end : level > end; level += is_up ? 1 : -1) {
-        double middle = is_up ? level + 0.5 : level - 0.5;
+    for (int64_t level = llround(s->from); level != end; level += step) {
+        double middle = (double)level + 0.5 * (double)step;
         tk_ns at = begin + (tk_ns)llround(time_of_level(s, middle) * 1e9);
-        add_step(t, at, is_up ? level + 1 : level - 1);
+        add_step(t, at, (double)(level + step));
     }
 }
 

@@ -102,7 +102,7 @@ struct tk_shape_words {
     enum tk_curve curve;
     tk_ns duration;
 };
-int tk_shape_parse(const struct tk_shape_words *words, struct tk_arena *arena, struct tk_shape *ret,
+int tk_shape_parse(const struct tk_shape_words *w, struct tk_arena *arena, struct tk_shape *ret,
                    struct tk_err *reterr);
 
 /* "10/s", "1 to 50/s", "8": the level of a stage, for people. `out` has 64 bytes. */

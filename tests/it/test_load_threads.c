@@ -66,7 +66,28 @@ struct outcome {
     struct tk_sim_counts counts;
     unsigned doubled; /* requests with more than one record */
     unsigned missing; /* … with none */
+    unsigned peak;    /* most in flight at once, by the client's own records */
 };
+
+static int by_instant(const void *a, const void *b)
+{
+    const tk_ns *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Where one ends at the instant at which another begins, the end comes first. */
+static unsigned find_peak(tk_ns *begins, tk_ns *ends, size_t n)
+{
+    unsigned peak = 0;
+    qsort(begins, n, sizeof(*begins), by_instant);
+    qsort(ends, n, sizeof(*ends), by_instant);
+    for (size_t b = 0, e = 0; b < n; b++) {
+        while (e < n && ends[e] <= begins[b])
+            e++;
+        peak = TK_MAX(peak, (unsigned)(b + 1 - e));
+    }
+    return peak;
+}
 
 /* Run `phase` with so many workers; stop after `stop_after` unless it is 0. */
 static void run(const struct tk_plan_phase *phase, unsigned n_workers, tk_ns stop_after,
@@ -129,8 +150,16 @@ static void run(const struct tk_plan_phase *phase, unsigned n_workers, tk_ns sto
     if (tk_sink_records(conf.sink, &rs, NULL))
         abort();
     ret->doubled = ret->missing = 0;
-    while (tk_records_next(rs, &v, NULL) == 1)
+    static tk_ns begins[sizeof(seen)], ends[sizeof(seen)];
+    size_t n = 0;
+    while (tk_records_next(rs, &v, NULL) == 1) {
         ret->doubled += v.rec.index < sizeof(seen) && seen[v.rec.index]++;
+        if (n < sizeof(seen)) {
+            begins[n] = v.rec.released_at;
+            ends[n++] = v.rec.end_at;
+        }
+    }
+    ret->peak = find_peak(begins, ends, n);
     for (uint64_t i = 0; i < ret->totals.sent && i < sizeof(seen); i++)
         ret->missing += !seen[i];
     tk_records_free(rs);
@@ -184,6 +213,41 @@ static void test_open(unsigned workers, uint32_t concurrency)
     T_OK(concurrency == 0 || o.counts.peak_open <= concurrency, "open: permits hold");
 }
 
+/* Permits that come and go. The last stage has no end, so that every rise is met however slow this
+ * machine is: a rise that is lost would leave the peak too low, or hang. */
+static void test_permits(unsigned workers)
+{
+    static const struct tk_permit_step steps[] = { { 0, 2 },
+                                                   { 30 * TK_NS_PER_MS, 9 },
+                                                   { 60 * TK_NS_PER_MS, 0 },
+                                                   { 90 * TK_NS_PER_MS, 1 },
+                                                   { 120 * TK_NS_PER_MS, 150 },
+                                                   { 150 * TK_NS_PER_MS, 5 },
+                                                   { 180 * TK_NS_PER_MS, 160 } };
+    struct outcome o;
+    struct tk_plan_phase phase = { .n_requests = 6000,
+                                   .concurrency = 160,
+                                   .permit_steps = steps,
+                                   .n_permit_steps = TK_ARRAY_LEN(steps) };
+    run(&phase, workers, 0, &o);
+    check(&o, "permits");
+    T_EQ_U(o.totals.succeeded, 6000, "permits, %u workers: all succeed", workers);
+    T_OK(o.peak >= 160, "permits, %u workers: all of the last rise: %u", workers, o.peak);
+    T_OK(o.counts.peak_open <= 160, "permits, %u workers: and no more: %u", workers,
+         (unsigned)o.counts.peak_open);
+
+    static const struct tk_permit_step pause[] = { { 0, 0 }, { 50 * TK_NS_PER_MS, 7 } };
+    phase = (struct tk_plan_phase){ .n_requests = 200,
+                                    .concurrency = 7,
+                                    .permit_steps = pause,
+                                    .n_permit_steps = TK_ARRAY_LEN(pause) };
+    run(&phase, workers, 0, &o);
+    check(&o, "pause");
+    T_EQ_U(o.totals.succeeded, 200, "pause, %u workers: it begins without anybody's end", workers);
+    T_OK(o.peak >= 7 && o.counts.peak_open <= 7, "pause, %u workers: with all of its permits: %u",
+         workers, o.peak);
+}
+
 static void test_stop(unsigned workers)
 {
     struct outcome o;
@@ -199,6 +263,7 @@ int main(void)
         test_closed(workers);
         test_open(workers, 0);
         test_open(workers, 3);
+        test_permits(workers);
         test_stop(workers);
     }
     return T_DONE();

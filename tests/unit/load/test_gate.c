@@ -98,6 +98,58 @@ static void test_end_is_final(void)
     T_OK(!tk__gate_ends(&g, 101), "final: and nothing ends");
 }
 
+/* --- a bound that changes --- */
+
+static const struct tk_permit_step steps[] = { { 0, 1 }, { 100, 3 }, { 200, 0 }, { 300, 2 } };
+
+static void test_bound(void)
+{
+    static const struct {
+        tk_ns now;
+        unsigned bound;
+    } t[] = {
+        { 50, 1 }, /* a clock of before the start: the first one */
+        { 1000, 1 }, { 1099, 1 }, { 1100, 3 }, { 1199, 3 }, { 1200, 0 },
+        { 1300, 2 }, { 9999, 2 }, { 1150, 3 }, /* another worker's clock, read before */
+        { 1000, 1 }, { 1250, 0 },
+    };
+    struct tk_gate g;
+    open_gate(&g, 9, 3, NULL);
+    g.begin_at = 1000;
+    g.steps = steps;
+    g.n_steps = TK_ARRAY_LEN(steps);
+    for (size_t i = 0; i < TK_ARRAY_LEN(t); i++)
+        T_EQ_U(tk__gate_bound(&g, t[i].now), t[i].bound, "bound at %d", (int)t[i].now);
+    g.n_steps = 0;
+    T_EQ_U(tk__gate_bound(&g, 1000), 3, "one that does not change");
+    g.max_permits = 0;
+    T_EQ_U(tk__gate_bound(&g, 1000), UINT32_MAX, "none");
+}
+
+static void test_rise_and_fall(void)
+{
+    struct tk_gate g;
+    uint64_t index = 0;
+    tk_ns due = 0;
+    open_gate(&g, 99, 3, NULL);
+    g.steps = steps;
+    g.n_steps = TK_ARRAY_LEN(steps);
+    T_EQ_I(tk__gate_take(&g, 10, &index, &due), TK_GATE_TAKEN, "bound 1: one");
+    T_EQ_I(tk__gate_take(&g, 99, &index, &due), TK_GATE_FULL, "bound 1: and no more");
+    T_EQ_I(tk__gate_take(&g, 100, &index, &due), TK_GATE_TAKEN, "bound 3: a second");
+    T_EQ_I(tk__gate_take(&g, 100, &index, &due), TK_GATE_TAKEN, "bound 3: a third");
+    T_EQ_I(tk__gate_take(&g, 100, &index, &due), TK_GATE_FULL, "bound 3: and no more");
+    tk__gate_give_permit(&g);
+    T_EQ_I(tk__gate_take(&g, 200, &index, &due), TK_GATE_FULL,
+           "bound 0: what ends has no successor");
+    tk__gate_give_permit(&g);
+    T_EQ_I(tk__gate_take(&g, 299, &index, &due), TK_GATE_FULL, "bound 0: none at all");
+    T_EQ_U(atomic_load(&g.permits), 1, "bound 0: what is in flight keeps its permit");
+    T_EQ_I(tk__gate_take(&g, 300, &index, &due), TK_GATE_TAKEN, "bound 2: one beside it");
+    T_EQ_I(tk__gate_take(&g, 300, &index, &due), TK_GATE_FULL, "bound 2: and no more");
+    T_EQ_U(index, 3, "tickets go on");
+}
+
 /* --- threads --- */
 
 enum { N_THREADS = 4, N_TICKETS = 20000, N_PERMITS = 3 };
@@ -106,13 +158,17 @@ static struct tk_gate shared;
 static _Atomic unsigned char taken[N_TICKETS];
 static _Atomic unsigned in_flight, peak, ends, disorder;
 
+static _Atomic int64_t clock_now; /* of the threads: it goes on with every look */
+static const struct tk_permit_step wave[] = { { 0, 3 }, { 40000, 1 }, { 80000, 3 }, { 120000, 2 } };
+
 static void *take_all(void *owner)
 {
     unsigned seed = *(unsigned *)owner;
     uint64_t index, before = 0;
     tk_ns due;
     for (;;) {
-        enum tk_gate_verdict v = tk__gate_take(&shared, 1, &index, &due);
+        enum tk_gate_verdict v = tk__gate_take(&shared, atomic_fetch_add(&clock_now, 1), &index,
+                                               &due);
         if (v == TK_GATE_CLOSED)
             break;
         if (v != TK_GATE_TAKEN)
@@ -137,11 +193,18 @@ static void *take_all(void *owner)
     return NULL;
 }
 
-static void test_threads(void)
+static void test_threads(bool is_waving)
 {
     pthread_t thread[N_THREADS];
     unsigned seeds[N_THREADS], wrong = 0;
     open_gate(&shared, N_TICKETS, N_PERMITS, NULL);
+    shared.steps = is_waving ? wave : NULL;
+    shared.n_steps = is_waving ? TK_ARRAY_LEN(wave) : 0;
+    for (unsigned i = 0; i < N_TICKETS; i++)
+        atomic_store(&taken[i], 0);
+    atomic_store(&clock_now, 0);
+    atomic_store(&peak, 0);
+    atomic_store(&ends, 0);
     for (unsigned i = 0; i < N_THREADS; i++) {
         seeds[i] = i + 1;
         pthread_create(&thread[i], NULL, take_all, &seeds[i]);
@@ -164,6 +227,9 @@ int main(void)
     test_open_loop();
     test_stop_and_roles();
     test_end_is_final();
-    test_threads();
+    test_bound();
+    test_rise_and_fall();
+    test_threads(false);
+    test_threads(true);
     return T_DONE();
 }
