@@ -384,6 +384,8 @@ const struct tk_opt_command tk_run_command = {
         "makes no sense, 4: --strict, and the client was the limit, 130: stopped by Ctrl-C.",
     .examples = "tokmark run http://localhost:8000 -c 16 -n 1000\n"
                 "tokmark run http://localhost:8000 --rate 20 -d 60s --slo ttft=500ms,tpot=50ms\n"
+                "tokmark run http://localhost:8000 --stages 10/s@60s,10..50/s@30s,50/s@60s\n"
+                "tokmark run http://localhost:8000 --rate 10 --spike 100/s@5s+60s\n"
                 "tokmark run --sim -c 8 -n 200",
     .opts = options,
     .n_opts = TK_ARRAY_LEN(options),

@@ -22,7 +22,9 @@
  *     (as it had at the start), and every worker with one of them sets a timer for the instant. It
  *     fires at that instant or after it, the owner then reads its clock and asks as often as it has
  *     new permits. So all of them are asked for with a clock that sees the rise; an owner that finds
- *     none free has been forestalled by a worker that freed one, and that one is in flight.
+ *     none free has been forestalled by a worker that freed one, and that one is in flight. (Whoever
+ *     frees a permit asks until none is free, so even a rise without owners would be found then; but
+ *     from 0 permits nobody frees one.)
  *   - It rises while a worker looks with a clock of before the rise, finds every permit in use and
  *     goes away. That is right for its clock, and the owners' turn is still to come.
  *

@@ -86,6 +86,15 @@ def test_stages_of_rates():
     t.eq((plan['arrival'], plan['burstiness'], plan['rate'], plan['shape']['kind']), ('gamma', 0.5, 60.0, 'stages'), 'rates: in the plan')
 
 
+def test_older_file():
+    """A file of a version that did not write stages: they are found by the due instants."""
+    before = tk_it.run('report', 'run.tokmark').stdout
+    db = sqlite3.connect('run.tokmark')
+    db.executescript('DROP VIEW requests_ms; ALTER TABLE requests DROP COLUMN stage')
+    db.close()
+    t.eq(tk_it.run('report', 'run.tokmark').stdout, before, 'older file: the same report')
+
+
 def test_ramp_of_rates():
     r, text, rows, _ = load('ramp', '--ramp', '10..90/s', '-d', '1s', '--arrival', 'constant')
     t.eq(r['requests']['planned'], 50, 'ramp: the integral of the rate')
@@ -265,6 +274,7 @@ def test_refusals():
 
 with tk_it.Folder():
     test_stages_of_rates()
+    test_older_file()
     test_ramp_of_rates()
     test_concurrency()
     test_spike()
