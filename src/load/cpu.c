@@ -35,10 +35,11 @@ static tk_ns thread_starved(int fd)
     if (n <= 0)
         return -1;
     rest = (struct tk_str){ text, (size_t)n };
-    if (!tk_str_split(&rest, ' ', &part) || !tk_str_split(&rest, ' ', &part) ||
-        tk_num_parse_i64(part, 0, INT64_MAX, &waited) != 0)
-        return -1;
-    return waited;
+    for (int i = 0; i < 2; i++) {
+        if (!tk_str_split(&rest, ' ', &part))
+            return -1;
+    }
+    return tk_num_parse_i64(part, 0, INT64_MAX, &waited) == 0 ? waited : -1;
 }
 
 static void look(struct tk_cpu *c)

@@ -13,11 +13,6 @@
 
 #define REAL(name) ((__typeof__(&(name)))(uintptr_t)dlsym(RTLD_NEXT, #name))
 
-ssize_t write(int fd, const void *buf, size_t n);
-ssize_t pwrite(int fd, const void *buf, size_t n, off_t at);
-int fsync(int fd);
-int fdatasync(int fd);
-
 static void slow_down(int fd)
 {
     char link[64], path[1024];
@@ -36,6 +31,9 @@ static void slow_down(int fd)
     if (path[0] == '/' && strstr(path, ".tokmark"))
         (void)nanosleep(&t, NULL);
 }
+
+/* The C library's own names of parameters are reserved.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 
 ssize_t write(int fd, const void *buf, size_t n)
 {
@@ -61,3 +59,4 @@ int fdatasync(int fd)
     slow_down(fd);
     return REAL(fdatasync)(fd);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
