@@ -217,6 +217,8 @@ static int take_map(struct tk__spm_normal *n, struct tk_str blob, struct tk_err 
     n->n_units = n_trie / 4;
     n->texts = n->map + n_trie;
     n->n_texts = blob.n - 4 - n_trie;
+    if (tk__utf8_valid(n->texts, n->n_texts) != n->n_texts) /* models walk by whole characters */
+        return tk_err_set(reterr, TK_E_FORMAT, "the map of characters is damaged");
     return 0;
 }
 

@@ -11,10 +11,12 @@
  * library for it.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "token/spm.h"
+#include "token/unicode.h"
 
 enum kind { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 
@@ -104,7 +106,8 @@ static int read_piece(struct tk_str s, struct tk__spm_file *file)
             piece.type = f.value >= TK__SPM_NORMAL && f.value <= TK__SPM_BYTE ? (uint8_t)f.value
                                                                               : 0;
     }
-    if (rc < 0 || piece.type == 0 || piece.text.n == 0)
+    if (rc < 0 || piece.type == 0 || piece.text.n == 0 || !isfinite(piece.score) ||
+        tk__utf8_valid(piece.text.p, piece.text.n) != piece.text.n)
         return TK_E_FORMAT;
     if (file->n == TK__SPM_MAX_PIECES)
         return TK_E_LIMIT;

@@ -29,7 +29,7 @@ def _run(registry, command, folder):
         raise Unreachable(_broken[registry])
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        why = ' '.join(done.stderr.split())[-200:] if done.returncode else None
+        why = ' '.join(done.stderr.split())[:200] if done.returncode else None
     except (OSError, subprocess.TimeoutExpired) as e:
         why = str(e)[:200]
     if why is not None:
@@ -79,7 +79,7 @@ def _unpack(folder, wanted):
 def npm(package, wanted=lambda name: True):
     """The folder of an npm package, with the wanted files."""
     def fill(folder):
-        _run('npm', ['npm', 'pack', '--silent', '--fetch-retries=1', '--fetch-timeout=60000', package], folder)
+        _run('npm', ['npm', 'pack', '--loglevel=error', '--fetch-retries=1', '--fetch-timeout=60000', package], folder)
         _unpack(folder, wanted)
 
     return os.path.join(once(os.path.join(CACHE, 'npm', package.replace('/', '+').strip('@')), fill), 'package')
