@@ -317,17 +317,18 @@ const struct tk_figure_def tk_figures[] = {
       "successes of any stage that ended within it / its duration",
       "What the server got done while the stage went on." },
     { "recovery", "Recovery", "s",
-      "begin of the first window after the spike from which on every window is as usual - end of the spike",
+      "begin of the first window after the spike from which on every window is as before - end of the spike",
       "The time before the spike is cut into n / 20 windows of one width, n being the requests due in it, but "
       "no fewer than 5 and no more than 30; their width is the resolution. The value of a window is the "
       "median (nearest rank) of the time to first token from due of the requests due in it, or of the "
       "end-to-end latency from due where nothing is streamed; a failure is infinite, a request that was given "
-      "up without a token counts as the time that it had waited. As usual is at most M + max(M / 10, 2 D): M "
-      "is the median before the spike, D the largest deviation from it of a window before the spike. A window "
-      "in which no request is due is passed over in an open load; in a closed one it is not as usual, because "
-      "nothing had come free. Only whole windows count, and three of them at the end must be as usual, "
-      "else the server has not recovered while it was watched. Fewer than 50 requests before the spike, or a "
-      "window before it in which half of them failed, and the figure is not known." },
+      "up without a token counts as the time that it had waited. A window is as before when its value is at "
+      "most max(1.1 M, P), M being the median and P the 90th percentile of the requests before the spike: the "
+      "median of a window is above P by chance alone once in thousands of windows. A window in which fewer "
+      "than 5 requests are due is passed over in an open load; in a closed one it is not as before, because "
+      "nothing had come free. Only whole windows count, and three of them at the end must be as before, "
+      "else the server has not recovered while it was watched. With fewer than 50 requests before the spike, "
+      "or more than a tenth of them failed, the figure is not known." },
     { "wait", "Wait for a permit", "ms", "released - due",
       "The concurrency limit at work; 0 without one, and in a closed loop." },
     { "send_delay", "Delay in sending", "ms",

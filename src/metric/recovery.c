@@ -2,14 +2,17 @@
  *
  *   before the spike         spike      after
  *   |w1|w2|w3|w4|w5|...|#####################|w1|w2|w3|w4|w5|w6|...
- *    medians of windows: M, D                  x  x  x  ok ok ok ... to the end
+ *    requests: median, p90                     x  x  x  ok ok ok ... to the end
  *                                            '---------' recovery
  *
  * Three things make such a figure lie, and the formula is what it is because of them.
  *   - Chance. Medians of windows differ from each other on a server that is quite at rest, and one that
- *     lies a little above the median before the spike says nothing. So what is usual is taken from the
- *     windows before the spike themselves: twice their largest deviation, which of thirty windows is
- *     some four standard deviations, or a tenth where they hardly differ.
+ *     lies a little above the median before the spike says nothing. So a window is as before when its
+ *     median is at most the 90th percentile of the requests before. Whatever the distribution, chance
+ *     puts the median of ten requests above that once in 7,000 windows, that of twenty once in a
+ *     million. (Tried and dropped: the largest deviation of a window before the spike, doubled. Of five
+ *     windows it is too little to go by, and one in eight runs recovered late or never.) Where the
+ *     requests before hardly differ at all, a tenth more than their median is no difference.
  *   - Dips. A queue that is drained by waves is as before for a moment. So it has to stay.
  *   - Who is not there. What failed counts as infinite, what was given up as at least the time that it
  *     had waited; and in a closed load, where nothing is due while the permits are stuck, silence is no
@@ -25,7 +28,8 @@
 #define MIN_BEFORE 5  /* windows before the spike */
 #define MAX_BEFORE 30
 #define MIN_SHARE 0.1 /* of the median: differences up to it are none */
-#define DEVIATIONS 2
+#define USUAL 90      /* the percentile before the spike that a window's median may have after it */
+#define MIN_IN_WINDOW 5 /* requests; of fewer the median is chance */
 
 static const char *const words[TK_RECOVERY_N_] = {
     [TK_RECOVERY_NONE] = "none",
@@ -119,8 +123,8 @@ static size_t first_from(const struct tk_recovery_data *d, tk_ns at)
     return low;
 }
 
-/* Median of the requests due in [from, to), by the nearest rank; NAN where there are none. */
-static double median(const struct finding *f, tk_ns from, tk_ns to)
+/* The values of the requests due in [from, to) into the space, in order; how many. */
+static size_t values_in(const struct finding *f, tk_ns from, tk_ns to)
 {
     size_t n = 0;
     size_t end = first_from(f->d, to);
@@ -129,31 +133,45 @@ static double median(const struct finding *f, tk_ns from, tk_ns to)
         if (value_of(f, i) >= 0)
             f->space[n++] = value_of(f, i);
     }
-    if (n == 0)
-        return (double)NAN;
-    qsort(f->space, n, sizeof(*f->space), by_value);
-    int64_t middle = f->space[(n - 1) / 2];
-    return middle == INT64_MAX ? (double)INFINITY : (double)middle;
+    if (n > 0)
+        qsort(f->space, n, sizeof(*f->space), by_value);
+    return n;
+}
+
+/* By the nearest rank, of n values in the space. */
+static double percentile(const struct finding *f, size_t n, unsigned p)
+{
+    size_t rank = (n * p + 99) / 100;
+    int64_t value = f->space[rank > 0 ? rank - 1 : 0];
+
+    return value == INT64_MAX ? (double)INFINITY : (double)value;
+}
+
+/* Median of a window; NAN where too few requests are due in it. */
+static double median(const struct finding *f, tk_ns from, tk_ns to)
+{
+    size_t n = values_in(f, from, to);
+
+    return n >= MIN_IN_WINDOW ? percentile(f, n, 50) : (double)NAN;
 }
 
 /* --- what is usual, and when it is so again --- */
 
 static void find_usual(const struct finding *f, struct tk_recovery *r)
 {
-    uint64_t n = TK_MIN(TK_MAX(r->n_before / PER_WINDOW, (uint64_t)MIN_BEFORE),
-                        (uint64_t)MAX_BEFORE);
-    double deviation = 0;
+    uint64_t n_windows = TK_MIN(TK_MAX(r->n_before / PER_WINDOW, (uint64_t)MIN_BEFORE),
+                                (uint64_t)MAX_BEFORE);
+    size_t n = values_in(f, 0, r->spike_begin);
 
-    r->window = r->spike_begin / (tk_ns)n;
-    r->before = median(f, 0, r->spike_begin);
-    for (uint64_t i = 0; i < n; i++) {
-        double m = median(f, (tk_ns)i * r->window, ((tk_ns)i + 1) * r->window);
-        if (!isnan(m))
-            deviation = fmax(deviation, fabs(m - r->before));
+    r->window = r->spike_begin / (tk_ns)n_windows;
+    if (n < TK_RECOVERY_MIN_BEFORE) { /* replies of which nothing is known are no requests */
+        r->verdict = TK_RECOVERY_TOO_FEW;
+        return;
     }
-    if (isinf(r->before) || isinf(deviation))
+    r->before = percentile(f, n, 50);
+    r->limit = fmax(r->before + MIN_SHARE * r->before, percentile(f, n, USUAL));
+    if (isinf(r->limit))
         r->verdict = TK_RECOVERY_FAILED_BEFORE;
-    r->limit = r->before + fmax(MIN_SHARE * r->before, DEVIATIONS * deviation);
 }
 
 static void find_worst(const struct finding *f, tk_ns until, struct tk_recovery *r)

@@ -16,7 +16,7 @@ enum tk_recovery_verdict {
     TK_RECOVERY_RECOVERED,     /* `time` holds */
     TK_RECOVERY_NOT_RECOVERED, /* not while it was watched */
     TK_RECOVERY_TOO_FEW,       /* too few requests before the spike to know what is usual */
-    TK_RECOVERY_FAILED_BEFORE, /* half of the requests of a window before the spike failed */
+    TK_RECOVERY_FAILED_BEFORE, /* more than a tenth of the requests before the spike failed */
     TK_RECOVERY_N_,
 };
 const char *tk_recovery_word(enum tk_recovery_verdict v); /* "not-recovered" */

@@ -124,10 +124,14 @@ static void test_failures(void)
     T_OK(isinf(r.worst), "failures are infinite");
     T_EQ_I(r.time, 4 * S, "until they cease");
 
-    put(0, 8, 50 * MS);
-    put(8, 10, INT64_MAX);
+    put(0, 8.9, 50 * MS);
+    put(8.9, 10, INT64_MAX);
     put(10, 30, 50 * MS);
-    T_EQ_I(find(30 * S).verdict, TK_RECOVERY_FAILED_BEFORE, "a window before it that failed");
+    T_EQ_I(find(30 * S).verdict, TK_RECOVERY_FAILED_BEFORE, "more than a tenth before it failed");
+    put(0, 9, 50 * MS);
+    put(9, 10, INT64_MAX);
+    put(10, 30, 50 * MS);
+    T_EQ_I(find(30 * S).verdict, TK_RECOVERY_RECOVERED, "a tenth is not too much");
     put(0, 10, INT64_MAX);
     put(10, 30, 50 * MS);
     T_EQ_I(find(30 * S).verdict, TK_RECOVERY_FAILED_BEFORE, "all before it failed");
@@ -143,7 +147,7 @@ static void test_failures(void)
     T_EQ_I(find(30 * S).verdict, TK_RECOVERY_TOO_FEW, "none at all");
 }
 
-/* What windows before the spike differ by is no deviation after it. */
+/* What requests before the spike differ by is no deviation after it. */
 static void test_spread(void)
 {
     put(0, 2, 50 * MS);
@@ -152,10 +156,11 @@ static void test_spread(void)
     put(6, 8, 62 * MS);
     put(8, 10, 50 * MS);
     put(10, 12, 300 * MS);
-    put(12, 14, 75 * MS);
-    put(14, 30, 74 * MS);
+    put(12, 14, 63 * MS);
+    put(14, 30, 62 * MS);
     struct tk_recovery r = find(30 * S);
-    T_NEAR(r.limit, 74e6, 0, "the median and twice the largest deviation");
+    T_NEAR(r.before, 50e6, 0, "the median");
+    T_NEAR(r.limit, 62e6, 0, "the 90th percentile of the requests before");
     T_EQ_I(r.time, 2 * S, "what is above it is not as before");
 }
 
@@ -173,6 +178,7 @@ static void test_many(void)
 static void test_silence(void)
 {
     put_before();
+    put(12, 12.35, 500 * MS); /* four */
     put(18, 30, 50 * MS);
     struct tk_recovery r = find(30 * S);
     T_EQ_I(r.time, 0, "open: a window without requests is passed over");
