@@ -1,11 +1,13 @@
 /* test_shape.c - stages: their words, levels and integrals, the permits, JSON both ways */
 #include "run/shape.h"
 
+#include <errno.h>
 #include <math.h>
 
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/str.h"
+#include "lib/failmalloc.h"
 #include "tap.h"
 
 #define S TK_NS_PER_S
@@ -234,6 +236,31 @@ static void test_json(void)
     tk_buf_release(&out);
 }
 
+static void test_memory(void)
+{
+    struct tk_arena small;
+    struct tk_shape s;
+    struct tk_err e = { 0 };
+    struct tk_shape_words w = { .option = "--stages", .text = TK_STR_INIT("1/s@1s,2/s@1s") };
+
+    tk_arena_init(&small, 0);
+    tk_failmalloc_at(1);
+    int rc = tk_shape_parse(&w, &small, &s, &e);
+    tk_failmalloc_off();
+    T_EQ_I(rc, -ENOMEM, "no memory for the stages: %s", e.msg);
+
+    struct tk_json *j = tk_json_new(4096);
+    struct tk_json_val root;
+    char text[256] = "{\"of\":\"rate\",\"stages\":[{\"from\":1}]}";
+    T_EQ_I(tk_json_parse(j, text, strlen(text), &root), 0, "parsed");
+    tk_failmalloc_at(1);
+    rc = tk_shape_get_json(&root, &small, &s);
+    tk_failmalloc_off();
+    T_OK(rc == -ENOMEM && s.n == 0, "no memory for the stages of a file");
+    tk_json_free(j);
+    tk_arena_release(&small);
+}
+
 int main(void)
 {
     tk_arena_init(&arena, 0);
@@ -243,6 +270,7 @@ int main(void)
     test_stage_at();
     test_steps();
     test_json();
+    test_memory();
     T_EQ_S(tk_shape_of_word((enum tk_shape_of)9), "unknown", "no such word");
     T_EQ_S(tk_shape_kind_word((enum tk_shape_kind)9), "unknown", "no such word");
     T_EQ_S(tk_curve_word((enum tk_curve)9), "unknown", "no such word");
