@@ -126,6 +126,9 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
         .shape = &plan.shape,
     };
 
+    size_t n_segments;
+    (void)tk_records_segments(records, &n_segments);
+    conf.asked.is_resumed = n_segments > 1;
     tk_records_rewind(records);
     if (rc == 0)
         rc = tk_summary_new(records, &conf, ret, reterr);

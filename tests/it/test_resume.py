@@ -79,6 +79,7 @@ def check_whole(name, out, n, n_segments, status=0, report_args=()):
     took = sum(s['duration_s'] for s in parts)
     t.ok(abs(result['throughput']['duration_s'] - took) < 1e-6, f'{name}: the duration is the sum of theirs',
          (result['throughput'], took))
+    t.eq(result['client']['pace'], None, f'{name}: a rate that was held in pieces is not judged')
     ok = result['requests']['succeeded']
     t.ok(abs(result['throughput']['requests_per_s'] - ok / took) < 1e-6, f'{name}: and the throughput is over it')
     block = tk_it.run('report', RUN, '--format', 'vllm')
