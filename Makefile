@@ -71,6 +71,7 @@ parity: build ## real tokenizers and chat templates against the models' own prog
 		build/tests/parity_templates
 
 golden: build ## let the tests write their expected outputs anew; look at git diff afterwards
+	@scripts/check-generated --fix
 	@TK_GOLDEN_UPDATE=1 $(TEST) build
 
 install: build ## install under /usr/local; DESTDIR counts

@@ -69,6 +69,7 @@ static const struct tk_opt_command command = {
     .name = PROGRAM,
     .synopsis = "RUN.tokmark [options]",
     .about = "Report a run from its file, in tokmark's form or another tool's.",
+    .arg_files = ".tokmark",
     .examples = "tokmark report run.tokmark\n"
                 "tokmark report run.tokmark --format json | jq .metrics.ttft\n"
                 "tokmark report run.tokmark --format vllm",
@@ -206,5 +207,6 @@ static int run(int argc, char **argv)
 const struct tk_command tk_cmd_report = {
     .name = "report",
     .about = "report a run from its file",
+    .opts = &command,
     .run = run,
 };

@@ -62,6 +62,10 @@ static int find_url(struct command *c, const char **ret)
         *ret = c->res.args.v[0];
         return TK_EXIT_OK;
     }
+    if (c->o.print_config) {
+        *ret = "http://127.0.0.1"; /* where it would listen is known when it does */
+        return TK_EXIT_OK;
+    }
     if (tk_simchild_start(&c->sim, c->o.sim_args, NULL, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     *ret = c->sim.url;
@@ -336,6 +340,10 @@ static int run_command(struct command *c)
     if (c->has_resuming && c->resuming.is_whole)
         return report_whole(c);
     int status = prepare(c);
+    if (status == TK_EXIT_OK && c->o.print_config) {
+        c->run.plan.model = c->o.model; /* else the server would be asked */
+        return tk_put_config(&tk_run_command, &c->o, &c->res, &c->run.plan);
+    }
     if (status == TK_EXIT_OK)
         status = reach_server(c);
     if (status == TK_EXIT_OK && c->has_resuming)
@@ -369,5 +377,6 @@ static int run(int argc, char **argv)
 const struct tk_command tk_cmd_run = {
     .name = "run",
     .about = "load a server and report how fast it answers",
+    .opts = &tk_run_command,
     .run = run,
 };

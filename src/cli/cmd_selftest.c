@@ -515,5 +515,6 @@ static int run(int argc, char **argv)
 const struct tk_command tk_cmd_selftest = {
     .name = "selftest",
     .about = "measure the client's own error and cost on this machine",
+    .opts = &command,
     .run = run,
 };

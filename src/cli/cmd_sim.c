@@ -37,7 +37,7 @@ struct values {
     struct tk_sim_engine costs;
     bool has_no_prefix_cache;
     const char *log, *api_key_env, *cert, *key, *cert_out, *client_ca;
-    bool logs_bodies, is_tls, is_quiet, is_with_parent;
+    bool logs_bodies, is_tls, is_quiet, is_with_parent, prints_config;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -158,6 +158,8 @@ static const struct tk_opt opts[] = {
       .help = "write there, as JSON lines, what was really done and when" },
     { .name = "log-bodies", .type = TK_OPT_FLAG, .at = AT(logs_bodies), .group = "Log",
       .help = "with the bodies of the requests" },
+    { .name = "print-config", .type = TK_OPT_FLAG, .at = AT(prints_config), .group = "Log",
+      .help = "print the options and where each comes from as JSON; serve nothing" },
     { .name = "quiet", .letter = 'q', .type = TK_OPT_FLAG, .at = AT(is_quiet), .group = "Log",
       .help = "no summary at the end" },
 };
@@ -389,6 +391,8 @@ static int run(int argc, char **argv)
         tk_say(PROGRAM, "%s needs --tls", v.cert_out ? "--cert-out" : "--tls-client-ca");
         status = TK_EXIT_USAGE;
     }
+    if (status < 0 && v.prints_config)
+        status = tk_put_config(&command, &v, &res, NULL);
     if (status < 0 && v.is_with_parent && !tie_to_parent(parent))
         status = TK_EXIT_OK; /* nobody is left to serve */
     if (status < 0)
@@ -400,5 +404,6 @@ static int run(int argc, char **argv)
 const struct tk_command tk_cmd_sim = {
     .name = "sim",
     .about = "a simulated server on a known schedule",
+    .opts = &command,
     .run = run,
 };

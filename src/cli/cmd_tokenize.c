@@ -656,5 +656,6 @@ static int run(int argc, char **argv)
 const struct tk_command tk_cmd_tokenize = {
     .name = "tokenize",
     .about = "what a tokenizer makes of a text or a conversation",
+    .opts = &command,
     .run = run,
 };

@@ -522,6 +522,8 @@ static int run_command(struct command *c)
 
     if (status == TK_EXIT_OK)
         status = prepare(c);
+    if (status == TK_EXIT_OK && c->o.print_config)
+        return tk_put_config(&tk_vllm_command, &c->o, &c->res, &c->plan);
     if (status != TK_EXIT_OK || c->o.dry_run)
         return status == TK_EXIT_OK ? dry_run(c) : status;
     put_namespace(c);
@@ -560,5 +562,6 @@ static int run(int argc, char **argv)
 const struct tk_command tk_cmd_vllm = {
     .name = "vllm",
     .about = "the words of `vllm bench serve`",
+    .opts = &tk_vllm_command,
     .run = run,
 };

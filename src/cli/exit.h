@@ -19,8 +19,9 @@ enum tk_exit {
         130, /* Ctrl-C, or SIGTERM; of a run: what was done until then is reported */
 };
 
-#define TK_EXIT_HELP                                                               \
-    "Exit status:\n"                                                               \
+#define TK_EXIT_HELP "Exit status:\n" TK_EXIT_LIST
+
+#define TK_EXIT_LIST                                                               \
     "  0    done, every request succeeded\n"                                       \
     "  1    it could not be done\n"                                                \
     "  2    the command line, or a file that it names, makes no sense\n"           \

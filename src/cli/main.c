@@ -1,6 +1,6 @@
 /* main.c - which command the words name
  *
- *   tokmark COMMAND …        the table below
+ *   tokmark COMMAND …        the table in commands.c
  *   vllm bench serve …       called under that name (a link): the words of that tool
  *
  * A name that the program is called by is looked up in `aliases`; everything else about a command
@@ -16,10 +16,6 @@
 #include "cli/cli.h"
 #include "cli/exit.h"
 
-static const struct tk_command *const commands[] = {
-    &tk_cmd_run, &tk_cmd_vllm, &tk_cmd_sim, &tk_cmd_report, &tk_cmd_selftest, &tk_cmd_tokenize,
-};
-
 /* Called under one of these names, the program is that command. */
 static const struct {
     const char *name;
@@ -28,64 +24,10 @@ static const struct {
     { "vllm", &tk_cmd_vllm },
 };
 
-static int help(void)
-{
-    printf(
-        "Usage: tokmark COMMAND [options]\n\n"
-        "Measure servers of large language models: a known load, figures that can be trusted.\n\n"
-        "Commands:\n");
-    for (size_t i = 0; i < TK_ARRAY_LEN(commands); i++)
-        printf("  %-8s %s\n", commands[i]->name, commands[i]->about);
-    printf("\n`tokmark COMMAND --help` lists the options of a command.\n\n" TK_EXIT_HELP);
-    return fflush(stdout) == 0 ? TK_EXIT_OK : TK_EXIT_FAILED;
-}
-
 static int version(void)
 {
     printf("tokmark " TK_VERSION "\n");
     return fflush(stdout) == 0 ? TK_EXIT_OK : TK_EXIT_FAILED;
-}
-
-static int unknown(const char *word)
-{
-    const char *names[TK_ARRAY_LEN(commands) + 2] = { "--help", "--version" };
-
-    for (size_t i = 0; i < TK_ARRAY_LEN(commands); i++)
-        names[i + 2] = commands[i]->name;
-    const char *close = tk_opt_closest(word, names, TK_ARRAY_LEN(names));
-    if (word[0] == '-') {
-        if (close)
-            tk_say("tokmark", "unknown option '%s'; did you mean '%s'?", word, close);
-        else
-            tk_say("tokmark", "the command comes before its options; tokmark --help lists them");
-        return TK_EXIT_USAGE;
-    }
-    if (close)
-        tk_say("tokmark", "there is no command '%s'; did you mean '%s'?", word, close);
-    else
-        tk_say("tokmark", "there is no command '%s'; tokmark --help lists them", word);
-    return TK_EXIT_USAGE;
-}
-
-static const struct tk_command *find_command(const char *word)
-{
-    for (size_t i = 0; i < TK_ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i]->name, word) == 0)
-            return commands[i];
-    }
-    return NULL;
-}
-
-/* `tokmark help run` */
-static int help_of(const char *word)
-{
-    const struct tk_command *c = find_command(word);
-    char name[32], option[] = "--help";
-
-    if (!c)
-        return unknown(word);
-    (void)snprintf(name, sizeof(name), "%s", word);
-    return c->run(2, (char *[]){ name, option, NULL });
 }
 
 /* Whether the word is one of these; NULL is none. */
@@ -123,14 +65,11 @@ int main(int argc, char **argv)
         return TK_EXIT_USAGE;
     }
     const char *word = argv[1];
-    bool is_help = is_any(word, "--help", "-h", "help");
-    if (is_help && argc > 2)
-        return help_of(argv[2]);
-    if (is_help)
-        return help();
+    if (is_any(word, "--help", "-h", "help"))
+        return tk_help(argc - 1, argv + 1);
     bool is_version = argc == 3 && is_any(argv[2], "--version", "-V", NULL); /* after a command */
     if (is_version || is_any(word, "--version", "-V", "version"))
         return version();
-    const struct tk_command *c = find_command(word);
-    return c ? c->run(argc - 1, argv + 1) : unknown(word);
+    const struct tk_command *c = tk_command_find(word);
+    return c ? c->run(argc - 1, argv + 1) : tk_unknown_command(word);
 }

@@ -8,12 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/jsonw.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
 #include "load/load.h"
+#include "run/plan.h"
 
 #define FLUSH_BYTES ((size_t)1 << 20)
+#define MAX_CONFIG ((size_t)16 << 20)
 
 void tk_say(const char *program, const char *fmt, ...)
 {
@@ -114,6 +117,58 @@ int tk_put_dry_run(const char *program, const struct tk_load_conf *conf, uint64_
         tk_say(program, "the requests could not be described: %s", tk_err_text(rc));
     tk_buf_release(&out);
     return rc == 0 && is_put ? TK_EXIT_OK : TK_EXIT_FAILED;
+}
+
+/* --- the configuration --- */
+
+static void put_arguments(struct tk_jsonw *w, const struct tk_opt_list *args)
+{
+    tk_jsonw_key(w, "arguments");
+    tk_jsonw_arr(w);
+    for (size_t i = 0; i < args->n; i++) {
+        struct tk_buf masked = TK_BUF_INIT(MAX_CONFIG);
+        tk_jsonw_z(w, tk_plan_mask_url(args->v[i], &masked) == 0 ? masked.p : "***");
+        tk_buf_release(&masked);
+    }
+    tk_jsonw_arr_end(w);
+}
+
+static void put_plan(struct tk_jsonw *w, const struct tk_plan *plan)
+{
+    struct tk_buf json = TK_BUF_INIT(MAX_CONFIG);
+
+    tk_jsonw_key(w, "plan");
+    if (plan && tk_plan_to_json(plan, &json) == 0)
+        tk_jsonw_raw(w, tk_buf_str(&json));
+    else
+        tk_jsonw_null(w);
+    tk_buf_release(&json);
+}
+
+int tk_put_config(const struct tk_opt_command *c, const void *values, const struct tk_opt_result *r,
+                  const struct tk_plan *plan)
+{
+    struct tk_buf out = TK_BUF_INIT(2 * MAX_CONFIG);
+    struct tk_jsonw w;
+
+    tk_jsonw_init(&w, &out, TK_JSONW_PRETTY);
+    tk_jsonw_obj(&w);
+    tk_jsonw_key(&w, "program");
+    tk_jsonw_z(&w, "tokmark " TK_VERSION);
+    tk_jsonw_key(&w, "command");
+    tk_jsonw_z(&w, c->name);
+    put_arguments(&w, &r->args);
+    tk_jsonw_key(&w, "options");
+    int rc = tk_opt_put_config(c, values, r, &w);
+    put_plan(&w, plan);
+    tk_jsonw_obj_end(&w);
+    tk_buf_add_c(&out, '\n');
+    rc = rc ? rc : out.failed;
+    if (rc != 0)
+        tk_say(c->name, "the configuration could not be written down: %s", tk_err_text(rc));
+    bool is_put = rc == 0 && tk_put(c->name, tk_buf_str(&out));
+    tk_buf_release(&out);
+    return is_put ? TK_EXIT_OK : TK_EXIT_FAILED;
 }
 
 unsigned tk_columns(void)

@@ -362,6 +362,8 @@ static const struct tk_opt options[] = {
           "of disk; what has ended stays, the rest is sent. Its other options are in the file; a "
           "key is not" },
     FLAG("overwrite", overwrite, "result", "replace a run file of that name"),
+    FLAG("print-config", print_config, "result",
+         "print the options, where each comes from, and the plan as JSON; send nothing"),
     FLAG("dry-run", dry_run, "result", "print the requests as JSON lines, in order; send nothing"),
     { .name = "progress",
       .type = TK_OPT_FLAG,

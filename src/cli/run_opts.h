@@ -43,7 +43,7 @@ struct tk_run_opts {
     /* result */
     struct tk_opt_list slo;
     const char *percentiles, *json, *output, *resume;
-    bool file, overwrite, dry_run, progress, plain, strict;
+    bool file, overwrite, dry_run, print_config, progress, plain, strict;
 };
 
 extern const struct tk_opt_command tk_run_command;

@@ -19,30 +19,31 @@
 #define MIN_WIDTH 40
 #define MAX_TEXT ((size_t)64 << 10) /* of one option's words */
 
-static const char *group_of(const struct tk_opt *o)
+const char *tk__opt_group_of(const struct tk_opt *o)
 {
     return o->group ? o->group : "Options";
 }
 
 /* Whether option `i` is the first visible one of its group. */
-static bool begins_group(const struct tk_opt_command *c, size_t i)
+bool tk__opt_begins_group(const struct tk_opt_command *c, size_t i)
 {
     if (c->opts[i].is_hidden)
         return false;
     for (size_t k = 0; k < i; k++) {
-        if (!c->opts[k].is_hidden && strcmp(group_of(&c->opts[k]), group_of(&c->opts[i])) == 0)
+        if (!c->opts[k].is_hidden &&
+            strcmp(tk__opt_group_of(&c->opts[k]), tk__opt_group_of(&c->opts[i])) == 0)
             return false;
     }
     return true;
 }
 
-static bool is_shown_in(const struct tk_opt *o, const char *group)
+bool tk__opt_is_shown_in(const struct tk_opt *o, const char *group)
 {
-    return !o->is_hidden && strcmp(group_of(o), group) == 0;
+    return !o->is_hidden && strcmp(tk__opt_group_of(o), group) == 0;
 }
 
 /* "--concurrency N" */
-static void add_name(const struct tk_opt *o, struct tk_buf *out)
+void tk__opt_add_name(const struct tk_opt *o, struct tk_buf *out)
 {
     tk_buf_addf(out, "--%s%s", o->is_negatable ? "[no-]" : "", o->name);
     if (o->type != TK_OPT_FLAG)
@@ -56,7 +57,7 @@ static void add_left(const struct tk_opt *o, struct tk_buf *out)
         tk_buf_addf(out, "  -%c, ", o->letter);
     else
         tk_buf_add_z(out, "      ");
-    add_name(o, out);
+    tk__opt_add_name(o, out);
 }
 
 /* Whether the default is worth a word: that a flag is off goes without saying. */
@@ -87,7 +88,7 @@ static void add_near_range(const struct tk_opt *o, size_t begin, struct tk_buf *
 }
 
 /* "from 1 to 100; default 1; TOKMARK_X"; `code` surrounds what is to be typed. */
-static void add_facts(const struct tk_opt *o, const char *code, struct tk_buf *out)
+void tk__opt_add_facts(const struct tk_opt *o, const char *code, struct tk_buf *out)
 {
     size_t begin = out->n;
     if (o->choices) {
@@ -205,7 +206,7 @@ static void add_option(const struct tk_opt *o, size_t column, size_t width, stru
         tk_buf_add_c(out, '\n');
         at = 0;
     }
-    add_facts(o, "", &facts);
+    tk__opt_add_facts(o, "", &facts);
     tk_buf_add_z(&words, o->help ? o->help : "");
     if (facts.n > 0)
         tk_buf_addf(&words, " (%s)", facts.p);
@@ -216,7 +217,7 @@ static void add_option(const struct tk_opt *o, size_t column, size_t width, stru
     tk_buf_release(&facts);
 }
 
-static bool has_option_help(const struct tk_opt_command *c)
+bool tk__opt_has_help(const struct tk_opt_command *c)
 {
     for (size_t i = 0; i < c->n_opts; i++) {
         if (strcmp(c->opts[i].name, "help") == 0)
@@ -234,16 +235,16 @@ int tk_opt_help(const struct tk_opt_command *c, unsigned width, struct tk_buf *o
         add_paragraphs(out, c->about, w);
     }
     for (size_t i = 0; i < c->n_opts; i++) {
-        if (!begins_group(c, i))
+        if (!tk__opt_begins_group(c, i))
             continue;
-        const char *group = group_of(&c->opts[i]);
+        const char *group = tk__opt_group_of(&c->opts[i]);
         tk_buf_addf(out, "\n%c%s:\n", toupper((unsigned char)group[0]), group + 1);
         for (size_t k = i; k < c->n_opts; k++) {
-            if (is_shown_in(&c->opts[k], group))
+            if (tk__opt_is_shown_in(&c->opts[k], group))
                 add_option(&c->opts[k], column, w, out);
         }
     }
-    if (!has_option_help(c)) {
+    if (!tk__opt_has_help(c)) {
         struct tk_opt help = { .name = "help", .letter = 'h', .help = "show this text" };
         tk_buf_add_c(out, '\n');
         add_option(&help, column, w, out);
@@ -274,7 +275,7 @@ static void add_section(const struct tk_opt *o, struct tk_buf *out)
 {
     size_t begin;
     tk_buf_add_z(out, "\n### `");
-    add_name(o, out);
+    tk__opt_add_name(o, out);
     tk_buf_add_c(out, '`');
     if (o->letter)
         tk_buf_addf(out, ", `-%c`", o->letter);
@@ -282,7 +283,7 @@ static void add_section(const struct tk_opt *o, struct tk_buf *out)
     add_sentence(o->help ? o->help : "", out);
     tk_buf_add_c(out, '\n');
     begin = out->n;
-    add_facts(o, "`", out);
+    tk__opt_add_facts(o, "`", out);
     if (out->n > begin) {
         out->p[begin] = (char)toupper((unsigned char)out->p[begin]);
         tk_buf_add_z(out, ".\n");
@@ -299,11 +300,11 @@ int tk_opt_markdown(const struct tk_opt_command *c, struct tk_buf *out)
         tk_buf_addf(out, "%s\n\n", c->about);
     tk_buf_addf(out, "```\n%s %s\n```\n", c->name, c->synopsis ? c->synopsis : "[options]");
     for (size_t i = 0; i < c->n_opts; i++) {
-        if (!begins_group(c, i))
+        if (!tk__opt_begins_group(c, i))
             continue;
-        tk_buf_addf(out, "\n## %s\n", group_of(&c->opts[i]));
+        tk_buf_addf(out, "\n## %s\n", tk__opt_group_of(&c->opts[i]));
         for (size_t k = i; k < c->n_opts; k++) {
-            if (is_shown_in(&c->opts[k], group_of(&c->opts[i])))
+            if (tk__opt_is_shown_in(&c->opts[k], tk__opt_group_of(&c->opts[i])))
                 add_section(&c->opts[k], out);
         }
     }

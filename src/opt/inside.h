@@ -31,6 +31,18 @@ int tk__opt_add_range(const struct tk_opt *o, struct tk_buf *out);
 /* "a, b, c" for "a b c". */
 int tk__opt_add_choices(const char *choices, struct tk_buf *out);
 
+/* --- what help, manual and completion share --- */
+
+const char *tk__opt_group_of(const struct tk_opt *o);
+/* Whether option `i` is the first visible one of its group. */
+bool tk__opt_begins_group(const struct tk_opt_command *c, size_t i);
+bool tk__opt_is_shown_in(const struct tk_opt *o, const char *group);
+bool tk__opt_has_help(const struct tk_opt_command *c); /* an option of its own of that name */
+/* "--concurrency N" */
+void tk__opt_add_name(const struct tk_opt *o, struct tk_buf *out);
+/* "from 1 to 100; default 1; environment TK_X"; `code` surrounds what is to be typed. */
+void tk__opt_add_facts(const struct tk_opt *o, const char *code, struct tk_buf *out);
+
 /* How far two words are from each other: insertions, deletions, replacements, and swaps of two
  * neighbours; UINT_MAX when one is too long to be a name. */
 unsigned tk__opt_distance(struct tk_str a, struct tk_str b);
@@ -46,6 +58,14 @@ static inline TK_UNUSED void *tk__opt_at(const struct tk_opt *o, void *values)
 static inline TK_UNUSED const void *tk__opt_at_const(const struct tk_opt *o, const void *values)
 {
     return (const char *)values + o->at;
+}
+
+/* Free a piece that went into `out`, which fails as it did. */
+static inline TK_UNUSED void tk__opt_end_piece(struct tk_buf *piece, struct tk_buf *out)
+{
+    if (piece->failed && !out->failed)
+        out->failed = piece->failed;
+    tk_buf_release(piece);
 }
 
 #endif

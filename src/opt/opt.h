@@ -1,8 +1,8 @@
 /* opt.h - the option table: parsing, ranges, help, errors with a suggestion, all from one table
  *
- * A command is a const array of struct tk_opt and a struct that the values go into. Help, the manual
- * and the echo of the configuration are made from the same table, so an option cannot exist without
- * its default and its words.
+ * A command is a const array of struct tk_opt and a struct that the values go into. Help, the manual,
+ * completion and the echo of the configuration are made from the same table, so an option cannot exist
+ * without its default and its words.
  */
 #ifndef TK_OPT_OPT_H
 #define TK_OPT_OPT_H
@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/def.h"
 #include "base/err.h"
+
+struct tk_jsonw;
 
 enum tk_opt_type {
     TK_OPT_FLAG,   /* bool; `--x`, and `--no-x` where `is_negatable` */
@@ -34,7 +36,8 @@ struct tk_opt {
     char letter;      /* 'c', or 0 */
     enum tk_opt_type type;
     size_t at;           /* offsetof() in the values' struct */
-    const char *value;   /* name of the value in help: "N"; NULL for flags */
+    const char *value;   /* name of the value in help: "N"; NULL for flags. One that says FILE or
+                            FOLDER is completed so; what is small in "FILE|words" is a word */
     const char *unit;    /* "requests/s", or NULL */
     const char *def;     /* default as one would type it; NULL: none (pointer NULL, number 0) */
     double min, max;     /* numbers and durations (seconds); both 0: no range */
@@ -46,14 +49,32 @@ struct tk_opt {
 };
 
 struct tk_opt_command {
-    const char *name;     /* "tokmark run" */
-    const char *synopsis; /* "URL [options]" */
-    const char *about;    /* a paragraph */
-    const char *examples; /* lines, or NULL */
+    const char *name;      /* "tokmark run" */
+    const char *synopsis;  /* "URL [options]" */
+    const char *about;     /* a paragraph */
+    const char *examples;  /* lines, or NULL */
+    const char *arg_words; /* what its arguments may be: "bash zsh"; NULL: anything */
+    const char *
+        arg_files; /* its arguments are files whose names end so: ".tokmark", "" for all; NULL: no */
     const struct tk_opt *opts;
     size_t n_opts;
     bool allows_abbreviation; /* an unambiguous prefix of a name is accepted (argparse does) */
     bool treats_underscore_as_dash;
+};
+
+/* A program of several commands: what completion and manual are made from. */
+struct tk_opt_entry {
+    const char *word;  /* as it is typed: "run" */
+    const char *about; /* one line */
+    const struct tk_opt_command *command;
+};
+
+struct tk_opt_program {
+    const char *name, *version;
+    const char *about;       /* a paragraph */
+    const char *exit_status; /* lines of a number and what it means */
+    const struct tk_opt_entry *entries;
+    size_t n_entries;
 };
 
 struct tk_opt_result {
@@ -81,6 +102,15 @@ int tk_opt_help(const struct tk_opt_command *c, unsigned width, struct tk_buf *o
 /* One page of the manual, Markdown. */
 int tk_opt_markdown(const struct tk_opt_command *c, struct tk_buf *out);
 
+/* A page of the manual in roff's man macros: of the program's command `i`, or of all together. */
+int tk_opt_man(const struct tk_opt_program *p, size_t i, struct tk_buf *out);
+int tk_opt_man_program(const struct tk_opt_program *p, struct tk_buf *out);
+
+/* Scripts that complete the program's words in a shell: commands, options, their choices, files. */
+int tk_opt_complete_bash(const struct tk_opt_program *p, struct tk_buf *out);
+int tk_opt_complete_zsh(const struct tk_opt_program *p, struct tk_buf *out);
+int tk_opt_complete_fish(const struct tk_opt_program *p, struct tk_buf *out);
+
 /* The values as one JSON object by option names, in the table's order, hidden ones too: durations in
  * seconds, infinity as "inf", what is not set null, secrets that are set "***". */
 int tk_opt_to_json(const struct tk_opt_command *c, const void *values, struct tk_buf *out);
@@ -90,6 +120,12 @@ int tk_opt_to_json(const struct tk_opt_command *c, const void *values, struct tk
  * the code of the first call that is not 0, or of memory. */
 int tk_opt_words(const struct tk_opt_command *c, const void *values, const bool *is_given,
                  int (*each)(void *owner, const struct tk_opt *o, const char *word), void *owner);
+
+/* The same with where each comes from: {"rate":{"value":5.0,"from":"command line"},…}; from is
+ * "command line", "environment", "default", or null, and then the value is null too: not set. Each has
+ * a line of its own where the writer is pretty. 0 or -ENOMEM; the writer's buffer fails by itself. */
+int tk_opt_put_config(const struct tk_opt_command *c, const void *values,
+                      const struct tk_opt_result *r, struct tk_jsonw *w);
 
 /* The closest of the names, or NULL when none is close: for "did you mean". */
 const char *tk_opt_closest(const char *word, const char *const *names, size_t n);

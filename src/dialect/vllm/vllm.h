@@ -75,7 +75,7 @@ struct tk_vllm_opts {
     bool self_timed, plot_timeline, plot_dataset_stats;
     const char *timeline_itl_thresholds, *lora_assignment, *chat_template_kwargs;
     /* tokmark's own */
-    bool plain, dry_run, strict;
+    bool plain, dry_run, print_config, strict;
     const char *source_addresses;
     int64_t workers;
     bool realtime;

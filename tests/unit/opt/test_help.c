@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/jsonw.h"
 #include "failmalloc.h"
 #include "tap.h"
 
@@ -185,6 +187,51 @@ static void echoes(void)
          &v, "everything set");
 }
 
+/* Where each value comes from. */
+static void configs(void)
+{
+    static const struct {
+        const char *const argv[6];
+        const char *env;
+        const char *want;
+    } cases[] = {
+        { { "--rate", "2", "--api-key", "k" },
+          "7",
+          "{\"concurrency\":{\"value\":7,\"from\":\"environment\"},\"stream\":{\"value\":true,"
+          "\"from\":\"default\"},\"rate\":{\"value\":2.0,\"from\":\"command line\"},\"hidden\":{"
+          "\"value\":null,\"from\":null},\"the-name-of-this-one-is-long\":{\"value\":null,\"from\":null},"
+          "\"arrival\":{\"value\":null,\"from\":null},\"api-key\":{\"value\":\"***\",\"from\":"
+          "\"command line\"},\"header\":{\"value\":null,\"from\":null}}" },
+        { { "--no-stream", "-c", "3", "-H", "x" },
+          "7",
+          "{\"concurrency\":{\"value\":3,\"from\":\"command line\"},\"stream\":{\"value\":false,"
+          "\"from\":\"command line\"},\"rate\":{\"value\":\"inf\",\"from\":\"default\"},\"hidden\":{"
+          "\"value\":null,\"from\":null},\"the-name-of-this-one-is-long\":{\"value\":null,\"from\":null},"
+          "\"arrival\":{\"value\":null,\"from\":null},\"api-key\":{\"value\":\"***\",\"from\":"
+          "\"default\"},\"header\":{\"value\":[\"x\"],\"from\":\"command line\"}}" },
+    };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(cases); i++) {
+        struct tk_buf out = TK_BUF_INIT(1 << 16);
+        struct tk_opt_result r;
+        struct values v = { 0 };
+        int argc = 0;
+
+        while (argc < 6 && cases[i].argv[argc])
+            argc++;
+        setenv("TK_X", cases[i].env, 1);
+        T_EQ_I(tk_opt_parse(&command, argc, (char **)(uintptr_t)cases[i].argv, &v, &r, NULL), 0,
+               "words %zu", i);
+        struct tk_jsonw w;
+        tk_jsonw_init(&w, &out, TK_JSONW_COMPACT);
+        T_EQ_I(tk_opt_put_config(&command, &v, &r, &w), 0, "configuration %zu", i);
+        T_EQ_S(out.p, cases[i].want, "its text");
+        tk_buf_release(&out);
+        tk_opt_release(&command, &v, &r);
+    }
+    unsetenv("TK_X");
+}
+
 static void no_memory(void)
 {
     for (int n = 1;; n++) {
@@ -206,6 +253,7 @@ int main(void)
 {
     texts();
     echoes();
+    configs();
     no_memory();
     return T_DONE();
 }
