@@ -32,8 +32,8 @@ static const char *const usual[] = {
     "chat_template.json",
     "additional_chat_templates/*.jinja",
 };
-static const char *const other[] = { "tokenizer.model", "spiece.model", "tiktoken.model",
-                                     "*.tiktoken", "tekken.json" };
+static const char *const other[] = { "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+                                     "tiktoken.model",  "*.tiktoken",   "tekken.json" };
 static const char *const mistral[] = { "tekken.json", "tokenizer.model.v*", "tokenizer.model" };
 
 /* ---- the hub ---- */

@@ -9,8 +9,8 @@
  * What changes ids, in transformers' order (4.57): added tokens of the configuration that differ from
  * those of tokenizer.json, then special tokens that are not known yet; a ByteLevel at the top gets
  * the configuration's add_prefix_space; then what the class does: Llama, Gemma, Cohere and GPT-NeoX
- * make the post-processor anew from add_bos_token and add_eos_token, BERT's make the normalizer anew
- * from do_lower_case and its kin. A class that does more than that is refused.
+ * make the post-processor anew from add_bos_token and add_eos_token, BERT's and its
+ * like make the normalizer anew from do_lower_case and its kin. A class that does more than that is refused.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -42,6 +42,8 @@ enum family {
     GPT2,
     QWEN2,
     BERT,
+    MPNET,
+    FUNNEL,
     ROBERTA,
     T5,
     REFUSED,
@@ -57,6 +59,8 @@ static const char *const defaults[N_FAMILIES][N_ROLES] = {
     [GPT2] = { "<|endoftext|>", "<|endoftext|>", "<|endoftext|>" },
     [QWEN2] = { NULL, "<|endoftext|>", NULL, NULL, "<|endoftext|>" },
     [BERT] = { NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]" },
+    [MPNET] = { "<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>" },
+    [FUNNEL] = { "<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>" },
     [ROBERTA] = { "<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>" },
     [T5] = { NULL, "</s>", "<unk>", NULL, "<pad>" },
 };
@@ -66,22 +70,41 @@ static const struct {
     const char *name;
     enum family family;
 } classes[] = {
-    { "LlamaTokenizer", LLAMA },        { "CodeLlamaTokenizer", LLAMA },
-    { "GemmaTokenizer", GEMMA },        { "CohereTokenizer", COHERE },
-    { "GPTNeoXTokenizer", NEOX },       { "GPT2Tokenizer", GPT2 },
-    { "Qwen2Tokenizer", QWEN2 },        { "BertTokenizer", BERT },
-    { "DistilBertTokenizer", BERT },    { "ElectraTokenizer", BERT },
-    { "MobileBertTokenizer", BERT },    { "ConvBertTokenizer", BERT },
-    { "LayoutLMTokenizer", BERT },      { "LxmertTokenizer", BERT },
-    { "SqueezeBertTokenizer", BERT },   { "RobertaTokenizer", ROBERTA },
-    { "BartTokenizer", ROBERTA },       { "XLMRobertaTokenizer", ROBERTA },
-    { "LongformerTokenizer", ROBERTA }, { "T5Tokenizer", T5 },
-    { "MBartTokenizer", REFUSED },      { "MBart50Tokenizer", REFUSED },
-    { "NllbTokenizer", REFUSED },       { "SeamlessM4TTokenizer", REFUSED },
-    { "WhisperTokenizer", REFUSED },    { "CLIPTokenizer", REFUSED },
-    { "RoFormerTokenizer", REFUSED },   { "SplinterTokenizer", REFUSED },
-    { "LayoutLMv2Tokenizer", REFUSED }, { "LayoutLMv3Tokenizer", REFUSED },
-    { "LayoutXLMTokenizer", REFUSED },  { "MarkupLMTokenizer", REFUSED },
+    { "LlamaTokenizer", LLAMA },
+    { "CodeLlamaTokenizer", LLAMA },
+    { "GemmaTokenizer", GEMMA },
+    { "CohereTokenizer", COHERE },
+    { "GPTNeoXTokenizer", NEOX },
+    { "GPT2Tokenizer", GPT2 },
+    { "Qwen2Tokenizer", QWEN2 },
+    { "BertTokenizer", BERT },
+    { "DistilBertTokenizer", BERT },
+    { "ElectraTokenizer", BERT },
+    { "MobileBertTokenizer", BERT },
+    { "ConvBertTokenizer", BERT },
+    { "LayoutLMTokenizer", BERT },
+    { "LxmertTokenizer", BERT },
+    { "SqueezeBertTokenizer", BERT },
+    { "RobertaTokenizer", ROBERTA },
+    { "BartTokenizer", ROBERTA },
+    { "XLMRobertaTokenizer", ROBERTA },
+    { "LongformerTokenizer", ROBERTA },
+    { "T5Tokenizer", T5 },
+    { "MT5Tokenizer", T5 },
+    { "FunnelTokenizer", FUNNEL },
+    { "MPNetTokenizer", MPNET },
+    { "MBartTokenizer", REFUSED },
+    { "MBart50Tokenizer", REFUSED },
+    { "NllbTokenizer", REFUSED },
+    { "SeamlessM4TTokenizer", REFUSED },
+    { "WhisperTokenizer", REFUSED },
+    { "CLIPTokenizer", REFUSED },
+    { "RoFormerTokenizer", REFUSED },
+    { "SplinterTokenizer", REFUSED },
+    { "LayoutLMv2Tokenizer", REFUSED },
+    { "LayoutLMv3Tokenizer", REFUSED },
+    { "LayoutXLMTokenizer", REFUSED },
+    { "MarkupLMTokenizer", REFUSED },
 };
 
 /* config.json's model_type, where the class changes ids. */
@@ -89,14 +112,32 @@ static const struct {
     const char *name;
     enum family family;
 } model_types[] = {
-    { "llama", LLAMA },         { "mistral", LLAMA },     { "mixtral", LLAMA },
-    { "deepseek_v2", LLAMA },   { "deepseek_v3", LLAMA }, { "gemma", GEMMA },
-    { "gemma2", GEMMA },        { "gemma3", GEMMA },      { "gemma3_text", GEMMA },
-    { "cohere", COHERE },       { "cohere2", COHERE },    { "gpt_neox", NEOX },
-    { "gpt2", GPT2 },           { "qwen2", QWEN2 },       { "qwen2_moe", QWEN2 },
-    { "qwen3", QWEN2 },         { "qwen3_moe", QWEN2 },   { "bert", BERT },
-    { "distilbert", BERT },     { "electra", BERT },      { "roberta", ROBERTA },
-    { "xlm-roberta", ROBERTA }, { "bart", ROBERTA },      { "t5", T5 },
+    { "llama", LLAMA },
+    { "mistral", LLAMA },
+    { "mixtral", LLAMA },
+    { "deepseek_v2", LLAMA },
+    { "deepseek_v3", LLAMA },
+    { "gemma", GEMMA },
+    { "gemma2", GEMMA },
+    { "gemma3", GEMMA },
+    { "gemma3_text", GEMMA },
+    { "cohere", COHERE },
+    { "cohere2", COHERE },
+    { "gpt_neox", NEOX },
+    { "gpt2", GPT2 },
+    { "qwen2", QWEN2 },
+    { "qwen2_moe", QWEN2 },
+    { "qwen3", QWEN2 },
+    { "qwen3_moe", QWEN2 },
+    { "bert", BERT },
+    { "distilbert", BERT },
+    { "electra", BERT },
+    { "roberta", ROBERTA },
+    { "xlm-roberta", ROBERTA },
+    { "bart", ROBERTA },
+    { "t5", T5 },
+    { "mt5", T5 },
+    { "umt5", T5 },
 };
 
 /* A special token of the configuration. */
@@ -570,7 +611,7 @@ static int apply_defaults(struct config *c)
         if (c->seen[i] || !text)
             continue;
         struct special s = { .role = tk_str_of(roles[i]), .token.content = tk_str_of(text) };
-        s.token.lstrip = s.has_flags = strcmp(text, "<mask>") == 0;
+        s.token.lstrip = s.has_flags = strcmp(text, "<mask>") == 0 && c->family != FUNNEL;
         struct special *grown = room(c->specials, c->n_specials, &c->cap_specials, sizeof(*grown));
         if (!grown)
             return tk_err_set(c->err, -ENOMEM, "out of memory for the special tokens");
@@ -626,9 +667,12 @@ static int apply_post(struct config *c)
 static int apply_bert(struct config *c)
 {
     struct tk__bert bert = c->t->normal.bert;
+    bool is_like = c->family == BERT || c->family == FUNNEL || c->family == MPNET;
+    if (c->family == MPNET) /* its class leaves this one alone */
+        c->chinese = bert.chinese;
     bool same = bert.lowercase == c->lowercase && bert.chinese == c->chinese &&
                 bert.strips_set == c->strips_set && (!bert.strips_set || bert.strips == c->strips);
-    if (c->family != BERT || !bert.is_top || same)
+    if (!is_like || !bert.is_top || same)
         return 0;
     bert.lowercase = c->lowercase;
     bert.chinese = c->chinese;

@@ -28,9 +28,9 @@ int tk_tokenizer_load_tiktoken(const char *path, const char *name,
                                const struct tk_tokenizer_conf *conf, struct tk_tokenizer **ret,
                                struct tk_err *reterr);
 
-/* sentencepiece's tokenizer.model (BPE or Unigram). Alone it adds no BOS nor EOS; with a
- * configuration beside it the class does what transformers' does (Llama, Gemma, T5 and what inherits
- * from them; others are refused). */
+/* sentencepiece's tokenizer.model (BPE or Unigram). Alone it does what sentencepiece does, and adds no BOS
+ * nor EOS; with a configuration beside it that names a class (Llama's, Gemma's, T5's, XLM-R's; others are
+ * refused) it is what AutoTokenizer converts it to. */
 int tk_tokenizer_load_sentencepiece(const char *path, const struct tk_tokenizer_conf *conf,
                                     struct tk_tokenizer **ret, struct tk_err *reterr);
 

@@ -1,9 +1,11 @@
 /* open.c - which loader for what there is
  *
- *   folder, auto      tokenizer.json, tokenizer.model, spiece.model, tiktoken.model, *.tiktoken,
- *                     tekken.json
+ *   folder, auto      tokenizer.json, tokenizer.model, spiece.model, sentencepiece.bpe.model,
+ *                     tiktoken.model, *.tiktoken, tekken.json
  *   folder, Mistral   tekken.json, tokenizer.model.v…, tokenizer.model
  *   file              by its name, then by its first bytes
+ *
+ * tokenizer.json gives way to a tokenizer.model where transformers converts that anew (spm.h).
  *
  * Llama 3's tokenizer.model is a rank file of tiktoken, all others are sentencepiece's: the first byte
  * of the latter is the key of a field.
@@ -21,8 +23,9 @@
 #include "base/str.h"
 #include "token/internal.h"
 #include "token/loaders.h"
+#include "token/spm.h"
 
-#define N_KINDS 6 /* of files that a folder may have */
+#define N_KINDS 7 /* of files that a folder may have */
 
 static const char *base_name(const char *path)
 {
@@ -143,6 +146,7 @@ int tk_tokenizer_open(const char *path, enum tk_tok_mode mode, const struct tk_t
         [TK_TOK_MODE_AUTO] = { { "tokenizer.json", "tokenizer.json" },
                                { "tokenizer.model", "tokenizer.model" },
                                { "spiece.model", "spiece.model" },
+                               { "sentencepiece.bpe.model", "sentencepiece.bpe.model" },
                                { "tiktoken.model", "tiktoken.model" },
                                { "", ".tiktoken" },
                                { "tekken.json", "tekken.json" } },
@@ -161,6 +165,8 @@ int tk_tokenizer_open(const char *path, enum tk_tok_mode mode, const struct tk_t
         const char *const *name = by_mode[mode][i];
         if (!name[0] || !find_file(path, name[0], name[1], file, sizeof(file)))
             continue;
+        if (mode == TK_TOK_MODE_AUTO && i == 0 && tk__spm_is_converted(path, file, sizeof(file)))
+            return tk_tokenizer_load_sentencepiece(file, conf, ret, reterr);
         if (mode == TK_TOK_MODE_AUTO && i == 0)
             return tk_tokenizer_load(path, conf, ret, reterr);
         return open_file(file, mode, conf, ret, reterr);

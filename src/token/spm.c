@@ -9,9 +9,8 @@
  * equal ones for equal scores. The user's pieces are one symbol wherever they stand; control pieces
  * never come out of text, they are added tokens.
  *
- * What the file says is what sentencepiece does. Classes of transformers add to it: BOS and EOS, whether
- * the space before the text is made anew after each special token ("legacy"), sentinels. A class that
- * numbers its tokens differently from the file is refused.
+ * A model with a configuration that names a class of transformers becomes what AutoTokenizer converts it
+ * to, which is something else: spm_convert.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,18 +26,27 @@
 #define MAX_CONFIG ((size_t)32 << 20)
 #define META_TEXT "\xE2\x96\x81"
 
-enum family { BARE, LLAMA, GEMMA, T5 };
-
 static const struct {
     const char *name; /* class without "Fast", or model_type */
-    enum family family;
+    enum tk__spm_family family;
 } families[] = {
-    { "LlamaTokenizer", LLAMA }, { "CodeLlamaTokenizer", LLAMA },
-    { "GemmaTokenizer", GEMMA }, { "T5Tokenizer", T5 },
-    { "llama", LLAMA },          { "mistral", LLAMA },
-    { "mixtral", LLAMA },        { "gemma", GEMMA },
-    { "gemma2", GEMMA },         { "gemma3", GEMMA },
-    { "gemma3_text", GEMMA },    { "t5", T5 },
+    { "LlamaTokenizer", TK__SPM_LLAMA },
+    { "CodeLlamaTokenizer", TK__SPM_LLAMA },
+    { "GemmaTokenizer", TK__SPM_GEMMA },
+    { "T5Tokenizer", TK__SPM_T5 },
+    { "MT5Tokenizer", TK__SPM_T5 },
+    { "XLMRobertaTokenizer", TK__SPM_XLMR },
+    { "llama", TK__SPM_LLAMA },
+    { "mistral", TK__SPM_LLAMA },
+    { "mixtral", TK__SPM_LLAMA },
+    { "gemma", TK__SPM_GEMMA },
+    { "gemma2", TK__SPM_GEMMA },
+    { "gemma3", TK__SPM_GEMMA },
+    { "gemma3_text", TK__SPM_GEMMA },
+    { "t5", TK__SPM_T5 },
+    { "mt5", TK__SPM_T5 },
+    { "umt5", TK__SPM_T5 },
+    { "xlm-roberta", TK__SPM_XLMR },
 };
 
 struct loading {
@@ -46,25 +54,25 @@ struct loading {
     struct tk__spm_file file;
     const char *folder; /* of the configuration; NULL: none */
     struct tk_err *err;
-    enum family family;
-    bool is_legacy;      /* the space before goes to every part */
-    bool adds_space;     /* add_prefix_space of the configuration */
-    size_t n_extra;      /* T5: sentinels */
-    struct tk_str class; /* named in the configuration; .p is NULL when none was */
+    struct tk__spm_class class;
+    struct tk_str name; /* of the class, as the configuration has it; .p is NULL when it has none */
 };
 
 /* ---- the class ---- */
 
 static int read_class(struct loading *l, struct tk_json_val *root, const char *key)
 {
-    int rc = tk__ju_str(root, key, "configuration", &l->t->arena, &l->class, l->err);
+    struct tk_json_val m;
+    int rc = tk__ju_str(root, key, "configuration", &l->t->arena, &l->name, l->err);
 
     if (rc == 0)
-        rc = tk__ju_bool(root, "legacy", "configuration", &l->is_legacy, l->err);
+        rc = tk__ju_bool(root, "legacy", "configuration", &l->class.is_legacy, l->err);
     if (rc == 0)
-        rc = tk__ju_bool(root, "add_prefix_space", "configuration", &l->adds_space, l->err);
+        rc = tk__ju_bool(root, "add_prefix_space", "configuration", &l->class.adds_space, l->err);
     if (rc == 0)
-        rc = tk__ju_size(root, "extra_ids", "configuration", &l->n_extra, l->err);
+        rc = tk__ju_size(root, "extra_ids", "configuration", &l->class.n_extra, l->err);
+    if (rc == 0 && tk__ju_member(root, "add_prefix_space", &m) > 0)
+        l->class.is_told = true;
     return rc;
 }
 
@@ -92,28 +100,50 @@ static int look_at(struct loading *l, const char *name, const char *key)
     return rc;
 }
 
-static int find_family(struct loading *l)
+/* The class that the configuration names, if it is one of ours. */
+static int look_up_family(struct loading *l)
 {
     struct tk_str name;
     int rc = l->folder ? look_at(l, "tokenizer_config.json", "tokenizer_class") : 0;
 
-    if (rc == 0 && l->folder && !l->class.p)
+    if (rc == 0 && l->folder && !l->name.p)
         rc = look_at(l, "config.json", "model_type");
-    name = l->class;
+    name = l->name;
     if (rc < 0 || !name.p)
         return rc;
     if (tk_str_ends(name, TK_STR("Fast")))
         name.n -= 4;
     for (size_t i = 0; i < TK_ARRAY_LEN(families); i++) {
-        if (tk_str_is(name, families[i].name)) {
-            l->family = families[i].family;
-            return 0;
-        }
+        if (tk_str_is(name, families[i].name))
+            l->class.family = families[i].family;
     }
+    return 0;
+}
+
+static int find_family(struct loading *l)
+{
+    int rc = look_up_family(l);
+
+    if (rc < 0 || !l->name.p || l->class.family != TK__SPM_BARE)
+        return rc;
     return tk_err_set(
         l->err, TK_E_UNSUPPORTED,
         "the class '%.*s' over a tokenizer.model is not supported; a tokenizer.json is",
-        TK_STR_ARG(l->class));
+        TK_STR_ARG(l->name));
+}
+
+bool tk__spm_is_converted(const char *folder, char *out, size_t size)
+{
+    struct tk_tokenizer *t = tk__tokenizer_new(NULL, NULL);
+    struct loading l = { .t = t, .folder = folder };
+    bool is = t && look_up_family(&l) == 0 && l.class.is_told;
+    const char *name = l.class.family == TK__SPM_LLAMA ? "tokenizer.model"
+                       : l.class.family == TK__SPM_T5  ? "spiece.model"
+                                                       : NULL;
+
+    (void)tk_tokenizer_free(t);
+    int n = is && name ? snprintf(out, size, "%s/%s", folder, name) : -1;
+    return n >= 0 && (size_t)n < size && access(out, R_OK) == 0;
 }
 
 /* ---- the parts ---- */
@@ -275,25 +305,20 @@ static int name_roles(struct loading *l)
     return 0;
 }
 
-/* T5: an EOS behind each text, and sentinels whose ids fall. */
-static int finish_t5(struct loading *l)
+/* What sentencepiece itself does. */
+static int make_bare(struct loading *l)
 {
-    struct tk_tokenizer *t = l->t;
-    uint32_t eos = tk__vocab_find_text(&t->vocab, TK_STR("</s>"));
-    char text[32];
-    int rc = 0;
+    int rc = fill_vocab(l);
 
-    if (eos == TK__NO_ID || l->n_extra > 10000)
-        return tk_err_set(l->err, TK_E_FORMAT, "this is no model of T5");
-    for (size_t i = l->n_extra; rc == 0 && i-- > 0;) {
-        struct tk__added a = { .special = true };
-        int n = snprintf(text, sizeof(text), "<extra_id_%zu>", i);
-        a.content = (struct tk_str){ text, (size_t)n };
-        rc = tk__added_add(t, &a, l->err);
-    }
-    t->post.after[0] = eos;
-    t->post.n_after = 1;
-    return rc;
+    if (rc == 0)
+        rc = tk__spm_normal_new(l->t, &l->file, l->err);
+    if (rc == 0)
+        rc = make_model(l);
+    if (rc == 0)
+        rc = add_controls(l);
+    if (rc == 0)
+        make_decoder(l);
+    return rc == 0 ? name_roles(l) : rc;
 }
 
 static int make(struct loading *l, struct tk_str bytes)
@@ -302,23 +327,10 @@ static int make(struct loading *l, struct tk_str bytes)
 
     if (rc == 0)
         rc = tk__spm_read(bytes, &l->file, l->err);
-    if (rc == 0)
-        rc = fill_vocab(l);
-    if (rc == 0) {
-        bool first_only = l->family == LLAMA && !l->is_legacy;
-        if (l->family == LLAMA)
-            l->file.adds_prefix = l->file.adds_prefix && l->adds_space;
-        rc = tk__spm_normal_new(l->t, &l->file, first_only, l->err);
-    }
-    if (rc == 0)
-        rc = make_model(l);
-    if (rc == 0)
-        rc = add_controls(l);
-    if (rc == 0)
-        make_decoder(l);
-    if (rc == 0 && l->family == T5)
-        rc = finish_t5(l);
-    return rc;
+    if (rc < 0 || l->class.family == TK__SPM_BARE)
+        return rc < 0 ? rc : make_bare(l);
+    rc = tk__spm_convert(l->t, &l->file, &l->class, l->err);
+    return rc == 0 ? tk__config_load(l->t, l->folder, l->err) : rc;
 }
 
 /* The folder of a path, "." when it has none; false when it is too long. */
@@ -340,7 +352,9 @@ int tk_tokenizer_load_sentencepiece(const char *path, const struct tk_tokenizer_
     struct tk_str map = { 0 };
     struct tk_tokenizer *t = tk__tokenizer_new(conf, reterr);
     struct loading l = {
-        .t = t, .err = &detail, .is_legacy = true, .adds_space = true, .n_extra = 100
+        .t = t,
+        .err = &detail,
+        .class = { .is_legacy = true, .adds_space = true, .n_extra = 100 },
     };
 
     if (!t)
@@ -350,10 +364,6 @@ int tk_tokenizer_load_sentencepiece(const char *path, const struct tk_tokenizer_
     int rc = tk__map(path, t->conf.max_file_bytes, &bytes, &map, reterr);
     if (rc == 0) {
         rc = make(&l, bytes);
-        if (rc == 0 && l.family != BARE)
-            rc = tk__config_load(t, folder, &detail);
-        else if (rc == 0)
-            rc = name_roles(&l);
         if (rc == 0)
             rc = tk__tokenizer_finish(t, &detail);
         if (rc < 0)

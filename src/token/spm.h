@@ -34,17 +34,35 @@ struct tk__spm_file {
     bool adds_prefix, removes_extra, escapes;
 };
 
+/* The classes of transformers that read such models. */
+enum tk__spm_family { TK__SPM_BARE, TK__SPM_LLAMA, TK__SPM_GEMMA, TK__SPM_T5, TK__SPM_XLMR };
+
+struct tk__spm_class {
+    enum tk__spm_family family;
+    bool is_legacy;  /* "legacy": the space before goes to every part of a text */
+    bool adds_space; /* add_prefix_space */
+    bool is_told;    /* the configuration has add_prefix_space */
+    size_t n_extra;  /* T5: sentinels */
+};
+
 /* Read the protocol buffer. Unknown fields are passed over. 0, TK_E_FORMAT, TK_E_LIMIT, -ENOMEM. */
 int tk__spm_read(struct tk_str bytes, struct tk__spm_file *ret, struct tk_err *reterr);
 void tk__spm_file_release(struct tk__spm_file *f);
 
-/* The normalizer as the one step of t->normal. `first_only`: the prefix goes only before what begins
- * the text. */
-int tk__spm_normal_new(struct tk_tokenizer *t, const struct tk__spm_file *f, bool first_only,
-                       struct tk_err *reterr);
+/* The normalizer as the one step of t->normal. */
+int tk__spm_normal_new(struct tk_tokenizer *t, const struct tk__spm_file *f, struct tk_err *reterr);
 
 /* A trie of the pieces that `type` has; *ret is NULL where there are none. Values are ids. */
 int tk__spm_trie(const struct tk__spm_file *f, enum tk__spm_type type, struct tk__trie **ret);
+
+/* Does transformers convert the folder's model although there is a tokenizer.json? Llama's and T5's
+ * classes do when the configuration has add_prefix_space. The path of the model is written to `out`. */
+bool tk__spm_is_converted(const char *folder, char *out, size_t size);
+
+/* All parts of `t` as transformers converts the model for a class that is not BARE. 0; TK_E_UNSUPPORTED;
+ * what tk__json_load() returns. */
+int tk__spm_convert(struct tk_tokenizer *t, const struct tk__spm_file *f,
+                    const struct tk__spm_class *class, struct tk_err *reterr);
 
 /* The Unigram model; t->vocab is filled. */
 int tk__spm_unigram_new(struct tk_tokenizer *t, const struct tk__spm_file *f,

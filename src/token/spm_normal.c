@@ -24,7 +24,7 @@ struct tk__spm_normal {
     const char *texts;    /* in map: what it maps to, each ended by NUL */
     size_t n_texts;       /* bytes */
     struct tk__trie *own; /* the user's pieces; owned, NULL: none */
-    bool adds_prefix, is_suffix, removes_extra, escapes, first_only;
+    bool adds_prefix, is_suffix, removes_extra, escapes;
 };
 
 struct tk__spm_normal *tk__spm_normal_free(struct tk__spm_normal *n)
@@ -176,8 +176,6 @@ int tk__spm_normal_step(struct tk__step *x)
     const struct tk__spm_normal *n = x->step->spm;
     struct tk_str in = x->in;
     struct tk_str space = space_of(n);
-    bool adds = n->adds_prefix && (!n->first_only || x->origin_in > 0);
-
     if (n->removes_extra) {
         size_t skipped = skip_spaces(n, in);
         in.p += skipped;
@@ -186,12 +184,12 @@ int tk__spm_normal_step(struct tk__step *x)
     x->origin_out = 0; /* nothing behind this step looks at it */
     if (in.n == 0)
         return 0;
-    if (adds && !n->is_suffix)
+    if (n->adds_prefix && !n->is_suffix)
         (void)tk_buf_add_str(x->out, space);
     add_all(x, n, in);
     while (n->removes_extra && x->out->failed == 0 && tk_str_ends(tk_buf_str(x->out), space))
         x->out->n -= space.n;
-    if (adds && n->is_suffix)
+    if (n->adds_prefix && n->is_suffix)
         (void)tk_buf_add_str(x->out, space);
     return x->out->failed;
 }
@@ -222,8 +220,7 @@ static int take_map(struct tk__spm_normal *n, struct tk_str blob, struct tk_err 
     return 0;
 }
 
-int tk__spm_normal_new(struct tk_tokenizer *t, const struct tk__spm_file *f, bool first_only,
-                       struct tk_err *reterr)
+int tk__spm_normal_new(struct tk_tokenizer *t, const struct tk__spm_file *f, struct tk_err *reterr)
 {
     struct tk__spm_normal *n = calloc(1, sizeof(*n));
 
@@ -235,7 +232,6 @@ int tk__spm_normal_new(struct tk_tokenizer *t, const struct tk__spm_file *f, boo
     n->is_suffix = f->is_suffix;
     n->removes_extra = f->removes_extra;
     n->escapes = f->escapes;
-    n->first_only = first_only;
     if (tk__spm_trie(f, TK__SPM_USER, &n->own) < 0)
         return tk_err_set(reterr, -ENOMEM, "out of memory for the normalizer");
     return take_map(n, f->charsmap, reterr);

@@ -1,8 +1,9 @@
 /* fuzz_loaders.c - damaged files of sentencepiece, tiktoken and Mistral
  *
- * The first byte says which kind the rest is. It must be refused with a message, or work: then a text
- * goes through it and back.
+ * The first byte says which kind the rest is; four of eight kinds are models that are converted for a
+ * class. It must be refused with a message, or work: then a text goes through it and back.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "token/internal.h"
 #include "token/loaders.h"
+#include "token/spm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,6 +26,31 @@ static int load(unsigned kind, const char *path, struct tk_tokenizer **ret, stru
     if (kind == 1)
         return tk_tokenizer_load_tekken(path, &conf, ret, err);
     return tk_tokenizer_load_tiktoken(path, kind == 2 ? "qwen" : "kimi", &conf, ret, err);
+}
+
+static int convert(unsigned kind, struct tk_str bytes, struct tk_tokenizer **ret,
+                   struct tk_err *err)
+{
+    const struct tk__spm_class class = {
+        .family = (enum tk__spm_family)(TK__SPM_LLAMA + (kind & 3)),
+        .is_legacy = kind & 8,
+        .adds_space = !(kind & 16),
+        .n_extra = 3,
+    };
+    struct tk__spm_file file = { 0 };
+    struct tk_tokenizer *t = tk__tokenizer_new(NULL, err);
+    int rc = t ? tk__spm_read(bytes, &file, err) : -ENOMEM;
+
+    if (rc == 0)
+        rc = tk__spm_convert(t, &file, &class, err);
+    if (rc == 0)
+        rc = tk__tokenizer_finish(t, err);
+    tk__spm_file_release(&file);
+    if (rc == 0)
+        *ret = t;
+    else
+        (void)tk_tokenizer_free(t);
+    return rc;
 }
 
 static void use(const struct tk_tokenizer *t)
@@ -58,7 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fd < 0 || write(fd, data + 1, size - 1) != (ssize_t)size - 1)
         abort();
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (load(data[0] & 3, path, &t, &err) == 0)
+    struct tk_str bytes = { (const char *)data + 1, size - 1 };
+    if ((data[0] & 4 ? convert(data[0], bytes, &t, &err) : load(data[0] & 3, path, &t, &err)) == 0)
         use(t);
     else if (err.msg[0] == '\0')
         abort();

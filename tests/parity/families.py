@@ -190,10 +190,10 @@ def mistral_files():
     return {x: os.path.join(folder, x) for x in sorted(os.listdir(folder)) if '.model' in x or x.startswith('tekken')}
 
 
-def with_class(name, model, config):
+def with_class(name, model, config, as_name='tokenizer.model'):
     """A folder with a tokenizer.model and a class."""
     def fill(folder):
-        shutil.copy(model, os.path.join(folder, 'tokenizer.model'))
+        shutil.copy(model, os.path.join(folder, as_name))
         write_json(folder, 'tokenizer_config.json', config)
 
     return made(name, fill)
@@ -263,6 +263,10 @@ def folders():
         'mistral v1': lambda: converted('mistral-v1', mistral_v1(), dict(LLAMA, legacy=True)),
         'mistral v3': lambda: converted('mistral-v3', mistral_v3(), dict(LLAMA, legacy=False)),
         'gemma': lambda: converted('gemma', spm('gemma'), GEMMA),
+        'llama 2 folder without tokenizer.json': lambda: with_class('llama2-new-model', spm('llama'), dict(LLAMA, legacy=False)),
+        'gemma folder without tokenizer.json': lambda: with_class('gemma-model', spm('gemma'), GEMMA),
+        'xlm-r folder without tokenizer.json': lambda: with_class('xlm-r-folder', xlmr_model(), {'tokenizer_class': 'XLMRobertaTokenizer'},
+                                                                  'sentencepiece.bpe.model'),
         'yi (model)': lambda: converted('yi', spm('yi'), dict(LLAMA, legacy=True, bos_token='<|startoftext|>', eos_token='<|endoftext|>')),
     })
     return found

@@ -386,6 +386,8 @@ def folder_cases():
     bert.post_processor = O.TemplateProcessing(single='[CLS] $A [SEP]', special_tokens=[('[CLS]', 2), ('[SEP]', 3)])
     yield folder_case('bert cased', bert, {'tokenizer_class': 'BertTokenizer', 'do_lower_case': False, 'strip_accents': None, 'tokenize_chinese_chars': False})
     yield folder_case('bert', bert, {'tokenizer_class': 'BertTokenizer', 'do_lower_case': True, 'clean_up_tokenization_spaces': True}, extra=dirty)
+    yield folder_case('mpnet cased', bert, {'tokenizer_class': 'MPNetTokenizer', 'do_lower_case': False, 'strip_accents': True, 'unk_token': '[UNK]', 'cls_token': '[CLS]', 'sep_token': '[SEP]', 'bos_token': '[CLS]', 'eos_token': '[SEP]', 'pad_token': '[PAD]', 'mask_token': '[MASK]'})
+    yield folder_case('funnel', bert, {'tokenizer_class': 'FunnelTokenizer', 'do_lower_case': False, 'tokenize_chinese_chars': False})
     yield folder_case('a class that there is not', bytes_, {'tokenizer_class': 'OursTokenizer', 'eos_token': '</s>', 'clean_up_tokenization_spaces': True}, extra=dirty)
     yield folder_case('the model says', bytes_, {'bos_token': '<s>', 'eos_token': '</s>'}, {'config.json': {'model_type': 'llama'}})
 
