@@ -67,27 +67,37 @@ static int help_of(const char *word)
     return c->run(2, (char *[]){ name, option, NULL });
 }
 
-/* A page for people or programs to install; `word` is NULL for the program's own. */
-static int page(bool is_man, const char *word)
+/* A page that was made, with this outcome. */
+static int put_page(int rc, struct tk_buf *page)
+{
+    bool is_put = rc == 0 && tk_put(PROGRAM, tk_buf_str(page));
+
+    if (rc != 0)
+        tk_say(PROGRAM, "the page could not be made: %s", tk_err_text(rc));
+    tk_buf_release(page);
+    return is_put ? TK_EXIT_OK : TK_EXIT_FAILED;
+}
+
+static int page_of(bool is_man, const char *word)
 {
     const struct tk_opt_program *p = tk_program();
     struct tk_buf out = TK_BUF_INIT(MAX_TEXT);
     size_t i = 0;
-    int rc;
 
-    while (word && i < p->n_entries && strcmp(p->entries[i].word, word) != 0)
+    while (i < p->n_entries && strcmp(p->entries[i].word, word) != 0)
         i++;
     if (i == p->n_entries)
         return tk_unknown_command(word);
-    if (!word)
-        rc = tk_opt_man_program(p, &out);
-    else
-        rc = is_man ? tk_opt_man(p, i, &out) : tk_opt_markdown(p->entries[i].command, &out);
-    bool is_put = rc == 0 && tk_put(PROGRAM, tk_buf_str(&out));
-    if (rc != 0)
-        tk_say(PROGRAM, "the page could not be made: %s", tk_err_text(rc));
-    tk_buf_release(&out);
-    return is_put ? TK_EXIT_OK : TK_EXIT_FAILED;
+    int rc = is_man ? tk_opt_man(p, i, &out) : tk_opt_markdown(p->entries[i].command, &out);
+    return put_page(rc, &out);
+}
+
+static int program_page(void)
+{
+    struct tk_buf out = TK_BUF_INIT(MAX_TEXT);
+    int rc = tk_opt_man_program(tk_program(), &out);
+
+    return put_page(rc, &out);
 }
 
 int tk_help(int argc, char **argv)
@@ -99,8 +109,8 @@ int tk_help(int argc, char **argv)
     if (strcmp(first, "--list") == 0)
         return list();
     if (strcmp(first, "--man") == 0)
-        return page(true, second);
+        return second ? page_of(true, second) : program_page();
     if (strcmp(first, "--markdown") == 0 && second)
-        return page(false, second);
+        return page_of(false, second);
     return help_of(first);
 }

@@ -112,11 +112,6 @@ struct tk_http_conn *tk_http_conn_free(struct tk_http_conn *c)
 
 /* --- retired ones --- */
 
-static struct tk_http_conn *oldest_retired(const struct tk_http_env *env)
-{
-    return TK_CONTAINER_OF(env->retired.next, struct tk_http_conn, retired);
-}
-
 static void bury(struct tk_http_conn *c, bool is_reset)
 {
     tk_list_remove(&c->retired);
@@ -142,8 +137,9 @@ static void on_retire_timer(struct tk_timer *t)
     struct tk_http_env *env = t->owner;
     tk_ns now = tk_clock_now();
 
-    while (!tk_list_is_empty(&env->retired)) {
-        struct tk_http_conn *c = oldest_retired(env);
+    for (struct tk_link *l = env->retired.next, *next; l != &env->retired; l = next) {
+        struct tk_http_conn *c = TK_CONTAINER_OF(l, struct tk_http_conn, retired);
+        next = l->next;
         if (c->retired_at + TK_HTTP_RETIRE_DUR > now) {
             (void)tk_timer_set(env->conf.loop, t, c->retired_at + TK_HTTP_RETIRE_DUR);
             return;
@@ -174,7 +170,7 @@ void tk_http_conn_retire(struct tk_http_conn *c)
     if (rc)
         bury(c, true);
     else if (env->n_retired > TK_HTTP_RETIRED_MAX)
-        bury(oldest_retired(env), true);
+        bury(TK_CONTAINER_OF(env->retired.next, struct tk_http_conn, retired), true);
 }
 
 /* --- the worker's share --- */
@@ -201,8 +197,10 @@ struct tk_http_env *tk_http_env_free(struct tk_http_env *env)
 {
     if (!env)
         return NULL;
-    while (!tk_list_is_empty(&env->retired))
-        bury(oldest_retired(env), true);
+    for (struct tk_link *l = env->retired.next, *next; l != &env->retired; l = next) {
+        next = l->next;
+        bury(TK_CONTAINER_OF(l, struct tk_http_conn, retired), true);
+    }
     tk_timer_stop(&env->retire_timer);
     tk__h1_env_release(&env->h1);
     free(env->in);
