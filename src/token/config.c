@@ -38,6 +38,7 @@ enum family {
     LLAMA,
     GEMMA,
     COHERE,
+    BLOOM,
     NEOX,
     GPT2,
     QWEN2,
@@ -55,6 +56,7 @@ static const char *const defaults[N_FAMILIES][N_ROLES] = {
     [LLAMA] = { "<s>", "</s>", "<unk>" },
     [GEMMA] = { "<bos>", "<eos>", "<unk>", NULL, "<pad>" },
     [COHERE] = { "<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>", "<UNK>" },
+    [BLOOM] = { "<s>", "</s>", "<unk>", NULL, "<pad>" },
     [NEOX] = { "<|endoftext|>", "<|endoftext|>", "<|endoftext|>" },
     [GPT2] = { "<|endoftext|>", "<|endoftext|>", "<|endoftext|>" },
     [QWEN2] = { NULL, "<|endoftext|>", NULL, NULL, "<|endoftext|>" },
@@ -93,6 +95,7 @@ static const struct {
     { "MT5Tokenizer", T5 },
     { "FunnelTokenizer", FUNNEL },
     { "MPNetTokenizer", MPNET },
+    { "BloomTokenizer", BLOOM },
     { "MBartTokenizer", REFUSED },
     { "MBart50Tokenizer", REFUSED },
     { "NllbTokenizer", REFUSED },
@@ -682,12 +685,30 @@ static int apply_bert(struct config *c)
     return tk__normal_bert(&c->t->normal, &bert, c->err);
 }
 
-static void apply_prefix_space(struct config *c)
+/* Cohere's and Bloom's classes reach into sequences. */
+static int check_nested_space(struct config *c)
+{
+    const struct tk__pres *pre = &c->t->pre;
+    bool has_space = false;
+    bool has_bytes = false;
+    for (unsigned i = 0; i < pre->n; i++) {
+        has_space |= pre->v[i].kind == TK__PRE_SPACE;
+        has_bytes |= pre->v[i].kind == TK__PRE_BYTES;
+    }
+    if ((c->family != COHERE && c->family != BLOOM) || !c->prefix_space || !has_bytes || has_space)
+        return 0;
+    return tk_err_set(c->err, TK_E_UNSUPPORTED,
+                      "'add_prefix_space' over a ByteLevel inside a Sequence is not supported");
+}
+
+static int apply_prefix_space(struct config *c)
 {
     struct tk__pres *pre = &c->t->pre;
     bool has = pre->n > 0 && pre->v[0].kind == TK__PRE_SPACE;
-    if (!pre->top_is_byte_level || has == c->prefix_space || c->family == LLAMA)
-        return;
+    if (!pre->top_is_byte_level)
+        return check_nested_space(c);
+    if (has == c->prefix_space || c->family == LLAMA)
+        return 0;
     if (has) {
         memmove(&pre->v[0], &pre->v[1], (pre->n - 1) * sizeof(pre->v[0]));
         pre->n--;
@@ -696,6 +717,7 @@ static void apply_prefix_space(struct config *c)
         pre->v[0] = (struct tk__pre){ .kind = TK__PRE_SPACE };
         pre->n++;
     }
+    return 0;
 }
 
 static void apply_cleanup(struct tk_tokenizer *t)
@@ -728,10 +750,10 @@ int tk__config_load(struct tk_tokenizer *t, const char *folder, struct tk_err *r
         rc = apply_post(&c);
     if (rc == 0)
         rc = apply_bert(&c);
-    if (rc == 0) {
-        apply_prefix_space(&c);
+    if (rc == 0)
+        rc = apply_prefix_space(&c);
+    if (rc == 0)
         apply_cleanup(t);
-    }
     free(c.specials);
     free(c.decoder);
     return rc < 0 ? tk_err_set(reterr, rc, "'%s': %s", folder,

@@ -162,6 +162,60 @@ static void check_refused(const char *config, int want, const char *word)
     tk_tokenizer_free(t);
 }
 
+/* A folder with these files (name, content, …, NULL): the text of its one template. */
+static void check_template(const char *const *files, const char *want)
+{
+    struct tk_tokenizer *t = NULL;
+    struct tk_str name = { 0 };
+    struct tk_str text = { 0 };
+    make_folder();
+    write_file("tokenizer.json", TK_STR(SMALL));
+    for (size_t i = 0; files[i]; i += 2)
+        write_file(files[i], tk_str_of(files[i + 1]));
+    T_EQ_I(tk_tokenizer_load(folder, NULL, &t, NULL), 0, "loads");
+    T_OK(tk_tokenizer_chat_template(t, 0, &name, &text) && tk_str_is(name, "default"),
+         "a template");
+    T_EQ_N(text.p, text.n, want, strlen(want), "the right one");
+    T_OK(!tk_tokenizer_chat_template(t, 1, &name, &text), "and no other");
+    tk_tokenizer_free(t);
+    remove_folder();
+}
+
+/* Which file counts, where several have a template. */
+static void check_templates_of_files(void)
+{
+    static const char json[] = "{\"chat_template\": \"from json\"}";
+    static const char config[] = "{\"chat_template\": \"from the configuration\"}";
+    check_template((const char *const[]){ "chat_template.json", json, NULL }, "from json");
+    check_template(
+        (const char *const[]){ "chat_template.json", json, "tokenizer_config.json", config, NULL },
+        "from the configuration");
+    check_template((const char *const[]){ "chat_template.json", json, "chat_template.jinja",
+                                          "from jinja", "tokenizer_config.json", config, NULL },
+                   "from jinja");
+}
+
+/* A ByteLevel inside a sequence, and a class that would put a space before it. */
+static void check_nested_space(const char *class, const char *adds, int want)
+{
+    static const char file[] =
+        "{\"version\":\"1.0\",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+        "\"Digits\",\"individual_digits\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]},"
+        "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}";
+    struct tk_tokenizer *t = NULL;
+    struct tk_err err = { 0 };
+    char config[300];
+    snprintf(config, sizeof(config),
+             "{\"tokenizer_class\":\"%s\",\"add_prefix_space\":%s,\"add_bos_token\":false}", class,
+             adds);
+    make_folder();
+    write_file("tokenizer.json", TK_STR(file));
+    write_file("tokenizer_config.json", tk_str_of(config));
+    T_EQ_I(tk_tokenizer_load(folder, NULL, &t, &err), want, "%s: %s", config, err.msg);
+    tk_tokenizer_free(t);
+    remove_folder();
+}
+
 int main(void)
 {
     struct vectors v;
@@ -186,6 +240,11 @@ int main(void)
     check_refused("{\"tokenizer_class\":\"NllbTokenizerFast\"}", TK_E_UNSUPPORTED, "NllbTokenizer");
     check_refused("{\"tokenizer_class\":\"LlamaTokenizer\",\"bos_token\":null}", TK_E_FORMAT,
                   "bos_token");
+    check_templates_of_files();
+    check_nested_space("CohereTokenizerFast", "true", TK_E_UNSUPPORTED);
+    check_nested_space("BloomTokenizerFast", "true", TK_E_UNSUPPORTED);
+    check_nested_space("BloomTokenizerFast", "false", 0);
+    check_nested_space("PreTrainedTokenizerFast", "true", 0);
     check_refused("[]", TK_E_FORMAT, "tokenizer_config.json");
     check_refused("{\"bos_token\":3}", TK_E_FORMAT, "bos_token");
     check_refused("{\"added_tokens_decoder\":{\"x\":{\"content\":\"a\"}}}", TK_E_FORMAT, "'x'");

@@ -85,6 +85,24 @@ static void check_refusals(void)
                  "\"add_prefix_space\":false}"),
             TK_E_FORMAT, "add_prefix_space");
     refused(WITH("\"decoder\":{\"type\":\"Shiny\"}"), TK_E_UNSUPPORTED, "Shiny");
+    refused(WITH("\"decoder\":{\"type\":\"Fuse\",\"shiny\":1}"), TK_E_UNSUPPORTED, "shiny");
+    refused(WITH("\"pre_tokenizer\":{\"type\":\"Whitespace\",\"shiny\":1}"), TK_E_UNSUPPORTED,
+            "shiny");
+    refused(WITH("\"post_processor\":{\"type\":\"ByteLevel\",\"shiny\":1}"), TK_E_UNSUPPORTED,
+            "shiny");
+    refused(WITH("\"added_tokens\":[{\"id\":1,\"content\":\"x\",\"shiny\":1}]"), TK_E_UNSUPPORTED,
+            "shiny");
+    refused(
+        WITH(
+            "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Shiny\":\"a\"},\"content\":\"b\"}"),
+        TK_E_UNSUPPORTED, "Replace");
+    refused(
+        WITH("\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":"
+             "\"shiny\"}"),
+        TK_E_UNSUPPORTED, "shiny");
+    refused(WITH("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?R)\"},"
+                 "\"behavior\":\"Isolated\",\"invert\":false}"),
+            TK_E_UNSUPPORTED, "(?R");
     refused(WITH("\"post_processor\":{\"type\":\"Shiny\"}"), TK_E_UNSUPPORTED, "Shiny");
     refused(WITH("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[],"
                  "\"pair\":[],\"special_tokens\":{}}"),
@@ -213,6 +231,20 @@ static void check_no_unknown(struct tk_tok_scratch *s)
     tk_tokenizer_free(t);
 }
 
+/* The one normalizer that no released `tokenizers` has: what is at the end of each text. */
+static void check_append(struct tk_tok_scratch *s)
+{
+    struct tk_tokenizer *t = load(
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2},\"merges\":[]},"
+        "\"normalizer\":{\"type\":\"Append\",\"append\":\"cb\"}}");
+    static const uint32_t want[] = { 0, 1, 2, 1 };
+    struct tk_tok_ids ids = { 0 };
+    T_EQ_I(tk_tokenizer_encode(t, s, TK_STR("ab"), 0, &ids), 0, "encodes");
+    T_EQ_N((char *)ids.p, ids.n * 4, (const char *)want, sizeof(want), "with what is appended");
+    tk_tok_ids_release(&ids);
+    tk_tokenizer_free(t);
+}
+
 /* Another tokenizer with the same scratch: its words are not the first one's. */
 static void check_shared_scratch(const struct tk_tokenizer *t, struct tk_tok_scratch *s)
 {
@@ -286,6 +318,7 @@ int main(void)
     check_stream(t, s);
     check_batch(t, s);
     check_no_unknown(s);
+    check_append(s);
     check_shared_scratch(t, s);
     check_files();
     check_memory();
