@@ -31,7 +31,7 @@ struct asking {
     struct tk_str json;    /* what is posted; .p is NULL for a GET; the caller's */
     struct iovec piece[2]; /* head and json; must stay until they are sent */
     struct tk_buf *body;   /* of the reply; the caller's */
-    const char *where;     /* for messages: authority */
+    const char *where;     /* for messages: authority, or the Unix socket */
     int status;
     bool is_done;
     int rc;
@@ -204,9 +204,10 @@ static int ask(const struct tk_probe *q, const char *path, struct tk_str json, s
     int rc = TK_E_RESOLVE;
 
     for (unsigned i = 0; i < q->addrs->n; i++) {
-        struct asking p = {
-            .body = body, .where = q->plan->authority, .json = json, .reterr = reterr
-        };
+        struct asking p = { .body = body,
+                            .where = q->plan->unix_path ? q->plan->unix_path : q->plan->authority,
+                            .json = json,
+                            .reterr = reterr };
         tk_buf_init(&p.head, 256 << 10);
         tk_buf_reset(body);
         rc = one_address(&p, q, path, &q->addrs->v[i], until);

@@ -113,7 +113,7 @@ def test_unix():
     with socket.socket(socket.AF_UNIX) as s:
         s.bind('stale.sock')
     out = tk_it.run('run', '--unix', 'stale.sock', '-n', 1, '--no-file')
-    t.ok(out.returncode == 1 and 'Connection refused' in out.stderr, 'a socket without a server', out)
+    t.ok(out.returncode == 1 and "'stale.sock' could not be asked: Connection refused" in out.stderr, 'a socket without a server', out)
     for words, part in ((['--unix', 'x' * 108], 'longer than 107'), (['unix:'], 'needs a path'),
                         (['unix:a', '--unix', 'b'], 'two sockets')):
         out = tk_it.run('run', *words, '-n', 1, '--no-file')
@@ -229,6 +229,8 @@ def test_client_certificates():
             r, _ = load(f'certificate, {words}', url, '--ca-file', 'cert.pem', *words, '-c', 3, '-n', 9)
             t.eq(r and r['requests']['succeeded'], 9, f'{words}: all succeeded')
             t.eq(r['plan']['cert_file'], words[1], f'{words}: the plan names it')
+            with open('run.tokmark', 'rb') as f, open('out.json', 'rb') as g:
+                t.ok(b'open sesame' not in f.read() + g.read(), f'{words}: no passphrase in what is left')
         for name, words, why in REFUSED:
             r, out = load(f'certificate {name}', url, '--ca-file', 'cert.pem', '--model', 'sim', *words, '-c', 3, '-n', 9, status=3)
             t.eq([(f['class'], f['n']) for f in r['failures']], [('tls', 9)], f'certificate {name}: class')

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "failmalloc.h"
 #include "http/client.h"
 #include "tap.h"
 
@@ -88,8 +89,8 @@ static void pass(struct world *w, tk_ns dur)
         abort();
 }
 
-/* A connection with a whole reply on it, and retired. */
-static void ask(struct world *w, struct conn *k, const char *reply)
+/* A connection with a whole reply on it. */
+static void ask_only(struct world *w, struct conn *k, const char *reply)
 {
     struct tk_http_conn_conf conf = { .cb = on_event, .owner = k };
     struct iovec iov = { (void *)(uintptr_t) "GET / HTTP/1.1\r\n\r\n", 18 };
@@ -105,6 +106,12 @@ static void ask(struct world *w, struct conn *k, const char *reply)
     say(k, reply);
     pass(w, 1);
     T_EQ_U(w->n_ends, n_ends + 1, "the reply is whole");
+}
+
+/* The same, and retired. */
+static void ask(struct world *w, struct conn *k, const char *reply)
+{
+    ask_only(w, k, reply);
     if (k->c)
         tk_http_conn_retire(k->c);
     k->c = NULL;
@@ -171,6 +178,27 @@ static void test_many(void)
     finish(&w);
 }
 
+/* Without memory for its timer it is reset at once. */
+static void test_no_memory(void)
+{
+    bool is_over = false;
+
+    for (int n = 1; !is_over; n++) {
+        struct world w;
+        struct conn k;
+
+        begin(&w, false);
+        k.w = &w;
+        ask_only(&w, &k, REPLY);
+        tk_failmalloc_at(n);
+        tk_http_conn_retire(k.c);
+        is_over = !tk_failmalloc_off();
+        T_EQ_I(hear(&k), is_over ? TK_E_AGAIN_READ : -ECONNRESET, "allocation %d", n);
+        tk_xport_free(k.peer);
+        finish(&w);
+    }
+}
+
 int main(void)
 {
     for (int at_end = 0; at_end < 2; at_end++) {
@@ -179,5 +207,6 @@ int main(void)
     }
     test_peer_closes(true, REPLY_CLOSE);
     test_many();
+    test_no_memory();
     return T_DONE();
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "lib/failmalloc.h"
 #include "lib/tap.h"
 #include "pair.h"
 
@@ -173,6 +174,37 @@ static void test_full_queue(struct tk_loop *loop)
     tk_unlisten_unix(path);
 }
 
+/* A timer that there is no memory for is a failure to connect. */
+static void test_no_memory(void)
+{
+    const char *path = in_folder("poor");
+    struct tk_addr a;
+    int fds[16], n_fds, listener = tk_listen_unix(path, NULL);
+    struct tk_xport_conf conf = { .peer = &a, .fd = -1 };
+    struct tk_loop *loop;
+
+    tk_addr_unix(path, &a, NULL);
+    n_fds = fill(listener, &a, fds, 16);
+    for (int n = 1, is_over = 0; !is_over; n++) {
+        struct tk_xport *x = NULL;
+        int rc;
+
+        if (tk_loop_new(TK_LOOP_REAL, &loop))
+            abort();
+        tk_failmalloc_at(n);
+        rc = tk_xport_new(&tk_xport_unix, loop, &conf, &x, NULL);
+        rc = rc ? rc : tk_xport_handshake(x);
+        is_over = !tk_failmalloc_off();
+        T_EQ_I(rc, is_over ? TK_E_AGAIN_WRITE : -ENOMEM, "allocation %d", n);
+        tk_xport_free(x);
+        tk_loop_free(loop);
+    }
+    for (int i = 0; i < n_fds; i++)
+        close(fds[i]);
+    close(listener);
+    tk_unlisten_unix(path);
+}
+
 int main(void)
 {
     struct tk_loop *loop;
@@ -183,6 +215,7 @@ int main(void)
     test_listen();
     test_failures(loop);
     test_full_queue(loop);
+    test_no_memory();
     tk_loop_free(loop);
     T_EQ_I(rmdir(folder), 0, "nothing is left");
     return T_DONE();
