@@ -97,6 +97,11 @@ int tk_json_at_end(struct tk_json *j);
  * TK_E_FORMAT. For cold paths. */
 int tk_json_find(struct tk_json_val *v, const char *key, struct tk_json_val *ret_val);
 
+/* simdjson looks once, at its first use, which of its kernels suits the processor, and allocates a little
+ * then, in a way that ends the program when there is no memory: by `cb`, if one was set, which must not
+ * return. */
+void tk_json_on_no_memory(void (*cb)(void));
+
 /* Write the shortest decimal that reads back as `d` to `out` (32 bytes are enough), as Python's
  * repr does: "1.0", "0.1", "1e-07", "inf", "nan". Returns its length, not NUL-terminated. */
 size_t tk_num_shortest(double d, char *out);

@@ -32,6 +32,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <new>
 #include <simdjson.h>
@@ -516,6 +517,11 @@ char *put_fixed(char *out, const char *digits, int n, int power)
 } // namespace
 
 extern "C" {
+
+void tk_json_on_no_memory(void (*cb)(void))
+{
+    std::set_terminate(cb);
+}
 
 struct tk_json *tk_json_new(size_t max_bytes)
 {

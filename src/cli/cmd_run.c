@@ -148,14 +148,14 @@ static int choose_run_path(struct command *c)
     tk_buf_init(&c->run_path, 64 << 10);
     if (!c->o.file)
         return TK_EXIT_OK;
-    if (c->has_resuming) {
-        rc = tk_buf_add_z(&c->run_path, c->o.resume);
-    } else if (c->o.output) {
-        tk_buf_add_z(&c->run_path, c->o.output);
-        rc = tk_runfile_make_room(c->o.output, c->o.overwrite, &err);
-    } else {
+    if (c->has_resuming || c->o.output)
+        rc = tk_buf_add_z(&c->run_path, c->has_resuming ? c->o.resume : c->o.output);
+    else
         rc = tk_runfile_name_now(&c->run_path, &err);
-    }
+    if (rc == 0 && !c->has_resuming && c->o.output)
+        rc = tk_runfile_make_room(c->o.output, c->o.overwrite, &err);
+    if (rc != 0 && err.code == 0)
+        (void)tk_err_set(&err, rc, "the run file's name: %s", tk_err_text(rc));
     return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
 }
 

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/argv.h"
 #include "cli/cli.h"
@@ -48,9 +50,19 @@ static const struct tk_command *by_program_name(const char *path)
     return NULL;
 }
 
+/* Without a buffer of standard error, which may need memory too. */
+static void on_no_memory(void)
+{
+    static const char words[] = "tokmark: no memory\n";
+
+    (void)!write(STDERR_FILENO, words, sizeof(words) - 1);
+    _exit(TK_EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that left is an error of a write, not our end */
+    tk_json_on_no_memory(on_no_memory);
     tk_log_init(getenv("TK_LOG"));
     argv = tk_argv_take(argc, argv);
     if (!argv) {

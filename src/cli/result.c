@@ -211,7 +211,11 @@ static int put_json(const struct tk_result *r, const struct tk_report *report,
 static bool put_text(const struct tk_result *r, const struct tk_report *report)
 {
     struct tk_buf out = TK_BUF_INIT(MAX_TEXT);
-    bool is_put = tk_report_text(report, &out) == 0 && tk_put(r->program, tk_buf_str(&out));
+    int rc = tk_report_text(report, &out);
+    bool is_put = rc == 0 && tk_put(r->program, tk_buf_str(&out));
+
+    if (rc != 0)
+        tk_say(r->program, "the result could not be made: %s", tk_err_text(rc));
 
     tk_buf_release(&out);
     return is_put;

@@ -139,6 +139,9 @@ void tk__stream_no_conn(struct tk_stream *s, int code, const char *detail);
 void tk__stream_on_http(struct tk_stream *s, const struct tk_http_event *ev);
 void tk__stream_cancel(struct tk_stream *s);
 void tk__stream_free_all(struct tk_worker *w);
+/* Have one stream whatever comes, so that a worker without memory fails requests instead of waiting for
+ * what never comes. 0 or -ENOMEM. */
+int tk__stream_reserve(struct tk_worker *w);
 
 /* --- what a thread has of its processor, cpu.c; on the thread itself --- */
 

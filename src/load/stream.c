@@ -47,6 +47,15 @@ static struct tk_stream *take_stream(struct tk_worker *w)
     return s;
 }
 
+int tk__stream_reserve(struct tk_worker *w)
+{
+    struct tk_stream *s = take_stream(w);
+    if (!s)
+        return -ENOMEM;
+    tk_list_push(&w->free_streams, &s->link);
+    return 0;
+}
+
 void tk__stream_free_all(struct tk_worker *w)
 {
     struct tk_link *next;

@@ -548,6 +548,8 @@ int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, stru
         rc = tk_blocks_new(p->max_record_bytes / l->n_workers, &w->pool);
     if (rc == 0)
         rc = reserve_timers(w);
+    if (rc == 0)
+        rc = tk__stream_reserve(w);
     w->json = tk_json_new(TK_LOAD_MAX_BODY);
     if (rc == 0 && !w->json)
         rc = -ENOMEM;

@@ -527,6 +527,59 @@ void tk__writer_rollback(struct tk__writer *w)
         sql(w, "ROLLBACK");
 }
 
+/* Which file beside this one holds what it lacks: the end of its name, or NULL. An empty log is none. */
+static const char *other_part(const struct tk__writer *w)
+{
+    static const char *const ends[] = { "-wal", "-journal" };
+    const char *found = NULL;
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(ends); i++) {
+        struct tk_buf name = TK_BUF_INIT(65536);
+        struct stat st;
+        tk_buf_add_z(&name, w->path);
+        tk_buf_add_z(&name, ends[i]);
+        if (!name.failed && stat(name.p, &st) == 0 && st.st_size > 0)
+            found = ends[i];
+        tk_buf_release(&name);
+    }
+    return found;
+}
+
+/* The log into the file, and away with it. SQLITE_BUSY: a reader holds the file; the last one to close it
+ * makes it one. */
+static int fold_log(struct tk__writer *w, struct tk_err *reterr)
+{
+    sqlite3_busy_timeout(w->db, BUSY_MS);
+    int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_OK && !set_journal(w, "PRAGMA journal_mode = DELETE", "delete"))
+        rc = sqlite3_errcode(w->db) == SQLITE_OK ? SQLITE_BUSY : SQLITE_IOERR;
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        (void)fail(w, reterr);
+    return rc;
+}
+
+/* What fails is tried once more on a connection that has seen no failure. */
+static int make_one(struct tk__writer *w, struct tk_err *reterr)
+{
+    struct tk_err why = { 0 };
+    int rc = fold_log(w, &why);
+
+    close_db(w);
+    if (rc == SQLITE_OK || rc == SQLITE_BUSY)
+        return 0;
+    if (open_db(w, &attempts[0], 0) == SQLITE_OK)
+        rc = fold_log(w, &why);
+    close_db(w);
+    const char *end = other_part(w);
+    if (rc == SQLITE_OK || rc == SQLITE_BUSY)
+        return 0;
+    if (!end) {
+        unlink_leftovers(w->path); /* an empty log, which the file does not need */
+        return 0;
+    }
+    return tk_err_set(reterr, TK_E_DB, "%s; '%s%s' belongs to it", why.msg, w->path, end);
+}
+
 int tk__writer_finish(struct tk__writer *w, struct tk_err *reterr)
 {
     int rc = sql(w, "BEGIN IMMEDIATE");
@@ -541,13 +594,5 @@ int tk__writer_finish(struct tk__writer *w, struct tk_err *reterr)
         tk__writer_rollback(w);
         return rc;
     }
-    /* A reader that holds the file keeps it in two parts: the last one to close it makes it one. */
-    sqlite3_busy_timeout(w->db, BUSY_MS);
-    rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
-        return tk_err_set(reterr, TK_E_DB,
-                          "the run file could not be made one, '%s-wal' belongs to it: %s", w->path,
-                          sqlite3_errmsg(w->db));
-    set_journal(w, "PRAGMA journal_mode = DELETE", "delete");
-    return 0;
+    return make_one(w, reterr);
 }
