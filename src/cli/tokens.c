@@ -106,6 +106,21 @@ static int fetch(const struct tk_hub_conf *hub, const struct tk_hub_repo *repo,
     return tk_err_set(reterr, rc, "%s", err.msg);
 }
 
+/* transformers keeps the files of models where its own, older variable says, if there is one. */
+static int use_older_cache(struct tk_hub_conf *hub, struct tk_err *reterr)
+{
+    const char *given = getenv("TRANSFORMERS_CACHE");
+    char *copy = given && given[0] ? strdup(given) : NULL;
+
+    if (!given || !given[0])
+        return 0;
+    if (!copy)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the hub's settings");
+    free(hub->cache);
+    hub->cache = copy;
+    return 0;
+}
+
 static int from_hub(const struct tk_tokens_conf *conf, char **ret, struct tk_err *reterr)
 {
     struct telling telling = { .program = conf->program };
@@ -114,6 +129,8 @@ static int from_hub(const struct tk_tokens_conf *conf, char **ret, struct tk_err
     char *id = NULL, *revision = NULL;
     int rc = tk_hub_conf_init(&hub, reterr);
 
+    if (rc == 0)
+        rc = use_older_cache(&hub, reterr);
     if (rc == 0 && tk_hub_split(conf->name, &id, &revision) != 0)
         rc = tk_err_set(reterr, -ENOMEM, "no memory for '%s'", conf->name);
     if (conf->program) {

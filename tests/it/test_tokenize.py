@@ -140,6 +140,7 @@ def hub():
     os.symlink(TEKKEN, folder + '/tekken.json')
     env['HF_HUB_OFFLINE'] = '1'
     printed('2\n', '-t', 'org/name', '-s', 'count', 'h', env=env)
+    printed('2\n', '-t', 'org/name', '-s', 'count', 'h', env={**env, 'HF_HOME': '/none', 'TRANSFORMERS_CACHE': os.path.abspath('hf/hub')})
     out = tokenize('-t', 'org/other', 'x', env=env)
     t.ok(out.returncode == 1 and 'HF_HUB_OFFLINE' in out.stderr or 'must not be asked' in out.stderr, 'offline and not there', out.stderr)
 
