@@ -624,6 +624,16 @@ static int apply_defaults(struct config *c)
     return 0;
 }
 
+/* After all of them: adding one again replaces what was known of it. */
+static void mark_roles(struct config *c)
+{
+    for (size_t i = 0; i < c->n_specials; i++) {
+        for (uint32_t k = 0; k < c->t->n_added; k++)
+            c->t->added[k].has_role |= tk_str_eq(c->t->added[k].content,
+                                                 c->specials[i].token.content);
+    }
+}
+
 static int apply_tokens(struct config *c)
 {
     int rc = apply_defaults(c);
@@ -637,6 +647,8 @@ static int apply_tokens(struct config *c)
             tk__named_add(c->t, &c->t->specials, s->role, s->token.content) < 0)
             rc = tk_err_set(c->err, -ENOMEM, "out of memory for the special tokens");
     }
+    if (rc == 0)
+        mark_roles(c);
     return rc;
 }
 

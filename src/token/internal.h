@@ -315,6 +315,7 @@ struct tk__added {
     uint32_t id;
     bool single_word, lstrip, rstrip, normalized, special;
     bool was_special; /* it is, or was before its flags were changed */
+    bool has_role;    /* a special token of the configuration: BOS, padding, an additional one */
 };
 
 /* Build the two matchers. */
@@ -425,6 +426,7 @@ struct tk_tokenizer {
 
 #define TK__ID_SPECIAL 1U
 #define TK__ID_ADDED 2U
+#define TK__ID_ROLE 4U
 
 /* An empty one; NULL when memory is out. */
 struct tk_tokenizer *tk__tokenizer_new(const struct tk_tokenizer_conf *conf, struct tk_err *reterr);

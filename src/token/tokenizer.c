@@ -112,6 +112,8 @@ static int index_ids(struct tk_tokenizer *t)
         t->id_flags[id] |= TK__ID_ADDED;
         if (t->added[i].was_special)
             t->id_flags[id] |= TK__ID_SPECIAL;
+        if (t->added[i].has_role)
+            t->id_flags[id] |= TK__ID_ROLE;
     }
     mark_twins(t);
     return 0;
@@ -289,6 +291,11 @@ bool tk_tokenizer_is_special(const struct tk_tokenizer *t, uint32_t id)
 bool tk_tokenizer_is_added(const struct tk_tokenizer *t, uint32_t id)
 {
     return id < t->id_end && (t->id_flags[id] & TK__ID_ADDED);
+}
+
+bool tk_tokenizer_has_role(const struct tk_tokenizer *t, uint32_t id)
+{
+    return id < t->id_end && (t->id_flags[id] & TK__ID_ROLE);
 }
 
 const char *tk_tokenizer_model(const struct tk_tokenizer *t)

@@ -154,6 +154,10 @@ int tk_tokenizer_piece(const struct tk_tokenizer *t, uint32_t id, struct tk_buf 
 bool tk_tokenizer_is_special(const struct tk_tokenizer *t, uint32_t id);
 bool tk_tokenizer_is_added(const struct tk_tokenizer *t, uint32_t id);
 
+/* Whether it is in the all_special_ids of `transformers`: a role's token, or an additional special one
+ * of the configuration. Other special tokens of tokenizer.json are not. */
+bool tk_tokenizer_has_role(const struct tk_tokenizer *t, uint32_t id);
+
 /* "BPE", "Unigram", "WordPiece", "WordLevel". Static. */
 const char *tk_tokenizer_model(const struct tk_tokenizer *t);
 
