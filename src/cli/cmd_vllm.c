@@ -24,6 +24,7 @@
 #include "cli/runfile_name.h"
 #include "cli/session.h"
 #include "cli/target.h"
+#include "cli/tokens.h"
 #include "dialect/vllm/vllm.h"
 
 #define PROGRAM "vllm bench serve"
@@ -35,6 +36,8 @@ struct command {
     struct tk_vllm_opts o;
     struct tk_opt_result res;
     struct tk_vllm v;
+    struct tk_tokens tokens; /* its tokenizer is NULL without one */
+    struct tk_chat *chat;
     struct tk_plan plan;
     struct tk_target target;
     struct tk_session session;
@@ -140,12 +143,92 @@ static void put_namespace(struct command *c)
 
 static void put_notes(const struct command *c)
 {
-    if (!c->o.skip_tokenizer_init)
+    if (c->v.n_missing != 0)
         tk_say(PROGRAM,
-               "tokmark has no tokenizers yet: prompts are sent as they are, input tokens are "
-               "the server's count where it gives one");
+               "Across all generated prompts, there were %lld %s tokens than expected after "
+               "decoding and re-encoding. This is expected due to the imperfect nature of the "
+               "sampling procedure.",
+               llabs((long long)c->v.n_missing), c->v.n_missing > 0 ? "more" : "fewer");
     if (c->o.trust_remote_code)
         tk_say(PROGRAM, "--trust-remote-code has no effect: tokmark runs no code of a model");
+}
+
+/* Which way of reading a tokenizer the word means; false: none that tokmark has. */
+static bool find_mode(const char *word, enum tk_tokens_mode *ret)
+{
+    static const struct {
+        const char *word;
+        enum tk_tokens_mode mode;
+    } modes[] = {
+        { "auto", TK_TOKENS_AUTO },       { "hf", TK_TOKENS_AUTO },
+        { "slow", TK_TOKENS_AUTO }, /* the same tokens, in Python */
+        { "mistral", TK_TOKENS_MISTRAL }, { "deepseek_v32", TK_TOKENS_DEEPSEEK_V32 },
+    };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(modes); i++) {
+        *ret = modes[i].mode;
+        if (strcmp(modes[i].word, word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A set that needs no tokenizer does without the model's own where it cannot be had; one that was
+ * asked for must be there. */
+static int without_tokenizer(struct command *c, enum tk_vllm_need need, const struct tk_err *err)
+{
+    bool is_needed = c->o.tokenizer || need == TK_VLLM_NEEDS_TOKENIZER ||
+                     need == TK_VLLM_NEEDS_CHAT;
+
+    if (is_needed)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, err);
+    tk_say(PROGRAM,
+           "no tokenizer (%s): prompts are sent as they are, input tokens are the server's count "
+           "where it gives one; --tokenizer names one, --skip-tokenizer-init does without",
+           err->msg);
+    return TK_EXIT_OK;
+}
+
+static int open_chat(struct command *c)
+{
+    struct tk_err err = { 0 };
+    int rc = tk_tokens_chat(&c->tokens, NULL, &c->chat, &err);
+
+    if (rc == TK_E_NOT_FOUND)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM,
+                       &(struct tk_err){ .code = rc,
+                                         .msg = "the tokenizer has no chat template; "
+                                                "--skip-chat-template sends prompts as they are" });
+    if (rc != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    c->v.chat = c->chat;
+    return TK_EXIT_OK;
+}
+
+static int open_tokens(struct command *c)
+{
+    struct tk_err err = { 0 };
+    enum tk_vllm_need need = tk_vllm_needs(&c->v);
+    struct tk_tokens_conf conf = {
+        .program = PROGRAM,
+        .name = c->o.tokenizer ? c->o.tokenizer : c->o.model,
+        .cleanup = TK_TOK_CLEANUP_4, /* 0.13 runs on transformers 4 */
+    };
+
+    if (need == TK_VLLM_NEEDS_NOTHING)
+        return TK_EXIT_OK;
+    if (!find_mode(c->o.tokenizer_mode, &conf.mode)) {
+        (void)tk_err_set(
+            &err, TK_E_UNSUPPORTED,
+            "no tokenizer is registered for tokenizer_mode='%s': tokmark has auto, hf, "
+            "slow, mistral and deepseek_v32, and runs no Python",
+            c->o.tokenizer_mode);
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    }
+    if (tk_tokens_open(&conf, &c->tokens, &err) != 0)
+        return without_tokenizer(c, need, &err);
+    c->v.tokenizer = c->tokens.tokenizer;
+    return need >= TK_VLLM_WANTS_CHAT ? open_chat(c) : TK_EXIT_OK;
 }
 
 static int prepare(struct command *c)
@@ -158,6 +241,9 @@ static int prepare(struct command *c)
     if (tk_target_exact(c->v.url, c->v.base, &c->target, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     c->has_target = true;
+    int status = open_tokens(c);
+    if (status != TK_EXIT_OK)
+        return status;
     if (tk_vllm_load(&c->v, &err) != 0 || tk_vllm_schedule(&c->v, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     tk_vllm_plan(&c->v, &c->plan);
@@ -539,6 +625,8 @@ static void release(struct command *c)
         tk_target_release(&c->target);
     if (c->has_v)
         tk_vllm_release(&c->v);
+    tk_chat_free(c->chat);
+    tk_tokens_release(&c->tokens);
     tk_buf_release(&c->run_path);
     tk_buf_release(&c->result_path);
     tk_opt_release(&tk_vllm_command, &c->o, &c->res);

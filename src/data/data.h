@@ -12,6 +12,9 @@
 #include "base/item.h"
 #include "base/rand.h"
 
+struct tk_chat;
+struct tk_tokenizer;
+
 #define TK_DATA_MAX_BYTES ((size_t)16 << 30) /* prompts of one data set in memory, at most */
 #define TK_DATA_MAX_WORDS 10000000           /* words of a made-up prompt, at most */
 
@@ -33,6 +36,20 @@ struct tk_data_conf {
     /* ShareGPT: keep a conversation only if the lengths are sensible (vLLM's rule: at least 4 tokens
      * each, prompt at most 1,024, both at most 2,048). */
     bool is_filtered;
+    /* Sets that count or make tokens: */
+    const struct tk_tokenizer *tokenizer; /* not owned; NULL: lengths are estimated */
+    const struct tk_chat *chat;           /* its template stands around each prompt; NULL: none */
+    bool keeps_plain; /* sonnet: the prompt goes out without the template that it is measured in */
+    int64_t input_tokens;  /* of a prompt, BOS and the like included */
+    int64_t prefix_tokens; /* of them, or beside them, those that prompts share */
+    int64_t suffix_tokens; /* prefix_repetition: behind a prefix */
+    int64_t n_prefixes;    /* prefix_repetition */
+    double range_ratio;    /* lengths are drawn from 1 - this to 1 + this of what was asked for */
+    unsigned n_threads;    /* 0: as many as there are processors for the process */
+    struct tk_mt *numpy;   /* prefix_repetition: NumPy's global generator, seeded by the callee; its
+                               state afterwards is the caller's. NULL: one of its own */
+    int64_t *ret_n_missing; /* tokens by which the prompts together are longer or (below 0) shorter
+                               than asked for; NULL: not wanted */
 };
 
 struct tk_data_ops {
@@ -51,12 +68,25 @@ extern const struct tk_data_ops tk_data_sharegpt;  /* a JSON array of conversati
 extern const struct tk_data_ops tk_data_words;     /* made-up prompts of plain words */
 extern const struct tk_data_ops *const tk_datas[]; /* NULL-terminated, in help order */
 
+/* As `vllm bench serve` makes them, by its random numbers; they need a tokenizer and are not in the
+ * table. */
+extern const struct tk_data_ops tk_data_random;            /* runs of ids, of exact length */
+extern const struct tk_data_ops tk_data_prefix_repetition; /* random ids behind some prefixes */
+extern const struct tk_data_ops tk_data_sonnet;            /* lines of a poem; needs a chat */
+extern const struct tk_data_ops tk_data_burstgpt;          /* lengths of a trace (CSV) */
+
 /* By name; NULL when there is none. */
 const struct tk_data_ops *tk_data_find(const char *name);
 
 /* Guess which data set a file is from its name and its first bytes; NULL when it is none of them or
  * cannot be read: reterr says what it seems to be and what to do. */
 const struct tk_data_ops *tk_data_guess(const char *path, struct tk_err *reterr);
+
+/* Put the conf's chat template around the prompts of items[which[0 … n-1]] and count their tokens, as
+ * `len(tokenizer(prompt).input_ids)` does. `which` names each item once. 0, or a code with words: the
+ * items are to be released then. */
+int tk_items_measure(struct tk_items *items, const uint32_t *which, size_t n,
+                     const struct tk_data_conf *conf, struct tk_err *reterr);
 
 void tk_items_release(struct tk_items *items); /* may be called twice */
 

@@ -2,6 +2,7 @@
 #ifndef TK_DATA_INSIDE_H
 #define TK_DATA_INSIDE_H
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "data/data.h"
 
@@ -24,6 +25,25 @@ int tk__adder_finish(struct tk__adder *a, int rc, struct tk_err *reterr);
 
 /* A text's length in tokens when nothing knows better. */
 int64_t tk__estimate_tokens(struct tk_str text);
+
+/* --- lengths --- */
+
+struct tk_template_scratch;
+struct tk_tok_scratch;
+
+/* Working space of one thread that measures prompts; all zero at first. */
+struct tk__measured {
+    int64_t n_tokens;
+    struct tk_buf text; /* with the chat template, where the conf has one */
+    struct tk_buf messages;
+    struct tk_template_scratch *ts;
+    struct tk_err err;
+};
+
+/* The length of the item's prompt with its template, or a code. */
+int64_t tk__measure_prompt(struct tk__measured *m, const struct tk_data_conf *conf,
+                           struct tk_tok_scratch *s, const struct tk_item *item);
+void tk__measured_release(struct tk__measured *m);
 
 /* --- files of rows: an array of JSON values, or JSONL --- */
 

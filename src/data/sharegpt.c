@@ -4,11 +4,14 @@
  *
  * As vLLM's benchmark has it: conversations of two turns or more, shuffled by the seed, the first turn
  * is the prompt whoever said it, the second gives the length to ask for. Its filter drops lengths that
- * would make odd requests. No tokenizer is at hand here, so lengths are estimated at four bytes a
- * token, and the filter drops a somewhat different set than vLLM's.
+ * would make odd requests. Without a tokenizer lengths are estimated at four bytes a token, and the
+ * filter drops a somewhat different set than vLLM's.
  */
+#include <errno.h>
+
 #include "base/str.h"
 #include "data/inside.h"
+#include "token/tokenizer.h"
 
 /* vLLM's rule, is_valid_sequence(). */
 enum {
@@ -20,7 +23,8 @@ enum {
 struct sharegpt {
     const struct tk_data_conf *conf;
     struct tk__adder adder;
-    size_t n_fit; /* conversations of two turns or more */
+    struct tk_tok_scratch *scratch; /* owned; NULL without a tokenizer */
+    size_t n_fit;                   /* conversations of two turns or more */
 };
 
 /* The text of a turn: 1, 0 (it has none), or a code. */
@@ -79,6 +83,33 @@ static int sharegpt_check(void *owner, const struct tk__row *row, struct tk_json
     return rc;
 }
 
+static int64_t count(const struct sharegpt *d, struct tk_str text)
+{
+    if (!d->scratch)
+        return tk__estimate_tokens(text);
+    return tk_tokenizer_count(d->conf->tokenizer, d->scratch, text, TK_TOK_DEFAULT);
+}
+
+/* Images and videos of a row are not sent, so a row that has one is another request. 0 or a code. */
+static int refuse_media(const struct tk__row *row, struct tk_json_val *root, struct tk_err *reterr)
+{
+    static const char *const keys[] = { "image", "video" };
+    struct tk_json_val val;
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(keys); i++) {
+        struct tk_str text = { NULL, 0 };
+        if (tk_json_find(root, keys[i], &val) != 0 || tk_json_type(&val) == TK_JSON_NULL)
+            continue;
+        if (tk_json_type(&val) == TK_JSON_STRING && tk_json_get_str(&val, &text) == 0 &&
+            text.n == 0)
+            continue;
+        return tk__row_fail(row, TK_E_UNSUPPORTED, reterr,
+                            "a conversation with %s cannot be sent yet",
+                            i == 0 ? "an image" : "a video");
+    }
+    return 0;
+}
+
 static int sharegpt_take(void *owner, const struct tk__row *row, struct tk_json_val *root,
                          struct tk_err *reterr)
 {
@@ -90,12 +121,16 @@ static int sharegpt_take(void *owner, const struct tk__row *row, struct tk_json_
     bool is_output_given = d->conf->output_tokens >= 0;
     struct tk_item item = {
         .prompt = prompt,
-        .prompt_tokens = tk__estimate_tokens(prompt),
-        .output_tokens = is_output_given ? d->conf->output_tokens : tk__estimate_tokens(answer),
+        .prompt_tokens = count(d, prompt),
+        .output_tokens = is_output_given ? d->conf->output_tokens : count(d, answer),
         .row = row->index,
     };
+    if (item.prompt_tokens < 0 || item.output_tokens < 0)
+        return tk__row_fail(row, TK_E_FORMAT, reterr, "the tokenizer cannot take the text");
     if (d->conf->is_filtered && !is_sensible(&item, is_output_given))
         return 0;
+    if (d->conf->is_filtered && (rc = refuse_media(row, root, reterr)) != 0)
+        return rc;
     rc = tk__adder_add(&d->adder, &item, reterr);
     return rc ? rc : 1;
 }
@@ -111,8 +146,9 @@ static int fail_empty(const struct sharegpt *d, struct tk_err *reterr)
     return tk_err_set(
         reterr, TK_E_NOT_FOUND,
         "none of the %zu conversations of '%s' has sensible lengths: %d tokens each at "
-        "least, the prompt at most %d, both at most %d (estimated at 4 bytes a token)",
-        d->n_fit, d->conf->path, MIN_TOKENS, MAX_PROMPT_TOKENS, MAX_TOKENS);
+        "least, the prompt at most %d, both at most %d%s",
+        d->n_fit, d->conf->path, MIN_TOKENS, MAX_PROMPT_TOKENS, MAX_TOKENS,
+        d->scratch ? "" : " (estimated at 4 bytes a token)");
 }
 
 static int sharegpt_load(const struct tk_data_conf *conf, struct tk_items *ret,
@@ -121,10 +157,16 @@ static int sharegpt_load(const struct tk_data_conf *conf, struct tk_items *ret,
     static const struct tk__rows_ops ops = { .check = sharegpt_check, .take = sharegpt_take };
     struct sharegpt d = { .conf = conf };
     tk__adder_init(&d.adder, ret);
-    ret->is_estimated = true;
-    int rc = tk__rows_load(conf, &ops, &d, reterr);
+    ret->is_estimated = !conf->tokenizer;
+    int rc = 0;
+    if (conf->tokenizer && !(d.scratch = tk_tok_scratch_new()))
+        rc = tk_err_set(reterr, -ENOMEM, "no memory for the tokenizer");
+    if (rc == 0)
+        rc = tk__rows_load(conf, &ops, &d, reterr);
     if (rc == 0 && d.adder.n == 0)
         rc = fail_empty(&d, reterr);
+    tk_tok_scratch_free(d.scratch);
+    d.scratch = NULL;
     return tk__adder_finish(&d.adder, rc, reterr);
 }
 

@@ -86,6 +86,7 @@ def check_stdout(name, text):
 
 
 with tk_it.Folder():
+    os.symlink(os.path.join(here, 'load/tok'), 'tiny')  # another than the one of then: it touches nothing that is compared
     for case in cases:
         check_requests(case)
         check_result(case)

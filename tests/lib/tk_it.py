@@ -96,16 +96,22 @@ class Sim:
             os.remove(self.log_path)
 
 
+def surroundings_of(args):
+    """The environment without a key; `tokmark vllm` would ask the hub for its model's tokenizer."""
+    found = {k: v for k, v in os.environ.items() if k != 'OPENAI_API_KEY'}
+    return found | ({'HF_HUB_OFFLINE': '1'} if args[:1] == ('vllm',) else {})
+
+
 def run(*args, env=None, timeout=120, stdin=None):
     """The program with these words; its result as text."""
-    surroundings = {k: v for k, v in os.environ.items() if k != 'OPENAI_API_KEY'}
+    surroundings = surroundings_of(args)
     surroundings.update(env or {})
     return subprocess.run([TOKMARK, *map(str, args)], capture_output=True, text=True, env=surroundings, timeout=timeout,
                           check=False, stdin=stdin)
 
 
 def start(*args, env=None):
-    surroundings = {k: v for k, v in os.environ.items() if k != 'OPENAI_API_KEY'}
+    surroundings = surroundings_of(args)
     surroundings.update(env or {})
     return subprocess.Popen([TOKMARK, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings)
 

@@ -27,7 +27,10 @@ int tk_vllm_offsets(const struct tk_vllm_arrivals *a, double *offset_s, uint64_t
     struct tk_mt mt;
     double sum = 0;
 
-    tk_mt_seed_numpy(&mt, a->seed);
+    if (a->mt)
+        mt = *a->mt;
+    else
+        tk_mt_seed_numpy(&mt, a->seed);
     for (uint64_t i = 0; i < n; i++) {
         double rate = a->strategy ? tk_vllm_ramp_rate(a, i, n) : a->rate;
         if (!(rate > 0))
@@ -70,6 +73,7 @@ static struct tk_vllm_arrivals arrivals_of(const struct tk_vllm *v)
         .start_rps = v->o->ramp_up_start_rps,
         .end_rps = v->o->ramp_up_end_rps,
         .seed = (uint64_t)v->o->seed,
+        .mt = &v->numpy,
     };
 }
 

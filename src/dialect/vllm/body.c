@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/str.h"
+#include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
 
 #define MAX_MEMBERS 128
@@ -145,7 +146,7 @@ static void add_base(struct tk_vllm_template *t, const struct tk_vllm *v)
     }
     set_json(t, "stream", "true");
     set_json(t, "stream_options", "{\"include_usage\": true}");
-    if (v->o->ignore_eos)
+    if (v->o->ignore_eos || v->set->ignores_eos)
         set_json(t, "ignore_eos", "true");
 }
 

@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "dialect/vllm/options.h"
+#include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
 #include "http/headers.h"
 
@@ -69,13 +70,21 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
         strcmp(o->backend, "openai-chat") != 0)
         return usage(v, reterr, "backend '%s' is not supported yet: vllm, openai, openai-chat are",
                      o->backend);
-    if (strcmp(o->dataset_name, "custom") != 0 && strcmp(o->dataset_name, "sharegpt") != 0)
+    v->set = tk__vllm_set(v);
+    if (!v->set)
         return usage(v, reterr,
-                     "data set '%s' is not supported yet: custom and sharegpt are, with "
-                     "--dataset-name and --dataset-path",
+                     "data set '%s' is not supported yet: random, custom and sharegpt are",
                      o->dataset_name);
-    if (!o->dataset_path)
-        return usage(v, reterr, "data set '%s' needs a file: --dataset-path", o->dataset_name);
+    if (v->set->needs_path && !o->dataset_path)
+        return raised(v, reterr, "dataset_path must be provided for loading data.");
+    if (o->dataset_path && strcmp(o->dataset_name, "random") == 0)
+        return usage(v, reterr,
+                     "Cannot use 'random' dataset with --dataset-path. Please specify the "
+                     "appropriate --dataset-name (e.g., 'sharegpt', 'custom', 'sonnet') for your "
+                     "dataset file: %s",
+                     o->dataset_path);
+    if (v->set->has_no_ids)
+        v->id_prefix = NULL;
     return 0;
 }
 

@@ -130,9 +130,9 @@ static void count_success(struct making *m, const struct tk_vllm_request *q)
     m->n_good += m->form->has_goodput && is_good(m);
 }
 
-static int64_t input_len(const struct tk_record *rec)
+static int64_t input_len(const struct making *m, const struct tk_record *rec)
 {
-    if (rec->prompt_tokens >= 0)
+    if (rec->prompt_tokens >= 0 && !m->form->has_prompt_len)
         return rec->prompt_tokens;
     return rec->asked_prompt_tokens >= 0 ? rec->asked_prompt_tokens : 1;
 }
@@ -151,7 +151,7 @@ static int add_request(struct making *m, const struct tk_record_view *view)
     struct tk_vllm_request *q = &m->f->requests[m->f->n_requests++];
     *q = (struct tk_vllm_request){
         .is_success = m->compat.is_success,
-        .input_len = input_len(rec),
+        .input_len = input_len(m, rec),
         .start = (double)(m->compat.start_at - m->first_start_at) / 1e9,
         .ttft = m->compat.ttft,
         .latency = m->compat.latency,

@@ -3,7 +3,8 @@
  *   rows ─ random.seed, random.shuffle ─► samples ─ seed again, random.choice ─► requests
  *
  * custom: rows of a JSON Lines file; its seed is 0 whatever --seed says, as in 0.13. sharegpt: the
- * reader shuffles and filters (data/sharegpt.c). Requests that repeat a sample share its body.
+ * reader shuffles and filters (data/sharegpt.c). Requests that repeat a sample share its body. The
+ * other sets come as they are to be sent (data/random.c and so on).
  *
  * Without a tokenizer the lengths of prompts are not known: custom counts 1 for each, as newer
  * versions do under --skip-tokenizer-init, until the server's usage says better; sharegpt's are
@@ -14,47 +15,32 @@
 #include <string.h>
 
 #include "base/rand.h"
+#include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
 
 #define MAX_BODY_BYTES ((size_t)64 << 30)
 #define SESSION_TIMEOUT (6 * 3600 * TK_NS_PER_S) /* aiohttp's session in the tool */
-
-static bool is_custom(const struct tk_vllm *v)
-{
-    return strcmp(v->o->dataset_name, "custom") == 0;
-}
-
-/* Tokens to ask for, or -1: as the row says. */
-static int64_t output_len(const struct tk_vllm *v)
-{
-    if (tk_vllm_given(v, "output-len"))
-        return v->o->output_len;
-    if (is_custom(v))
-        return v->o->custom_output_len;
-    return tk_vllm_given(v, "sharegpt-output-len") ? v->o->sharegpt_output_len : -1;
-}
 
 static int read_items(struct tk_vllm *v, struct tk_err *reterr)
 {
     struct tk_data_conf conf = {
         .path = v->o->dataset_path,
         .seed = (uint64_t)v->o->seed,
-        .output_tokens = output_len(v),
+        .output_tokens = -1,
+        .tokenizer = v->tokenizer,
+        .chat = v->chat,
+        .numpy = &v->numpy,
+        .ret_n_missing = &v->n_missing,
     };
-    const struct tk_data_ops *ops = &tk_data_jsonl;
 
-    if (!is_custom(v)) {
-        ops = &tk_data_sharegpt;
-        conf.n_wanted = v->o->num_prompts > 0 ? (size_t)v->o->num_prompts : 0;
-        conf.do_shuffle = !v->o->disable_shuffle;
-        conf.is_filtered = true;
-    }
-    int rc = ops->load(&conf, &v->items, reterr);
+    v->set->fill(v, &conf);
+    int rc = v->set->ops->load(&conf, &v->items, reterr);
     v->has_items = rc == 0;
     return rc;
 }
 
-/* The samples, as indices of items: sample[i] is the item of sample i. */
+/* The samples, as indices of items: sample[i] is the item of sample i. The other sets come in their
+ * order. */
 static uint32_t *sample_order(struct tk_vllm *v)
 {
     uint32_t *sample = tk_arena_alloc(&v->arena, v->items.n * sizeof(*sample));
@@ -62,7 +48,7 @@ static uint32_t *sample_order(struct tk_vllm *v)
 
     if (!sample)
         return NULL;
-    if (is_custom(v) && !v->o->disable_shuffle) {
+    if (v->set->has_fixed_seed && !v->o->disable_shuffle) {
         tk_mt_seed_python(&mt, 0);
         tk_mt_shuffle(&mt, sample, v->items.n);
         return sample;
@@ -82,7 +68,7 @@ static int order_requests(struct tk_vllm *v, uint64_t n_samples)
         return -ENOMEM;
     for (uint64_t i = 0; i < v->n_requests && i < n_samples; i++)
         v->order[i] = (uint32_t)i;
-    tk_mt_seed_python(&mt, is_custom(v) ? 0 : (uint64_t)v->o->seed);
+    tk_mt_seed_python(&mt, v->set->has_fixed_seed ? 0 : (uint64_t)v->o->seed);
     for (uint64_t i = n_samples; i < v->n_requests; i++)
         v->order[i] = (uint32_t)tk_mt_below(&mt, n_samples);
     return 0;
@@ -90,14 +76,14 @@ static int order_requests(struct tk_vllm *v, uint64_t n_samples)
 
 static uint64_t n_samples_of(const struct tk_vllm *v)
 {
-    if (v->o->num_prompts <= 0)
+    if (v->o->num_prompts <= 0 || !v->set->is_sampled)
         return v->items.n;
     return TK_MIN(v->items.n, (uint64_t)v->o->num_prompts);
 }
 
 static uint64_t n_requests_of(const struct tk_vllm *v, uint64_t n_samples)
 {
-    if (v->o->num_prompts <= 0 || v->o->no_oversample)
+    if (v->o->num_prompts <= 0 || v->o->no_oversample || !v->set->is_sampled)
         return n_samples;
     return (uint64_t)v->o->num_prompts;
 }
@@ -122,7 +108,7 @@ static int encode(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples,
         if (rc != 0)
             (void)tk_err_set(reterr, rc, "no memory for the requests");
         v->bodies[i].json.n = v->body_text.n - begin;
-        v->bodies[i].asked_prompt_tokens = is_custom(v) ? 1 : item->prompt_tokens;
+        v->bodies[i].asked_prompt_tokens = TK_MAX(item->prompt_tokens, 1);
         v->bodies[i].asked_output_tokens = item->output_tokens;
     }
     const char *at = v->body_text.p;
@@ -148,9 +134,22 @@ static int check_items(struct tk_vllm *v, struct tk_err *reterr)
     return 0;
 }
 
+/* Prompts that come from a file as they are: their template, their lengths. */
+static int measure(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples,
+                   struct tk_err *reterr)
+{
+    const struct tk_data_conf conf = { .tokenizer = v->tokenizer, .chat = v->chat };
+
+    if (!v->tokenizer || v->set->ops != &tk_data_jsonl)
+        return 0;
+    return tk_items_measure(&v->items, sample, n_samples, &conf, reterr);
+}
+
 int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
 {
     v->exit_status = 1;
+    tk_mt_seed_numpy(&v->numpy, (uint64_t)v->o->seed);
+    v->has_prompt_len = v->tokenizer != NULL;
     int rc = read_items(v, reterr);
     if (rc == 0)
         rc = check_items(v, reterr);
@@ -158,12 +157,12 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
         return rc;
     uint64_t n_samples = n_samples_of(v);
     v->n_requests = n_requests_of(v, n_samples);
-    v->has_prompt_len = false;
     const uint32_t *sample = sample_order(v);
     if (!sample || v->n_requests > UINT32_MAX || order_requests(v, n_samples) != 0)
         return tk_err_set(reterr, -ENOMEM, "no memory for %llu requests",
                           (unsigned long long)v->n_requests);
-    return encode(v, sample, n_samples, reterr);
+    rc = measure(v, sample, n_samples, reterr);
+    return rc == 0 ? encode(v, sample, n_samples, reterr) : rc;
 }
 
 static struct tk_plan_phase measured(const struct tk_vllm *v)

@@ -4,7 +4,7 @@
  *                                                                               │
  *          block, result file ◄── tk_vllm_report, tk_vllm_result ◄── metric/compat.h
  *
- * The page of vLLM 0.13.0 is the contract; docs/dialect-vllm.md lists where tokmark does
+ * The page of vLLM 0.13.0 is the contract; docs/dialects/vllm.md lists where tokmark does
  * otherwise. This layer prints nothing: it makes text, the command (cli/cmd_vllm.c) puts it where
  * it belongs.
  */
@@ -106,6 +106,10 @@ struct tk_vllm_rps {
     tk_ns due_offset;
 };
 
+struct tk__vllm_set;
+struct tk_chat;
+struct tk_tokenizer;
+
 /* A command line, understood. */
 struct tk_vllm {
     const struct tk_vllm_opts *o;
@@ -113,9 +117,10 @@ struct tk_vllm {
     struct tk_arena arena; /* owns what follows */
     int exit_status;       /* what a failed check means: 2 usage, 1 what Python would raise */
     bool is_chat;
-    const char *url;          /* of the measured requests */
-    const char *base;         /* its server */
-    const char *served_model; /* goes into the bodies */
+    const struct tk__vllm_set *set; /* the data set; private: sets.h */
+    const char *url;                /* of the measured requests */
+    const char *base;               /* its server */
+    const char *served_model;       /* goes into the bodies */
     struct tk_plan_header *headers;
     size_t n_headers;
     bool has_metric[TK_VLLM_METRIC_N_];
@@ -124,6 +129,9 @@ struct tk_vllm {
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
     const char *id_prefix;
+    /* set by the caller between check and load; not owned, NULL: there is none */
+    const struct tk_tokenizer *tokenizer;
+    const struct tk_chat *chat; /* its chat template */
     /* the load */
     struct tk_items items;
     bool has_items;
@@ -135,7 +143,9 @@ struct tk_vllm {
     tk_ns *due;              /* NULL: all at once */
     struct tk_vllm_rps *rps; /* with a ramp */
     size_t n_rps;
-    bool has_prompt_len; /* the lengths of prompts are known without a tokenizer */
+    bool has_prompt_len; /* the prompts were counted by the tokenizer */
+    struct tk_mt numpy;  /* NumPy's global generator, as the data set leaves it to the arrivals */
+    int64_t n_missing; /* tokens that prompts of exact length have too many, or too few (below 0) */
 };
 
 bool tk_vllm_given(const struct tk_vllm *v, const char *option);
@@ -144,6 +154,16 @@ bool tk_vllm_given(const struct tk_vllm *v, const char *option);
  * with the tool's own message; exit_status is set. */
 int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *is_given,
                   const char *api_key, struct tk_err *reterr);
+
+/* What a data set needs beside its file. */
+enum tk_vllm_need {
+    TK_VLLM_NEEDS_NOTHING,
+    TK_VLLM_WANTS_TOKENIZER, /* lengths are estimated without one */
+    TK_VLLM_NEEDS_TOKENIZER,
+    TK_VLLM_WANTS_CHAT, /* and its chat template */
+    TK_VLLM_NEEDS_CHAT,
+};
+enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v);
 
 /* Load the data set, order it, encode the bodies. */
 int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr);
@@ -178,9 +198,10 @@ struct tk_vllm_form {
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
     bool is_chat, is_detailed;
-    double duration_s; /* of the measured load: from its start to the end of its last request */
-    tk_ns wall_begin;  /* its start */
-    tk_ns wall_end;    /* for date and file name */
+    bool has_prompt_len; /* prompts were counted by the tokenizer: not by what the server says */
+    double duration_s;   /* of the measured load: from its start to the end of its last request */
+    tk_ns wall_begin;    /* its start */
+    tk_ns wall_end;      /* for date and file name */
 };
 
 /* Of a command line; duration and wall times are the caller's to fill. */
@@ -245,6 +266,7 @@ int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out);
 /* The arrival offsets in seconds of n requests; `strategy` NULL, "linear" or "exponential". Seeded
  * as np.random.seed(seed). 0 or TK_E_RANGE (a rate that is not above 0). */
 struct tk_vllm_arrivals {
+    const struct tk_mt *mt; /* the generator; NULL: one fresh from the seed */
     double rate, burstiness;
     const char *strategy;
     int64_t start_rps, end_rps;

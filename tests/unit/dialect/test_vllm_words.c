@@ -109,8 +109,9 @@ static void test_refusals(void)
         int status; /* 0: by the parser */
     } cases[] = {
         { "--dataset-name|custom", "the following arguments are required: --model", 2 },
-        { "--model|m", "data set 'random' is not supported yet", 2 },
-        { "--model|m|--dataset-name|custom", "data set 'custom' needs a file", 2 },
+        { "--model|m|--dataset-name|hf", "data set 'hf' is not supported yet", 2 },
+        { "--model|m|--dataset-name|custom", "dataset_path must be provided", 1 },
+        { "--model|m|--dataset-path|f", "Cannot use 'random' dataset with --dataset-path.", 2 },
         { BASE "|--backend|openai-audio", "backend 'openai-audio' is not supported yet", 2 },
         { BASE "|--lora-modules|a", "'--lora-modules' is not supported yet", 2 },
         { BASE "|--backend|nope", "backend", 0 },

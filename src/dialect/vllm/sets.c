@@ -1,0 +1,99 @@
+/* sets.c - which data set is made how, and of which options
+ *
+ * One line per --dataset-name. The sets themselves are in src/data; here is what the tool hands each
+ * of them.
+ */
+#include "dialect/vllm/sets.h"
+
+#include <string.h>
+
+static size_t n_wanted(const struct tk_vllm *v)
+{
+    return v->o->num_prompts > 0 ? (size_t)v->o->num_prompts : 0;
+}
+
+/* --output-len is newer than the page and stands over each set's own option. */
+static int64_t output_len(const struct tk_vllm *v, int64_t own)
+{
+    return tk_vllm_given(v, "output-len") ? v->o->output_len : own;
+}
+
+static int64_t input_len(const struct tk_vllm *v, int64_t own)
+{
+    return tk_vllm_given(v, "input-len") ? v->o->input_len : own;
+}
+
+static void fill_custom(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->output_tokens = output_len(v, v->o->custom_output_len);
+}
+
+static void fill_sharegpt(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    bool is_given = tk_vllm_given(v, "sharegpt-output-len");
+
+    conf->output_tokens = output_len(v, is_given ? v->o->sharegpt_output_len : -1);
+    conf->n_wanted = n_wanted(v);
+    conf->do_shuffle = !v->o->disable_shuffle;
+    conf->is_filtered = true;
+}
+
+static void fill_random(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->n_wanted = n_wanted(v);
+    conf->input_tokens = input_len(v, v->o->random_input_len);
+    conf->output_tokens = output_len(v, v->o->random_output_len);
+    conf->prefix_tokens = v->o->random_prefix_len;
+    conf->range_ratio = v->o->random_range_ratio;
+}
+
+const struct tk__vllm_set tk__vllm_sets[] = {
+    {
+        .name = "custom",
+        .ops = &tk_data_jsonl,
+        .needs_path = true,
+        .is_sampled = true,
+        .has_fixed_seed = true,
+        .need = TK_VLLM_WANTS_CHAT,
+        .fill = fill_custom,
+    },
+    {
+        .name = "sharegpt",
+        .ops = &tk_data_sharegpt,
+        .needs_path = true,
+        .is_sampled = true,
+        .need = TK_VLLM_WANTS_TOKENIZER,
+        .fill = fill_sharegpt,
+    },
+    {
+        .name = "random",
+        .ops = &tk_data_random,
+        .ignores_eos = true,
+        .need = TK_VLLM_NEEDS_TOKENIZER,
+        .fill = fill_random,
+    },
+    { .name = NULL },
+};
+
+const struct tk__vllm_set *tk__vllm_set(const struct tk_vllm *v)
+{
+    for (const struct tk__vllm_set *s = tk__vllm_sets; s->name; s++) {
+        if (strcmp(s->name, v->o->dataset_name) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v)
+{
+    const struct tk__vllm_set *set = tk__vllm_set(v);
+
+    if (!set)
+        return TK_VLLM_NEEDS_NOTHING;
+    if (v->o->skip_tokenizer_init && set->need != TK_VLLM_NEEDS_TOKENIZER &&
+        set->need != TK_VLLM_NEEDS_CHAT)
+        return TK_VLLM_NEEDS_NOTHING;
+    if (set->need == TK_VLLM_WANTS_CHAT && v->o->skip_chat_template)
+        return TK_VLLM_WANTS_TOKENIZER;
+    return set->need;
+}

@@ -1,0 +1,48 @@
+"""The load that `tokmark vllm` makes, and how it differs from what `vllm bench serve` was found to make."""
+
+import json
+import os
+import subprocess
+
+NEAR_S = 1e-6  # two instants are equal that differ by no more
+
+
+def prompt_of(body):
+    """The prompt of a body; chat content is one part of text."""
+    if 'messages' not in body:
+        return body['prompt']
+    (message,) = body['messages']
+    (part,) = message['content']
+    return part['text']
+
+
+def ours(tokmark, words):
+    """The same from tokmark."""
+    env = dict(os.environ, HF_HUB_OFFLINE='1')
+    done = subprocess.run([tokmark, 'vllm', *words, '--dry-run'], env=env, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return {'error': done.stderr.strip(), 'status': done.returncode}
+    got = []
+    for line in done.stdout.splitlines():
+        r = json.loads(line)
+        got.append({'prompt': prompt_of(r['body']), 'prompt_len': r['prompt_tokens'], 'output_len': r['output_tokens'],
+                    'id': r['headers'].get('x-request-id'), 'due': r['due_s']})
+    return {'requests': got}
+
+
+def difference(want, got):
+    """The first one in words, None where there is none."""
+    if 'error' in want or 'error' in got:
+        if 'error' in want and 'error' in got:
+            text = want['error'].partition(': ')[2]
+            return None if text and text[:60] in got['error'] else f'there: {want["error"]}\nhere: {got["error"]}'
+        return f'there: {str(want)[:300]}\nhere: {str(got)[:300]}'
+    want, got = want['requests'], got['requests']
+    if len(want) != len(got):
+        return f'{len(want)} requests there, {len(got)} here'
+    for i, (a, b) in enumerate(zip(want, got)):
+        for key, value in a.items():
+            same = abs(value - b[key]) <= NEAR_S if key == 'due' else value == b[key]
+            if not same:
+                return f'request {i}, {key}:\nthere: {str(value)!r:.300}\nhere:  {str(b[key])!r:.300}'
+    return None

@@ -1,0 +1,68 @@
+"""What `vllm bench serve` 0.13.0 would send: a case (a list of words) a line in, its requests or its error a line out.
+
+Runs in the program's own environment: its parser, get_samples() and get_request(), with a clock that only its sleeps move.
+"""
+
+import asyncio
+import json
+import os
+import random
+import sys
+import time
+
+out = os.fdopen(os.dup(1), 'w', encoding='utf-8')
+os.dup2(2, 1)  # its log goes to standard output
+
+import numpy as np  # noqa: E402
+from vllm.benchmarks import datasets, serve  # noqa: E402
+from vllm.tokenizers import get_tokenizer  # noqa: E402
+from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: E402
+
+tokenizers = {}
+clock = 0.0
+
+
+async def sleep(seconds):
+    global clock
+    clock += seconds
+
+
+def tokenizer_of(name, mode):
+    if (name, mode) not in tokenizers:
+        tokenizers[name, mode] = get_tokenizer(name, tokenizer_mode=mode)
+    return tokenizers[name, mode]
+
+
+async def instants(args, samples):
+    got = []
+    async for _ in serve.get_request(samples, args.request_rate, args.burstiness, args.ramp_up_strategy, args.ramp_up_start_rps,
+                                     args.ramp_up_end_rps):
+        got.append(clock - 1000.0)
+    return got
+
+
+def answer(words):
+    global clock
+    parser = FlexibleArgumentParser(prog='vllm bench serve')
+    serve.add_cli_args(parser)
+    args = parser.parse_args(words)
+    random.seed(args.seed)
+    np.random.seed(args.seed)
+    tokenizer = tokenizer_of(args.tokenizer, args.tokenizer_mode)
+    samples = datasets.get_samples(args, tokenizer)
+    clock = 1000.0
+    due = asyncio.run(instants(args, samples))
+    return [{'prompt': s.prompt, 'prompt_len': s.prompt_len, 'output_len': s.expected_output_len, 'id': s.request_id, 'due': d}
+            for s, d in zip(samples, due)]
+
+
+real_sleep, real_time = asyncio.sleep, time.time
+for line in sys.stdin:
+    try:
+        asyncio.sleep, time.time = sleep, lambda: clock
+        reply = {'requests': answer(json.loads(line))}
+    except (Exception, SystemExit) as e:  # whatever it raises is the answer
+        reply = {'error': f'{type(e).__name__}: {e}'}
+    finally:
+        asyncio.sleep, time.time = real_sleep, real_time
+    print(json.dumps(reply), file=out, flush=True)
