@@ -24,14 +24,36 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The C library's own names, which no header has. NOLINTBEGIN(bugprone-reserved-identifier) */
-ssize_t __read_chk(int fd, void *p, size_t n, size_t room);
-ssize_t __pread64_chk(int fd, void *p, size_t n, off64_t at, size_t room);
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t count, size_t n);
-void *__libc_realloc(void *p, size_t n);
-void *__libc_memalign(size_t align, size_t n);
-/* NOLINTEND(bugprone-reserved-identifier) */
+/* Our definitions of the C library's functions: under names of our own here, theirs for the linker. */
+#define IN_PLACE_OF(name) __asm__(name)
+ssize_t fail_read(int fd, void *p, size_t n) IN_PLACE_OF("read");
+ssize_t fail_read_chk(int fd, void *p, size_t n, size_t room) IN_PLACE_OF("__read_chk");
+ssize_t fail_pread(int fd, void *p, size_t n, off64_t at) IN_PLACE_OF("pread");
+ssize_t fail_pread64(int fd, void *p, size_t n, off64_t at) IN_PLACE_OF("pread64");
+ssize_t fail_pread64_chk(int fd, void *p, size_t n, off64_t at, size_t room)
+    IN_PLACE_OF("__pread64_chk");
+ssize_t fail_write(int fd, const void *p, size_t n) IN_PLACE_OF("write");
+ssize_t fail_pwrite(int fd, const void *p, size_t n, off64_t at) IN_PLACE_OF("pwrite");
+ssize_t fail_pwrite64(int fd, const void *p, size_t n, off64_t at) IN_PLACE_OF("pwrite64");
+int fail_ftruncate(int fd, off64_t n) IN_PLACE_OF("ftruncate");
+int fail_ftruncate64(int fd, off64_t n) IN_PLACE_OF("ftruncate64");
+int fail_fallocate64(int fd, off64_t at, off64_t n) IN_PLACE_OF("posix_fallocate64");
+int fail_fsync(int fd) IN_PLACE_OF("fsync");
+int fail_fdatasync(int fd) IN_PLACE_OF("fdatasync");
+int fail_open(const char *path, int flags, ...) IN_PLACE_OF("open");
+int fail_open64(const char *path, int flags, ...) IN_PLACE_OF("open64");
+void *fail_malloc(size_t n) IN_PLACE_OF("malloc");
+void *fail_calloc(size_t count, size_t n) IN_PLACE_OF("calloc");
+void *fail_realloc(void *p, size_t n) IN_PLACE_OF("realloc");
+void *fail_reallocarray(void *p, size_t count, size_t n) IN_PLACE_OF("reallocarray");
+void *fail_aligned_alloc(size_t align, size_t n) IN_PLACE_OF("aligned_alloc");
+int fail_posix_memalign(void **ret_p, size_t align, size_t n) IN_PLACE_OF("posix_memalign");
+
+/* The true allocator, by other names of the C library: dlsym() itself allocates. */
+void *true_malloc(size_t n) IN_PLACE_OF("__libc_malloc");
+void *true_calloc(size_t count, size_t n) IN_PLACE_OF("__libc_calloc");
+void *true_realloc(void *p, size_t n) IN_PLACE_OF("__libc_realloc");
+void *true_memalign(size_t align, size_t n) IN_PLACE_OF("__libc_memalign");
 
 enum kind { NONE, READ, WRITE, SYNC, OPEN, MALLOC };
 
@@ -102,87 +124,89 @@ __attribute__((constructor)) static void begin(void)
 }
 
 /* The next definition of a name, the C library's. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses here */
 #define NEXT(type, name, params) \
     static type(*next) params;   \
     if (!next)                   \
     *(void **)(&next) = dlsym(RTLD_NEXT, name)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
-ssize_t read(int fd, void *p, size_t n)
+ssize_t fail_read(int fd, void *p, size_t n)
 {
     NEXT(ssize_t, "read", (int, void *, size_t));
     return is_file(fd) && fails(READ) ? -1 : next(fd, p, n);
 }
 
-ssize_t __read_chk(int fd, void *p, size_t n, size_t room)
+ssize_t fail_read_chk(int fd, void *p, size_t n, size_t room)
 {
     (void)room;
-    return read(fd, p, n);
+    return fail_read(fd, p, n);
 }
 
-ssize_t pread64(int fd, void *p, size_t n, off64_t at)
+ssize_t fail_pread64(int fd, void *p, size_t n, off64_t at)
 {
     NEXT(ssize_t, "pread64", (int, void *, size_t, off64_t));
     return is_file(fd) && fails(READ) ? -1 : next(fd, p, n, at);
 }
 
-ssize_t __pread64_chk(int fd, void *p, size_t n, off64_t at, size_t room)
+ssize_t fail_pread64_chk(int fd, void *p, size_t n, off64_t at, size_t room)
 {
     (void)room;
-    return pread64(fd, p, n, at);
+    return fail_pread64(fd, p, n, at);
 }
 
-ssize_t pread(int fd, void *p, size_t n, off_t at)
+ssize_t fail_pread(int fd, void *p, size_t n, off64_t at)
 {
-    return pread64(fd, p, n, at);
+    return fail_pread64(fd, p, n, at);
 }
 
-ssize_t write(int fd, const void *p, size_t n)
+ssize_t fail_write(int fd, const void *p, size_t n)
 {
     NEXT(ssize_t, "write", (int, const void *, size_t));
     return is_file(fd) && fails(WRITE) ? -1 : next(fd, p, n);
 }
 
-ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
+ssize_t fail_pwrite64(int fd, const void *p, size_t n, off64_t at)
 {
     NEXT(ssize_t, "pwrite64", (int, const void *, size_t, off64_t));
     return is_file(fd) && fails(WRITE) ? -1 : next(fd, p, n, at);
 }
 
-ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+ssize_t fail_pwrite(int fd, const void *p, size_t n, off64_t at)
 {
-    return pwrite64(fd, p, n, at);
+    return fail_pwrite64(fd, p, n, at);
 }
 
-int ftruncate64(int fd, off64_t n)
+int fail_ftruncate64(int fd, off64_t n)
 {
     NEXT(int, "ftruncate64", (int, off64_t));
     return is_file(fd) && fails(WRITE) ? -1 : next(fd, n);
 }
 
-int ftruncate(int fd, off_t n)
+int fail_ftruncate(int fd, off64_t n)
 {
-    return ftruncate64(fd, n);
+    return fail_ftruncate64(fd, n);
 }
 
-int posix_fallocate64(int fd, off64_t at, off64_t n)
+int fail_fallocate64(int fd, off64_t at, off64_t n)
 {
     NEXT(int, "posix_fallocate64", (int, off64_t, off64_t));
     return is_file(fd) && fails(WRITE) ? error : next(fd, at, n);
 }
 
-int fsync(int fd)
+int fail_fsync(int fd)
 {
     NEXT(int, "fsync", (int));
     return fails(SYNC) ? -1 : next(fd);
 }
 
-int fdatasync(int fd)
+int fail_fdatasync(int fd)
 {
     NEXT(int, "fdatasync", (int));
     return fails(SYNC) ? -1 : next(fd);
 }
 
-int open64(const char *path, int flags, ...)
+int fail_open64(const char *path, int flags, ...)
 {
     NEXT(int, "open64", (const char *, int, ...));
     va_list ap;
@@ -192,33 +216,33 @@ int open64(const char *path, int flags, ...)
     return strncmp(path, "/proc/", 6) != 0 && fails(OPEN) ? -1 : next(path, flags, mode);
 }
 
-int open(const char *path, int flags, ...)
+int fail_open(const char *path, int flags, ...)
 {
     va_list ap;
     va_start(ap, flags);
     mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
     va_end(ap);
-    return open64(path, flags, mode);
+    return fail_open64(path, flags, mode);
 }
 
-/* --- memory: by the C library's own names, for dlsym() itself allocates --- */
+/* --- memory --- */
 
-void *malloc(size_t n)
+void *fail_malloc(size_t n)
 {
-    return fails(MALLOC) ? NULL : __libc_malloc(n);
+    return fails(MALLOC) ? NULL : true_malloc(n);
 }
 
-void *calloc(size_t count, size_t n)
+void *fail_calloc(size_t count, size_t n)
 {
-    return fails(MALLOC) ? NULL : __libc_calloc(count, n);
+    return fails(MALLOC) ? NULL : true_calloc(count, n);
 }
 
-void *realloc(void *p, size_t n)
+void *fail_realloc(void *p, size_t n)
 {
-    return fails(MALLOC) ? NULL : __libc_realloc(p, n);
+    return fails(MALLOC) ? NULL : true_realloc(p, n);
 }
 
-void *reallocarray(void *p, size_t count, size_t n)
+void *fail_reallocarray(void *p, size_t count, size_t n)
 {
     size_t bytes;
 
@@ -226,16 +250,16 @@ void *reallocarray(void *p, size_t count, size_t n)
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(p, bytes);
+    return fail_realloc(p, bytes);
 }
 
-void *aligned_alloc(size_t align, size_t n)
+void *fail_aligned_alloc(size_t align, size_t n)
 {
-    return fails(MALLOC) ? NULL : __libc_memalign(align, n);
+    return fails(MALLOC) ? NULL : true_memalign(align, n);
 }
 
-int posix_memalign(void **ret_p, size_t align, size_t n)
+int fail_posix_memalign(void **ret_p, size_t align, size_t n)
 {
-    *ret_p = fails(MALLOC) ? NULL : __libc_memalign(align, n);
+    *ret_p = fails(MALLOC) ? NULL : true_memalign(align, n);
     return *ret_p ? 0 : ENOMEM;
 }
