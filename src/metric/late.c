@@ -20,6 +20,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Mean gaps: of a Poisson process one in e^10 is as long. */
+#define SILENCE_GAPS 10
+
 void tk_late_init(struct tk_late *l)
 {
     *l = (struct tk_late){ 0 };
@@ -96,10 +99,19 @@ static double rate(uint64_t n, tk_ns stretch)
     return n > 1 && stretch > 0 ? (double)(n - 1) / ((double)stretch / 1e9) : (double)NAN;
 }
 
+/* Whether the schedule had come to its end before the time was up, because the number of requests bounds it
+ * too: after the last one nothing was due for longer than chance would have it. */
+static bool is_over_before(const struct tk_late *l, const struct tk_late_conf *c, tk_ns schedule,
+                           tk_ns last_due)
+{
+    tk_ns silence = c->begin_at + c->asked.duration - last_due;
+
+    return c->not_sent == 0 && silence / SILENCE_GAPS > schedule / (tk_ns)(l->n - 1);
+}
+
 /* By the end of the schedule: its last instant, or the time at which the phase released no more. */
 static void find_pace(const struct tk_late *l, const struct tk_late_conf *c, struct tk_pace *ret)
 {
-    bool has_until = c->asked.duration > 0 && !c->asked.is_stopped;
     tk_ns first_due = INT64_MAX, last_due = INT64_MIN, last_ready = INT64_MIN;
 
     *ret = (struct tk_pace){ 0 };
@@ -110,6 +122,8 @@ static void find_pace(const struct tk_late *l, const struct tk_late_conf *c, str
     }
     if (!c->asked.is_scheduled || c->asked.is_resumed || last_due <= first_due)
         return;
+    bool has_until = c->asked.duration > 0 && !c->asked.is_stopped &&
+                     !is_over_before(l, c, last_due - first_due, last_due);
     tk_ns until = has_until ? c->begin_at + c->asked.duration : last_ready;
     for (size_t i = 0; i < l->n; i++) {
         ret->ready += ready_at(c, &l->v[i]) <= until;

@@ -176,6 +176,24 @@ static void test_until(void)
     T_EQ_U(f.pace.ready, 3, "stopped: what was not sent was not meant to be");
 }
 
+/* -n and -d: the schedule ends with its last request, long before the time is up. */
+static void test_count_and_time(void)
+{
+    static const struct row rows[] = {
+        { 0, 0, 0, 0, 0 },
+        { 10, 10, 0, 0, 10 },
+        { 20, 20, 0, 0, 20 },
+    };
+    struct tk_asked asked = { .is_scheduled = true, .duration = 121 * MS };
+    struct found f = find(rows, 3, NULL, 0, asked, 0);
+
+    T_NEAR(f.pace.due_per_s, 100, 1e-9, "count and time: the rate is that of the schedule");
+    T_NEAR(f.pace.sent_per_s, 100, 1e-9, "count and time: and was kept");
+    asked.duration = 60 * MS;
+    f = find(rows, 3, NULL, 0, asked, 0);
+    T_NEAR(f.pace.due_per_s, 50, 1e-9, "a gap that may be chance belongs to the time");
+}
+
 /* Overload: the last one is due at 90 ms, the client gets to it at 200. */
 static void test_overload(void)
 {
@@ -226,6 +244,7 @@ int main(void)
     test_permits();
     test_closed();
     test_until();
+    test_count_and_time();
     test_overload();
     test_memory();
     return T_DONE();
