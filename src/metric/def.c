@@ -328,7 +328,7 @@ const struct tk_figure_def tk_figures[] = {
       "than 5 requests are due is passed over in an open load; in a closed one it is not as before, because "
       "nothing had come free. Only whole windows count, and three of them at the end must be as before, "
       "else the server has not recovered while it was watched. With fewer than 50 requests before the spike, "
-      "or more than a tenth of them failed, the figure is not known." },
+      "or more than a tenth of them failed, or where the run was cut and resumed, the figure is not known." },
     { "wait", "Wait for a permit", "ms", "released - due",
       "The concurrency limit at work; 0 without one, and in a closed loop." },
     { "send_delay", "Delay in sending", "ms",

@@ -29,7 +29,8 @@
 #define MAX_BEFORE 30
 #define MIN_SHARE 0.1 /* of the median: differences up to it are none */
 #define USUAL 90      /* the percentile before the spike that a window's median may have after it */
-#define MIN_IN_WINDOW 5 /* requests; of fewer the median is chance */
+#define MIN_IN_WINDOW 5     /* requests; of fewer the median is chance */
+#define MAX_WINDOWS 1000000 /* looked at from the spike on: a file may say what it likes */
 
 static const char *const words[TK_RECOVERY_N_] = {
     [TK_RECOVERY_NONE] = "none",
@@ -37,6 +38,7 @@ static const char *const words[TK_RECOVERY_N_] = {
     [TK_RECOVERY_NOT_RECOVERED] = "not-recovered",
     [TK_RECOVERY_TOO_FEW] = "too-few-before",
     [TK_RECOVERY_FAILED_BEFORE] = "failed-before",
+    [TK_RECOVERY_RESUMED] = "resumed",
 };
 
 const char *tk_recovery_word(enum tk_recovery_verdict v)
@@ -164,7 +166,8 @@ static void find_usual(const struct finding *f, struct tk_recovery *r)
     size_t n = values_in(f, 0, r->spike_begin);
 
     r->window = r->spike_begin / (tk_ns)n_windows;
-    if (n < TK_RECOVERY_MIN_BEFORE) { /* replies of which nothing is known are no requests */
+    /* Replies of which nothing is known are no requests. */
+    if (n < TK_RECOVERY_MIN_BEFORE || r->window == 0) {
         r->verdict = TK_RECOVERY_TOO_FEW;
         return;
     }
@@ -215,20 +218,33 @@ static tk_ns watched_until(const struct tk_recovery_data *d, const struct tk_sha
     return whole > 0 && is_whole ? whole : d->v[d->n - 1].due;
 }
 
-int tk_recovery_find(struct tk_recovery_data *d, const struct tk_shape *shape, tk_ns end,
-                     struct tk_recovery *ret)
+static void begin(const struct tk_shape *shape, struct tk_recovery *ret)
 {
-    struct finding f = { .d = d, .is_first = d->n_first > 0 };
-
     *ret = (struct tk_recovery){
-        .verdict = TK_RECOVERY_TOO_FEW,
-        .metric = f.is_first ? TK_METRIC_TTFT_DUE : TK_METRIC_E2EL_DUE,
+        .verdict = TK_RECOVERY_NONE,
+        .metric = TK_METRIC_TTFT_DUE,
         .spike_begin = tk_shape_begin_of(shape, 2),
         .spike_end = tk_shape_begin_of(shape, 3),
         .before = (double)NAN,
         .limit = (double)NAN,
         .worst = (double)NAN,
     };
+}
+
+void tk_recovery_of_resumed(const struct tk_shape *shape, struct tk_recovery *ret)
+{
+    begin(shape, ret);
+    ret->verdict = TK_RECOVERY_RESUMED;
+}
+
+int tk_recovery_find(struct tk_recovery_data *d, const struct tk_shape *shape, tk_ns end,
+                     struct tk_recovery *ret)
+{
+    struct finding f = { .d = d, .is_first = d->n_first > 0 };
+
+    begin(shape, ret);
+    ret->verdict = TK_RECOVERY_TOO_FEW;
+    ret->metric = f.is_first ? TK_METRIC_TTFT_DUE : TK_METRIC_E2EL_DUE;
     if (d->n > 0)
         qsort(d->v, d->n, sizeof(*d->v), by_due);
     ret->n_before = first_from(d, ret->spike_begin);
@@ -237,12 +253,16 @@ int tk_recovery_find(struct tk_recovery_data *d, const struct tk_shape *shape, t
     f.space = calloc(d->n, sizeof(*f.space));
     if (!f.space)
         return -ENOMEM;
-    tk_ns until = watched_until(d, shape, end);
     ret->verdict = TK_RECOVERY_NONE;
     find_usual(&f, ret);
-    find_worst(&f, until, ret);
-    if (ret->verdict == TK_RECOVERY_NONE)
-        find_time(&f, until, shape->stages[0].n_due > 0, ret);
+    if (ret->window > 0) {
+        tk_ns until = watched_until(d, shape, end);
+        if ((until - ret->spike_begin) / ret->window > MAX_WINDOWS)
+            until = ret->spike_begin + MAX_WINDOWS * ret->window;
+        find_worst(&f, until, ret);
+        if (ret->verdict == TK_RECOVERY_NONE)
+            find_time(&f, until, shape->stages[0].n_due > 0, ret);
+    }
     free(f.space);
     return 0;
 }

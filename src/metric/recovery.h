@@ -17,6 +17,7 @@ enum tk_recovery_verdict {
     TK_RECOVERY_NOT_RECOVERED, /* not while it was watched */
     TK_RECOVERY_TOO_FEW,       /* too few requests before the spike to know what is usual */
     TK_RECOVERY_FAILED_BEFORE, /* more than a tenth of the requests before the spike failed */
+    TK_RECOVERY_RESUMED,       /* the run was cut: the load did not go on through the spike */
     TK_RECOVERY_N_,
 };
 const char *tk_recovery_word(enum tk_recovery_verdict v); /* "not-recovered" */
@@ -53,9 +54,12 @@ struct tk_recovery_data {
 int tk_recovery_add(struct tk_recovery_data *d, tk_ns begin_at, const struct tk_sample *s);
 void tk_recovery_release(struct tk_recovery_data *d); /* may be called twice */
 
-/* `shape`: of kind SPIKE. `end_at`: offset of the end of the last request. Sorts the data. 0 or
+/* `shape`: of kind SPIKE. `end`: offset of the end of the last request. Sorts the data. 0 or
  * -ENOMEM. */
 int tk_recovery_find(struct tk_recovery_data *d, const struct tk_shape *shape, tk_ns end,
                      struct tk_recovery *ret);
+
+/* The same of a run that was cut and resumed: nothing is known but when the spike was to be. */
+void tk_recovery_of_resumed(const struct tk_shape *shape, struct tk_recovery *ret);
 
 #endif

@@ -134,7 +134,8 @@ static double seconds_of(const struct tk_stage_figures *f, tk_ns end)
     return (double)dur / 1e9;
 }
 
-const struct tk_stage_figures *tk_stages_figures(struct tk_stages *s, tk_ns end_at, size_t *ret_n)
+const struct tk_stage_figures *tk_stages_figures(struct tk_stages *s, tk_ns end_at, bool is_resumed,
+                                                 size_t *ret_n)
 {
     for (size_t i = 0; i < s->shape.n; i++) {
         struct tk_stage_figures *f = &s->figures[i];
@@ -147,6 +148,8 @@ const struct tk_stage_figures *tk_stages_figures(struct tk_stages *s, tk_ns end_
         } else {
             f->asked = f->plan.from;
         }
+        if (is_resumed)
+            f->throughput = (double)NAN;
         fill(&series[TTFT], &f->ttft);
         fill(&series[E2EL], &f->e2el);
         fill(&series[TTFT_DUE], &f->ttft_due);

@@ -26,7 +26,7 @@ struct tk_stage_figures {
     uint64_t sent, succeeded, failed, cancelled;
     uint64_t n_ended;  /* successes, of any stage, that ended in it */
     double rate;       /* sent / seconds */
-    double throughput; /* n_ended / seconds */
+    double throughput; /* n_ended / seconds; NAN: not known */
     struct tk_stage_latency ttft, e2el, ttft_due, e2el_due;
 };
 
@@ -40,8 +40,10 @@ struct tk_stages *tk_stages_free(struct tk_stages *s); /* NULL is allowed; retur
 /* Count a request in. 0 or -ENOMEM. */
 int tk_stages_add(struct tk_stages *s, const struct tk_sample *sample);
 
-/* When all are in: n of them. `end_at`: end of the phase's last request. The figures are the
- * stages'. */
-const struct tk_stage_figures *tk_stages_figures(struct tk_stages *s, tk_ns end_at, size_t *ret_n);
+/* When all are in: n of them. `end_at`: end of the phase's last request. `is_resumed`: the run was cut and
+ * went on later, so that the instant of an end does not tell the stage: there is no throughput. The
+ * figures are the stages'. */
+const struct tk_stage_figures *tk_stages_figures(struct tk_stages *s, tk_ns end_at, bool is_resumed,
+                                                 size_t *ret_n);
 
 #endif

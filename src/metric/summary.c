@@ -489,9 +489,13 @@ static int find_stages(struct pass *p)
 
     if (!p->stages)
         return 0;
-    s->stages = tk_stages_figures(p->stages, s->end_at, &s->n_stages);
+    s->stages = tk_stages_figures(p->stages, s->end_at, p->conf->asked.is_resumed, &s->n_stages);
     if (p->conf->shape->kind != TK_SHAPE_SPIKE)
         return 0;
+    if (p->conf->asked.is_resumed) {
+        tk_recovery_of_resumed(p->conf->shape, &s->recovery);
+        return 0;
+    }
     return tk_recovery_find(&p->around_spike, p->conf->shape, s->end_at - begin, &s->recovery);
 }
 

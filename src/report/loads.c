@@ -114,7 +114,10 @@ static void put_level(struct tk_buf *out, double value, const char *unit)
 {
     char text[32];
 
-    (void)snprintf(text, sizeof(text), "%.*f%s", value < 100 ? 2 : 1, value, unit);
+    if (isnan(value))
+        (void)snprintf(text, sizeof(text), "-");
+    else
+        (void)snprintf(text, sizeof(text), "%.*f%s", value < 100 ? 2 : 1, value, unit);
     tk_buf_addf(out, " %10s", text);
 }
 
@@ -226,6 +229,8 @@ void tk__report_recovery(struct tk__text *t)
                     v->n_before, TK_RECOVERY_MIN_BEFORE);
     else if (v->verdict == TK_RECOVERY_FAILED_BEFORE)
         tk_buf_add_z(out, "not known: too many requests failed before the spike\n");
+    else if (v->verdict == TK_RECOVERY_RESUMED)
+        tk_buf_add_z(out, "not known: the run was cut and resumed, so the load had a pause\n");
     else
         put_found(v, t->r->verdict.is_touched[v->metric] ? "* " : "", out);
 }

@@ -197,6 +197,18 @@ def test_shapes():
     peak = json.loads(tk_it.run('report', RUN, '--format', 'json').stdout)['concurrency']['peak']
     t.eq(peak, 6, 'permits: up to the last level')
     remove_run()
+    with tk_it.Sim(*QUICK) as sim:
+        port = sim.port
+        cut(sim, '--rate', '100', '--spike', '200/s@500ms+1s', '--arrival', 'constant', '--output-tokens', 3)
+    with tk_it.Sim(*QUICK, '--port', port) as sim:
+        out = resume()
+    check_whole('spike', out, 300, 2)
+    result = json.loads(tk_it.run('report', RUN, '--format', 'json').stdout)
+    t.eq(result['recovery']['verdict'], 'resumed', 'spike: the load had a pause, so the recovery is not known')
+    t.has(out.stdout, 'not known: the run was cut and resumed', 'spike: and the text says so')
+    t.eq([s['requests_per_s'] for s in result['stages']], [None] * 3, 'spike: nor what was done in each stage')
+    t.eq([s['sent_per_s'] for s in result['stages']], [100, 200, 100], 'spike: but what was sent')
+    remove_run()
 
 
 def test_differences():

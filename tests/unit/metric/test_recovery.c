@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/failmalloc.h"
 #include "tap.h"
@@ -147,6 +148,48 @@ static void test_failures(void)
     T_EQ_I(find(30 * S).verdict, TK_RECOVERY_TOO_FEW, "none at all");
 }
 
+/* A file may say that the spike began before a nanosecond was over, or that it ends in 200 years: that is
+ * no reason to look for ever. */
+static void test_hostile(void)
+{
+    struct tk_stage odd[3];
+    const struct tk_shape of_file = { .kind = TK_SHAPE_SPIKE, .stages = odd, .n = 3 };
+    static const tk_ns before[] = { 0, 3, 40 };
+    struct tk_recovery r;
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(before); i++) {
+        memcpy(odd, stages, sizeof(odd));
+        odd[0].duration = before[i];
+        odd[2].duration = INT64_MAX / 2;
+        for (int k = 0; k < 60; k++)
+            put(-0.1, -0.05, 50 * MS);
+        put(10, 30, 50 * MS);
+        T_EQ_I(tk_recovery_find(&data, &of_file, INT64_MAX, &r), 0, "found");
+        tk_recovery_release(&data);
+        T_EQ_I(r.verdict, TK_RECOVERY_TOO_FEW, "none was due before it");
+    }
+    memcpy(odd, stages, sizeof(odd));
+    odd[2].duration = INT64_MAX / 2;
+    put_before();
+    put(12, 30, 50 * MS);
+    T_EQ_I(tk_recovery_find(&data, &of_file, INT64_MAX, &r), 0, "found");
+    tk_recovery_release(&data);
+    T_EQ_I(r.verdict, TK_RECOVERY_RECOVERED, "so long after it");
+    T_OK(r.watched > 100000 * S && r.watched < INT64_MAX / 2, "and not watched to the end");
+}
+
+static void test_resumed(void)
+{
+    struct tk_recovery r;
+
+    tk_recovery_of_resumed(&shape, &r);
+    T_EQ_I(r.verdict, TK_RECOVERY_RESUMED, "a run that was resumed");
+    T_EQ_S(tk_recovery_word(r.verdict), "resumed", "its word");
+    T_OK(isnan(r.before) && isnan(r.limit) && isnan(r.worst), "nothing is known");
+    T_EQ_I(r.spike_begin, 10 * S, "but when the spike was to be");
+    T_EQ_I(r.spike_end, 12 * S, "and to end");
+}
+
 /* What requests before the spike differ by is no deviation after it. */
 static void test_spread(void)
 {
@@ -256,6 +299,8 @@ int main(void)
     test_dip();
     test_not_recovered();
     test_failures();
+    test_hostile();
+    test_resumed();
     test_spread();
     test_many();
     test_silence();

@@ -52,7 +52,7 @@ static void test_figures(void)
     put(s, 2, TK_END_CANCELLED_BY_PLAN, 3 * S, 70 * MS, 80 * MS);
     put(s, 2, TK_END_CANCELLED, 3 * S, 70 * MS, 80 * MS);
     put(s, 3, TK_END_OK, 4 * S, 50 * MS, 150 * MS);
-    f = tk_stages_figures(s, BEGIN + 6 * S, &n);
+    f = tk_stages_figures(s, BEGIN + 6 * S, false, &n);
     T_EQ_U(n, 3, "three stages");
     T_EQ_U(f[0].sent, 20, "sent in the first");
     T_EQ_U(f[0].succeeded, 20, "all succeeded");
@@ -93,7 +93,7 @@ static void test_cut(void)
     for (int i = 0; i < 20; i++)
         put(s, 1, TK_END_OK, i * 100 * MS, 50 * MS, 150 * MS);
     put(s, 0, TK_END_OK, 2500 * MS, 50 * MS, 500 * MS); /* of a version without stages */
-    f = tk_stages_figures(s, BEGIN + 3 * S, &n);
+    f = tk_stages_figures(s, BEGIN + 3 * S, false, &n);
     T_NEAR(f[0].seconds, 2, 0, "the first one is whole");
     T_EQ_U(f[1].sent, 1, "the second by the due instant");
     T_NEAR(f[1].seconds, 1, 0, "until the end");
@@ -102,6 +102,21 @@ static void test_cut(void)
     T_NEAR(f[2].seconds, 0, 0, "no time");
     T_NEAR(f[2].asked, 5, 0, "its level all the same");
     T_OK(isnan(f[2].ttft.p50) && f[2].rate <= 0, "no figures");
+    tk_stages_free(s);
+}
+
+/* An end counts from another clock's zero, and with a pause in between. */
+static void test_resumed(void)
+{
+    struct tk_stages *s = tk_stages_new(&shape, BEGIN);
+    const struct tk_stage_figures *f;
+    size_t n = 0;
+
+    for (int i = 0; i < 20; i++)
+        put(s, 1, TK_END_OK, i * 100 * MS, 50 * MS, 150 * MS);
+    f = tk_stages_figures(s, BEGIN + 6 * S, true, &n);
+    T_OK(isnan(f[0].throughput) && isnan(f[2].throughput), "resumed: no throughput");
+    T_NEAR(f[0].rate, 10, 0, "resumed: the stage has a rate all the same");
     tk_stages_free(s);
 }
 
@@ -126,6 +141,7 @@ int main(void)
 {
     test_figures();
     test_cut();
+    test_resumed();
     test_memory();
     return T_DONE();
 }
