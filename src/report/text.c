@@ -128,6 +128,7 @@ static void put_cancelled(struct tk__text *t)
 /* Of a run that was resumed: how long its parts took. */
 static void put_segments(struct tk__text *t)
 {
+    const char *plus = "";
     size_t n = 0;
     char dur[32];
 
@@ -141,8 +142,8 @@ static void put_segments(struct tk__text *t)
         const struct tk_segment *s = &t->r->segments[i];
         if (s->begin_at == 0)
             continue;
-        tk_buf_addf(t->out, "%s%s", i > 0 ? " + " : "",
-                    tk_num_format_dur(s->end_at - s->begin_at, dur));
+        tk_buf_addf(t->out, "%s%s", plus, tk_num_format_dur(s->end_at - s->begin_at, dur));
+        plus = " + ";
     }
     tk_buf_add_z(t->out, "; the time in between is not counted\n");
 }
