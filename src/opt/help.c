@@ -97,7 +97,7 @@ void tk__opt_add_facts(const struct tk_opt *o, const char *code, struct tk_buf *
     }
     if (o->unit) {
         add_separator(out, begin);
-        tk_buf_add_z(out, o->unit);
+        tk_buf_addf(out, "in %s", o->unit);
     }
     if (tk__opt_has_range(o))
         add_near_range(o, begin, out);

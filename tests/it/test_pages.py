@@ -245,7 +245,7 @@ def test_config():
     t.eq(got['plan']['phases']['measure']['requests'], 7, 'run --sim: no server is started')
     got, _ = config('sim', '--ttft', '5ms')
     t.eq((got['options']['ttft'], got['plan']), ({'value': 0.005, 'from': 'command line'}, None), 'sim: options alone')
-    got, text = config('vllm', '--model', 'm', '--dataset-name', 'custom', '--dataset-path', 'p.jsonl', '--num-prompts', 2,
+    got, text = config('vllm', '--model', 'm', '--skip-tokenizer-init', '--dataset-name', 'custom', '--dataset-path', 'p.jsonl', '--num-prompts', 2,
                        '--header', f'Api-Key={secret}', env={'OPENAI_API_KEY': secret})
     t.ok(secret[:8] not in text, 'vllm: no secret in it')
     t.eq((got['command'], got['plan']['phases']['measure']['requests']), ('vllm bench serve', 2), 'vllm: the plan')
