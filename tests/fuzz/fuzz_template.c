@@ -70,6 +70,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(tk__utf8_valid(a.p ? a.p : "", a.n) == a.n);
     require(tk_template_render(t, messages, &o, scratch, &b, &err) == rc);
     require(a.n == b.n && (!a.p || !b.p || memcmp(a.p, b.p, a.n) == 0));
+    /* The same, up to the end of the last message. */
+    o.add_generation_prompt = false;
+    o.continues_final = true;
+    tk_buf_reset(&a);
+    rc = tk_template_render(t, messages, &o, scratch, &a, &err);
+    require(rc == 0 || (a.n == 0 && err.msg[0]));
+    require(tk__utf8_valid(a.p ? a.p : "", a.n) == a.n);
     tk_buf_release(&a);
     tk_buf_release(&b);
     tk_template_free(t);
