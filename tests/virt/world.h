@@ -75,10 +75,10 @@ static int connect_mem(void *owner, struct tk_xport **ret)
         return tk_xport_new(&hanging, w->loop, &conf, ret, NULL);
     }
     int rc = tk_mem_pair(w->loop, 1 << 20, &client, &server);
-    if (rc == 0)
-        rc = tk_sim_adopt(w->sim, server);
-    if (rc == 0)
-        *ret = client;
+    if (rc)
+        return rc;
+    rc = tk_sim_adopt(w->sim, server);
+    *ret = rc ? tk_xport_free(client) : client;
     return rc;
 }
 
