@@ -291,7 +291,7 @@ const struct tk_figure_def tk_figures[] = {
     { "resends", "Resends", "requests",
       "sendings after the first, because a kept connection turned out dead",
       "The server's count is requests + resends. Latency counts from the first sending." },
-    { "duration", "Duration", "s", "end of the last request - due instant of the first one", "" },
+    { "duration", "Duration", "s", "end of the last request - due instant of the first one; resumed: sum over the segments", "" },
     { "request_throughput", "Request throughput", "requests/s", "succeeded / duration", "" },
     { "input_throughput", "Input token throughput", "tokens/s",
       "prompt tokens of the successes / duration", "" },
