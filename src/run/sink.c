@@ -335,6 +335,19 @@ static bool is_latest(const struct tk__fact *list, const struct tk__fact *f)
     return list == f;
 }
 
+/* The file did not take them: at the end it is tried once more. Of the clock its steps are kept, without
+ * which figures would be wrong. */
+static void put_extras_back(struct tk_sink *s, unsigned n, bool has_span)
+{
+    pthread_mutex_lock(&s->lock);
+    s->is_span_new = s->is_span_new || has_span;
+    for (unsigned i = 0; i < n && s->n_clock < CLOCK_ROWS; i++) {
+        if (s->taken[i].is_step)
+            s->clock[s->n_clock++] = s->taken[i];
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* Clock samples, facts and the span that are not in the file yet. A list of facts only grows at its
  * head. */
 static void write_extras(struct tk_sink *s)
@@ -352,6 +365,8 @@ static void write_extras(struct tk_sink *s)
     s->is_span_new = false;
     pthread_mutex_unlock(&s->lock);
     bool has_facts = facts && !facts->is_written;
+    if (s->has_failed)
+        put_extras_back(s, n, has_span);
     if (!s->writer || s->has_failed || !(n > 0 || has_facts || has_span))
         return;
 
@@ -368,6 +383,7 @@ static void write_extras(struct tk_sink *s)
         rc = tk__writer_commit(s->writer, &s->failure);
     if (rc < 0) {
         fail(s);
+        put_extras_back(s, n, has_span);
         return;
     }
     s->n_looks += s->n_looks == 0;

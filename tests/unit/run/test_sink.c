@@ -382,6 +382,41 @@ static void test_full(const char *name, bool keeps, bool has_room_again)
     T_EQ_I(tk_blocks_used_bytes(pool), 0, "%s: every block came back", name);
 }
 
+/* What is said of the run while the file takes nothing is in it at the end. */
+static void test_full_extras(void)
+{
+    enum { N = 3000 };
+    const char *path = path_of("full_extras");
+    const struct tk_wall_offset o = { .offset = 7, .at = 300, .error = 1 };
+    struct tk_sink *s = sink_of(path, 0, false);
+    const struct tk_segment *segments;
+    struct tk_records *r = NULL;
+    struct tk_err err;
+    size_t n;
+
+    tk_sink_put_span(s, &(struct tk_segment_span){ .begin_at = 100, .wall_begin = 1 });
+    wait_for_writer(s);
+    set_file_limit(1 << 16);
+    put_range(s, pool, 0, N);
+    wait_for_writer(s);
+    T_OK(tk_sink_failure(s, &err), "extras: the file took no more");
+    tk_sink_put_clock(s, 0, &o, false, 150);
+    tk_sink_put_clock(s, 0, &o, true, 200);
+    tk_sink_put_span(s, &(struct tk_segment_span){ .stop_at = 400, .end_at = 500 });
+    tk_sink_put_fact(s, "run", TK_STR("{}"));
+    set_file_limit(RLIM_INFINITY);
+    T_EQ_I(tk_sink_finish(s, &err), 0, "extras: finish");
+    tk_sink_free(s);
+
+    T_EQ_I(tk_runfile_open(path, &r, &err), 0, "extras: open");
+    segments = tk_records_segments(r, &n);
+    T_EQ_U(n, 1, "extras: a segment");
+    T_EQ_I(segments[0].end_at, 500, "extras: its end is in the file");
+    T_EQ_U(tk_records_steps(r)->n, 1, "extras: so is the step of the clock");
+    T_OK(tk_records_fact(r, "run").n == 2, "extras: and the fact");
+    tk_records_free(r);
+}
+
 static void test_memory_bound(void)
 {
     enum { N = 1200 };
@@ -568,6 +603,7 @@ int main(void)
     test_full("full", false, false);
     test_full("full-kept", true, false);
     test_full("full-for-a-while", false, true);
+    test_full_extras();
     test_memory_bound();
     test_threads();
     test_places();
