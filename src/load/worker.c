@@ -242,6 +242,7 @@ static void pump(struct tk_worker *w, bool only_risen)
             n++;
     } while (w->pumps_again && n < BATCH && may_release(w, false) && !w->rest_until);
     w->is_pumping = false;
+    only_risen = only_risen && !w->pumps_again; /* of the last of a batch too */
     w->pumps_again = false;
     if (is_resting(w))
         check_end(w);

@@ -166,6 +166,31 @@ static void test_pause(void)
     close_world(&w);
 }
 
+/* As many new permits as are released in one go, and each request ends while it is started: the last one's
+ * permit is asked for too. */
+static void test_rise_of_a_batch(void)
+{
+    enum { BATCH = 64 };
+    static char too_long[300];
+    struct world w;
+    struct tk_shape shape;
+    struct tk_permit_step steps[4];
+    struct tk_stage stages[] = {
+        { .from = 0, .to = 0, .duration = 100 * MS },
+        { .from = BATCH, .to = BATCH, .duration = 900 * MS },
+    };
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    memset(too_long, 'x', sizeof(too_long) - 1);
+    w.plan.request_id_prefix = too_long; /* for the head */
+    struct tk_plan_phase *p = &w.plan.phase[TK_PHASE_MEASURE];
+    *p = (struct tk_plan_phase){ .n_requests = 200 };
+    set_permits(p, &shape, stages, 2, steps, 4);
+    run_world(&w);
+    T_EQ_U(w.totals.failed, 200, "batch: none is left behind");
+    T_EQ_I(w.totals.end_at - w.totals.begin_at, 100 * MS, "batch: nor waits for anything");
+    close_world(&w);
+}
+
 /* A schedule and a bound that changes: what is due waits for the rise. */
 static void test_permits_of_a_schedule(void)
 {
@@ -426,6 +451,7 @@ int main(void)
     test_stages();
     test_ramp();
     test_pause();
+    test_rise_of_a_batch();
     test_permits_of_a_schedule();
     test_rates();
     test_cancel_after_tokens();
