@@ -112,7 +112,9 @@ static int split_spike(const char *text, struct tk_stage *ret, enum tk_shape_of 
     if (rc == 0)
         rc = tk_num_parse_dur(tk_str_trim(rest), ret_start);
     ret->to = ret->from;
-    return rc == 0 && (ret->duration <= 0 || *ret_start <= 0) ? TK_E_RANGE : rc;
+    bool is_sound = ret->duration > 0 && ret->duration <= TK_SHAPE_MAX_DURATION && *ret_start > 0 &&
+                    *ret_start <= TK_SHAPE_MAX_DURATION;
+    return rc == 0 && !is_sound ? TK_E_RANGE : rc;
 }
 
 static int find_base(const struct tk_run *r, enum tk_shape_of of, double *ret,

@@ -7,6 +7,10 @@
 
 struct tk_jsonw;
 
+/* In place: bytes by which a text could command the terminal that shows it become spaces. What a server or a
+ * file says may hold them. */
+void tk__report_plain(char *z);
+
 /* "open load, 10 requests/s, poisson, 600 requests, for 60 s" */
 void tk__report_load(const struct tk_report_plan *p, struct tk_buf *out);
 

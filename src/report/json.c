@@ -5,8 +5,10 @@
  * number. Documented in docs/result-json.md.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/jsoncheck.h"
 #include "base/jsonw.h"
 #include "report/inside.h"
 
@@ -37,10 +39,28 @@ static void put_double(struct tk_jsonw *w, const char *key, double d)
         tk_jsonw_double(w, d); /* NaN: null */
 }
 
+static bool is_json(struct tk_str text)
+{
+    struct tk_json_val root;
+    char *copy = text.n > 0 ? calloc(1, text.n + TK_JSON_PADDING) : NULL;
+    struct tk_json *j = copy ? tk_json_new(text.n) : NULL;
+    bool is_whole = false;
+
+    if (j) {
+        memcpy(copy, text.p, text.n);
+        is_whole = tk_json_parse(j, copy, text.n, &root) == 0 && tk_json_is_whole(&root) &&
+                   tk_json_at_end(j);
+    }
+    tk_json_free(j);
+    free(copy);
+    return is_whole;
+}
+
+/* What a file has in place of JSON would make the result none either. */
 static void put_json(struct tk_jsonw *w, const char *key, struct tk_str json)
 {
     tk_jsonw_key(w, key);
-    if (json.n > 0)
+    if (is_json(json))
         tk_jsonw_raw(w, json);
     else
         tk_jsonw_null(w);

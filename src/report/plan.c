@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "report/report.h"
+#include "report/inside.h"
 #include "run/shape.h"
 
 struct reading {
@@ -15,15 +15,30 @@ struct reading {
     int rc;
 };
 
+/* Below the space, DEL, and the second set of controls (two bytes, from C2 80 to C2 9F). */
+void tk__report_plain(char *z)
+{
+    for (unsigned char *p = (unsigned char *)z; *p; p++) {
+        if (*p < ' ' || *p == 0x7F)
+            *p = ' ';
+        else if (p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0)
+            p[0] = p[1] = ' ';
+    }
+}
+
 static void take_text(struct reading *r, struct tk_json_val *v, const char **ret)
 {
     struct tk_str s;
+    char *z;
 
     if (tk_json_get_str(v, &s) != 0)
         return;
-    *ret = tk_arena_dup(r->arena, s);
-    if (!*ret)
+    z = tk_arena_dup(r->arena, s);
+    if (z)
+        tk__report_plain(z);
+    else
         r->rc = -ENOMEM;
+    *ret = z;
 }
 
 static void take_rate(struct tk_json_val *v, double *ret)

@@ -81,16 +81,20 @@ static void put_head(struct tk__text *t)
 static void put_end(struct tk__text *t, enum tk_end e)
 {
     const struct tk_summary_end *end = &t->r->summary->ends[e];
+    char detail[TK_DETAIL_BYTES];
 
     if (end->n == 0)
         return;
+    memcpy(detail, end->first_detail, sizeof(detail));
+    detail[sizeof(detail) - 1] = '\0';
+    tk__report_plain(detail);
     tk__text_indent(t);
     tk_buf_addf(t->out, "%8" PRIu64 " %s: %s; first: request %" PRIu64, end->n, tk_end_word(e),
                 tk_end_text(e), end->first_index);
     if (end->first_status != 0 && end->first_status != 200)
         tk_buf_addf(t->out, ", status %d", (int)end->first_status);
-    if (end->first_detail[0])
-        tk_buf_addf(t->out, ", '%s'", end->first_detail);
+    if (detail[0])
+        tk_buf_addf(t->out, ", '%s'", detail);
     tk_buf_add_c(t->out, '\n');
 }
 

@@ -130,6 +130,9 @@ static int check(struct tk__reader *r, const char *path, struct tk_err *reterr)
 
 static int prepare(struct tk__reader *r, struct tk_err *reterr)
 {
+    if (!tk__rows_has(r->db,
+                      "idx")) /* a view, which could have rows without end, has no columns here */
+        return tk_err_set(reterr, TK_E_FORMAT, "the run file has no table of requests");
     char *select = tk__rows_select(r->db);
     int rc = select ? sqlite3_prepare_v2(r->db, select, -1, &r->by_row, NULL) : SQLITE_NOMEM;
     free(select);
@@ -282,6 +285,8 @@ int64_t tk__reader_segments(struct tk__reader *r, struct tk_segment *out, size_t
         r->is_torn = true;
         rc = SQLITE_DONE;
     }
+    if (rc == SQLITE_ROW)
+        return tk_err_set(reterr, TK_E_LIMIT, "the run file has more than %zu segments", cap);
     return rc == SQLITE_DONE ? n : fail(r, "cannot read the segments of the run file", reterr);
 }
 

@@ -16,6 +16,7 @@
 #define TK_SHAPE_MAX_STAGES 1000
 #define TK_SHAPE_MAX_STEPS ((size_t)4000000) /* changes of the number of permits */
 #define TK_SHAPE_MAX_PERMITS 1000000
+#define TK_SHAPE_MAX_DURATION (10000000 * TK_NS_PER_S) /* of all stages, as of --duration */
 
 enum tk_shape_of {
     TK_SHAPE_NONE,        /* the load does not change */

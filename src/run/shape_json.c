@@ -10,6 +10,9 @@
 
 #define MAX_STAGES (TK_SHAPE_MAX_STAGES + 1) /* and one in which the last level is held */
 
+/* Of all of them: what is before a spike, the spike and what is after it are bounded one by one. */
+#define MAX_DURATION (3 * TK_SHAPE_MAX_DURATION)
+
 static void put_stage(struct tk_jsonw *w, const struct tk_stage *s)
 {
     tk_jsonw_obj(w);
@@ -103,7 +106,7 @@ static int get_duration(struct tk_json_val *v, struct tk_stage *s)
     double d = 0;
     int rc = tk_json_type(v) == TK_JSON_NULL ? 0 : tk_json_get_double(v, &d);
 
-    if (rc == 0 && !(d >= 0 && d < 9e9))
+    if (rc == 0 && !(d >= 0 && d <= (double)MAX_DURATION / 1e9))
         rc = TK_E_RANGE;
     if (rc == 0)
         s->duration = (tk_ns)llround(d * 1e9);
@@ -140,6 +143,7 @@ static int get_stages(struct tk_json_val *v, struct tk_arena *arena, struct tk_s
 {
     struct tk_json_iter it;
     struct tk_json_val stage;
+    tk_ns sum = 0;
     int rc = tk_json_arr(v, &it);
 
     s->stages = tk_arena_alloc(arena, MAX_STAGES * sizeof(*s->stages));
@@ -148,7 +152,10 @@ static int get_stages(struct tk_json_val *v, struct tk_arena *arena, struct tk_s
     while (rc == 0 && (rc = tk_json_arr_next(&it, &stage)) > 0) {
         if (s->n == MAX_STAGES)
             return TK_E_LIMIT;
-        rc = get_stage(&stage, &s->stages[s->n++]);
+        rc = get_stage(&stage, &s->stages[s->n]);
+        sum += s->stages[s->n++].duration;
+        if (rc == 0 && sum > MAX_DURATION)
+            rc = TK_E_RANGE;
     }
     return rc;
 }

@@ -19,7 +19,6 @@
 #include "run/shape.h"
 
 #define MAX_RATE 1e9
-#define MAX_STAGE_S 1e7 /* as of --duration */
 #define LEVEL_BYTES 64
 
 static bool has_unit(struct tk_str s)
@@ -108,7 +107,7 @@ static int take_time(const struct tk_shape_words *w, struct tk_str *part, tk_ns 
     struct tk_str time = { part->p + at + 1, part->n - (size_t)at - 1 };
     part->n = (size_t)at;
     int rc = tk_num_parse_dur(time, ret);
-    if (rc == 0 && (*ret <= 0 || (double)*ret > MAX_STAGE_S * 1e9))
+    if (rc == 0 && (*ret <= 0 || *ret > TK_SHAPE_MAX_DURATION))
         rc = TK_E_RANGE;
     if (rc != 0)
         return tk_err_set(reterr, rc,
@@ -154,6 +153,7 @@ int tk_shape_parse(const struct tk_shape_words *w, struct tk_arena *arena, struc
     struct tk_str rest = w->text;
     struct tk_str part;
     size_t n = count_parts(rest);
+    tk_ns sum = 0;
 
     *ret = (struct tk_shape){ 0 };
     if (n > TK_SHAPE_MAX_STAGES)
@@ -173,7 +173,10 @@ int tk_shape_parse(const struct tk_shape_words *w, struct tk_arena *arena, struc
                               w->option, TK_STR_ARG(part), tk_shape_of_word(of),
                               tk_shape_of_word(ret->of));
         ret->of = of;
-        ret->n++;
+        sum += ret->stages[ret->n++].duration;
+        if (sum > TK_SHAPE_MAX_DURATION)
+            return tk_err_set(reterr, TK_E_RANGE, "option '%s': the stages take more than %lld s",
+                              w->option, (long long)(TK_SHAPE_MAX_DURATION / TK_NS_PER_S));
     }
     if (!(tk_shape_peak(ret) > 0))
         return tk_err_set(reterr, TK_E_RANGE, "option '%s': every stage is at 0", w->option);

@@ -257,6 +257,7 @@ def test_refusals():
             (['--ramp', '1..5/s@1s', '--spike', '9/s@1s+1s', '--rate', 5], 'is enough'),
             (['--ramp-curve', 'exponential'], 'goes with'),
             (['--spike', '9/s@1s+1s'], "needs '--rate'"),
+            (['--spike', '9/s@5000000000s+5000000000s', '--rate', 5], 'takes LEVEL@LENGTH+START'),
             (['--spike', '9@1s+1s', '--rate', 5], "needs '--concurrency'"),
             (['--spike', '9/s@1s', '--rate', 5], 'LEVEL@LENGTH+START'),
             (['--spike', '5/s@1s+1s', '--rate', 5], 'must be above'),

@@ -363,6 +363,29 @@ static void test_nothing(void)
     end(&r);
 }
 
+/* The first one was stopped before its load began. */
+static void test_segments(void)
+{
+    static const struct tk_segment segments[] = {
+        { .number = 1 },
+        { .number = 2, .begin_at = 5 * TK_NS_PER_S, .end_at = 6 * TK_NS_PER_S },
+        { .number = 3, .begin_at = 6 * TK_NS_PER_S, .end_at = 8 * TK_NS_PER_S },
+    };
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+    struct run r;
+
+    begin(&r, closed_plan);
+    put(&r, 0, TK_END_OK, 0, 0);
+    finish(&r, -1);
+    r.report.segments = segments;
+    r.report.n_segments = TK_ARRAY_LEN(segments);
+    T_EQ_I(tk_report_text(&r.report, &out), 0, "segments: text");
+    T_OK(strstr(out.p, "resumed: 2 segments, 1.00 s + 2.00 s; the time"),
+         "segments: those that began");
+    tk_buf_release(&out);
+    end(&r);
+}
+
 static void test_numbers(void)
 {
     char out[32];
@@ -409,6 +432,7 @@ int main(void)
     test_loads();
     test_client();
     test_nothing();
+    test_segments();
     test_numbers();
     test_plan();
     return T_DONE();

@@ -97,6 +97,8 @@ static void test_bad_words(void)
     for (size_t i = 0; i < TK_SHAPE_MAX_STAGES; i++)
         memcpy(many + 4 + 5 * i, ",1@1s", 6);
     T_EQ_I(parse(many, TK_CURVE_LINEAR, &s, &e), TK_E_LIMIT, "too many: %s", e.msg);
+    T_EQ_I(parse("1@6000000s,1@6000000s", TK_CURVE_LINEAR, &s, &e), TK_E_RANGE, "too long: %s",
+           e.msg);
     many[4 + 5 * (TK_SHAPE_MAX_STAGES - 1)] = '\0';
     T_EQ_I(parse(many, TK_CURVE_LINEAR, &s, &e), 0, "as many as may be: %s", e.msg);
 }
