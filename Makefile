@@ -2,6 +2,7 @@
 #
 #   DEVELOPER=1   stop at any warning        JOBS=2   how many at once
 #   PARITY='--random 1000 --only llama3'     what make parity compares; PARITY_TEMPLATES='--count 1000'
+#   PARITY_VLLM='--seeds 1 --only llama3'    the same of the loads of vllm bench serve, where the program is there
 
 DEVELOPER ?=
 JOBS ?= $(shell nproc)
@@ -69,6 +70,7 @@ parity: build ## real tokenizers and chat templates against the models' own prog
 	@nice tests/parity/tokens --jobs $(JOBS) --log build/meson-logs/parity-tokens.tap $(PARITY) build/tests/parity_tokens
 	@nice tests/parity/templates/run --jobs $(JOBS) --log build/meson-logs/parity-templates.tap $(PARITY_TEMPLATES) \
 		build/tests/parity_templates
+	@nice tests/parity/vllm/run --may-skip --log build/meson-logs/parity-vllm.tap $(PARITY_VLLM) build/tokmark
 
 golden: build ## let the tests write their expected outputs anew; look at git diff afterwards
 	@scripts/check-generated --fix

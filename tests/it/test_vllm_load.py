@@ -17,4 +17,49 @@ for v in vectors:
     t.ok(why is None, f'{v["name"]}, seed {words[-1]}', why)
     if 'error' in v:
         t.eq(got.get('status'), 1, f'{v["name"]}: what the program raises is status 1')
+
+
+def refused(name, words, part, text=None, file='x'):
+    """The run ends with status 1 and says `part`; a file of `text` is its data set."""
+    path = []
+    if text is not None:
+        path = ['--dataset-path', file]
+        with open(file, 'w', encoding='utf-8') as f:
+            f.write(text)
+    out = tk_it.run('vllm', '--model', 'm', '--tokenizer', os.path.join(here, 'tok'), *words.split(), *path, '--dry-run')
+    t.eq(out.returncode, 1, f'{name}: status')
+    t.has(out.stderr, part, f'{name}: words')
+
+
+HEAD = 'Timestamp,Model,Request tokens,Response tokens\n'
+with tk_it.Folder():
+    refused('no such file', '--dataset-name burstgpt --dataset-path nothing', "'nothing' cannot be opened")
+    refused('no column', '--dataset-name burstgpt', "has no column 'Model'", 'a,b,c,d\n1,2,3,4\n')
+    refused('no column of answers', '--dataset-name burstgpt', "has no column 'Response tokens'", 'a,Model,c,d\n1,GPT-4,3,4\n')
+    refused('too few columns', '--dataset-name burstgpt', 'has 2 columns', 'Model,Response tokens\nGPT-4,3\n')
+    refused('no number', '--dataset-name burstgpt', "line 3: 'x' is no number of tokens", HEAD + '1,GPT-4,3,4\n1,GPT-4,x,4\n')
+    refused('no length', '--dataset-name burstgpt --num-prompts 1', 'line 2: a length is missing', HEAD + '1,GPT-4,,4\n')
+    refused('an open quote', '--dataset-name burstgpt', 'line 2: a quote does not end', HEAD + '1,"GPT-4,3,4\n')
+    refused('nobody answered', '--dataset-name burstgpt', "no row of the model 'GPT-4'", HEAD + '1,GPT-4,3,0\n1,ChatGPT,3,4\n')
+    refused('an empty trace', '--dataset-name burstgpt', 'is empty', '')
+    refused('an empty poem', '--dataset-name sonnet', 'has no lines', '')
+    refused('no prompt fits', '--dataset-name sonnet --sonnet-input-len 40 --sonnet-prefix-len 40 --num-prompts 1', 'none of 10000 prompts',
+            'one\n' + 'a very long line that goes on and on and on for ever ' * 9 + '\none\n' * 30)
+    refused('a broken line', '--dataset-name custom', 'line 2: this is not JSON', '{"prompt": "a"}\n{"prompt"\n', 'x.jsonl')
+    refused('a line without a prompt', '--dataset-name custom', "line 2: the row has neither 'prompt'", '{"prompt": "a"}\n{"text": "b"}\n', 'x.jsonl')
+    refused('no prompts at all', '--dataset-name random --num-prompts 0', 'No requests provided.')
+    refused('a huge prompt', '--random-input-len 99999999', 'are more than')
+    refused('no prefix', '--dataset-name prefix_repetition --prefix-repetition-num-prefixes 0', 'there must be a prefix')
+    refused('another mode', '--tokenizer-mode nope', "tokenizer_mode='nope'")
+    out = tk_it.run('vllm', '--model', 'm', '--dry-run')
+    t.eq(out.returncode, 1, 'random without a tokenizer: status')
+    out = tk_it.run('vllm', '--model', 'm', '--tokenizer', 'gone/away', '--dataset-name', 'custom', '--dataset-path', 'x.jsonl', '--dry-run')
+    t.eq(out.returncode, 1, 'a tokenizer that was asked for has to be there')
+    os.makedirs('plain')
+    os.symlink(os.path.join(here, 'tok/tokenizer.json'), 'plain/tokenizer.json')
+    out = tk_it.run('vllm', '--model', 'plain', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'), '--dry-run')
+    t.eq(out.returncode, 1, 'no chat template: status')
+    t.has(out.stderr, '--skip-chat-template', 'no chat template: what to do')
+    out = tk_it.run('vllm', '--model', 'm', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'), '--dry-run')
+    t.eq((out.returncode, len(out.stdout.splitlines())), (0, 1000), 'custom does without a tokenizer')
 t.done()

@@ -73,7 +73,8 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
     v->set = tk__vllm_set(v);
     if (!v->set)
         return usage(v, reterr,
-                     "data set '%s' is not supported yet: random, custom and sharegpt are",
+                     "data set '%s' is not supported yet: random, prefix_repetition, sonnet, "
+                     "burstgpt, custom and sharegpt are",
                      o->dataset_name);
     if (v->set->needs_path && !o->dataset_path)
         return raised(v, reterr, "dataset_path must be provided for loading data.");

@@ -47,6 +47,30 @@ static void fill_random(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->range_ratio = v->o->random_range_ratio;
 }
 
+static void fill_repetition(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->n_wanted = n_wanted(v);
+    conf->do_shuffle = !v->o->disable_shuffle;
+    conf->output_tokens = output_len(v, v->o->prefix_output_len);
+    conf->prefix_tokens = v->o->prefix_len;
+    conf->suffix_tokens = v->o->suffix_len;
+    conf->n_prefixes = v->o->num_prefixes;
+}
+
+static void fill_sonnet(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->n_wanted = n_wanted(v);
+    conf->input_tokens = v->o->sonnet_input_len;
+    conf->output_tokens = v->o->sonnet_output_len;
+    conf->prefix_tokens = v->o->sonnet_prefix_len;
+    conf->keeps_plain = v->is_chat; /* the server puts its template around it */
+}
+
+static void fill_burstgpt(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->n_wanted = n_wanted(v);
+}
+
 const struct tk__vllm_set tk__vllm_sets[] = {
     {
         .name = "custom",
@@ -71,6 +95,27 @@ const struct tk__vllm_set tk__vllm_sets[] = {
         .ignores_eos = true,
         .need = TK_VLLM_NEEDS_TOKENIZER,
         .fill = fill_random,
+    },
+    {
+        .name = "prefix_repetition",
+        .ops = &tk_data_prefix_repetition,
+        .has_no_ids = true,
+        .need = TK_VLLM_NEEDS_TOKENIZER,
+        .fill = fill_repetition,
+    },
+    {
+        .name = "sonnet",
+        .ops = &tk_data_sonnet,
+        .needs_path = true,
+        .need = TK_VLLM_NEEDS_CHAT,
+        .fill = fill_sonnet,
+    },
+    {
+        .name = "burstgpt",
+        .ops = &tk_data_burstgpt,
+        .needs_path = true,
+        .need = TK_VLLM_NEEDS_TOKENIZER,
+        .fill = fill_burstgpt,
     },
     { .name = NULL },
 };

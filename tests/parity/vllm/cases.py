@@ -23,26 +23,127 @@ RANDOM = [
 ]
 
 
+REPETITION = [
+    ('defaults', '--num-prompts 10'),
+    ('not a multiple', '--num-prompts 20 --prefix-repetition-num-prefixes 3 --prefix-repetition-prefix-len 40 --prefix-repetition-suffix-len 20 '
+     '--request-rate 5'),
+    ('in order', '--num-prompts 12 --prefix-repetition-num-prefixes 4 --prefix-repetition-prefix-len 5 --prefix-repetition-suffix-len 3 '
+     '--disable-shuffle --prefix-repetition-output-len 7'),
+    ('no prefix', '--num-prompts 12 --prefix-repetition-num-prefixes 2 --prefix-repetition-prefix-len 0 --prefix-repetition-suffix-len 30'),
+    ('no suffix', '--num-prompts 4 --prefix-repetition-num-prefixes 2 --prefix-repetition-prefix-len 30 --prefix-repetition-suffix-len 0'),
+    ('chat', '--num-prompts 6 --prefix-repetition-num-prefixes 2 --backend openai-chat --endpoint /v1/chat/completions'),
+    ('too few', '--num-prompts 4'),
+]
+
+SONNET = [
+    ('defaults', '--num-prompts 5'),
+    ('short', '--num-prompts 40 --sonnet-input-len 130 --sonnet-prefix-len 60 --sonnet-output-len 5 --request-rate 9'),
+    ('no prefix', '--num-prompts 10 --sonnet-input-len 100 --sonnet-prefix-len 10'),
+    ('long prefix', '--num-prompts 3 --sonnet-input-len 300 --sonnet-prefix-len 250'),
+    ('chat', '--num-prompts 5 --backend openai-chat --endpoint /v1/chat/completions'),
+    ('too short', '--num-prompts 5 --sonnet-input-len 11'),
+]
+
+BURST = [
+    ('some rows', '--num-prompts 8 --request-rate 3'),
+    ('all rows', '--num-prompts 40'),
+    ('more than rows', '--num-prompts 90'),
+]
+
+CUSTOM = [
+    ('template', '--num-prompts 12 --request-rate 3'),
+    ('all', '--num-prompts 0 --custom-output-len 9'),
+    ('repeated', '--num-prompts 60'),
+    ('not repeated', '--num-prompts 60 --no-oversample'),
+    ('in order, as they are', '--num-prompts 9 --disable-shuffle --skip-chat-template'),
+    ('as they are', '--num-prompts 30 --skip-chat-template'),
+    ('chat', '--num-prompts 9 --backend openai-chat --endpoint /v1/chat/completions'),
+]
+
+SHAREGPT = [
+    ('some', '--num-prompts 12 --request-rate 3'),
+    ('all and repeated', '--num-prompts 90'),
+    ('not repeated', '--num-prompts 90 --no-oversample'),
+    ('in order', '--num-prompts 20 --disable-shuffle'),
+    ('given length', '--num-prompts 20 --sharegpt-output-len 2'),
+    ('long answers', '--num-prompts 30 --sharegpt-output-len 1500'),
+    ('chat', '--num-prompts 9 --backend openai-chat --endpoint /v1/chat/completions'),
+]
+
+WORDS = ('time people Jahr 水 day, man. thing woman life’s child! world état family_student group country # problem\n hand [part] place '
+         'été 时间 слово case  week company\tsystem {program} work number 12 345 6789 night😀 point do n\'t ca n\'t . , home').split(' ')
+
+
+def text(r, n):
+    return ' '.join(r.choice(WORDS) for _ in range(n))
+
+
+def make_files(folder):
+    """Texts of all lengths, from a seed of their own."""
+    r = random.Random(7)
+    rows = [{'prompt': text(r, r.choice([1, 3, 20, 200]))} for _ in range(40)]
+    with open(os.path.join(folder, 'custom.jsonl'), 'w', encoding='utf-8') as f:
+        f.writelines(json.dumps(row, ensure_ascii=r.random() < 0.5) + '\n' for row in rows)
+    talks = [{'id': str(i), 'conversations': [{'from': 'human', 'value': text(r, r.choice([1, 2, 3, 4, 30, 300, 900]))}
+                                              for _ in range(r.choice([0, 1, 2, 2, 2, 3]))]} for i in range(80)]
+    with open(os.path.join(folder, 'sharegpt.json'), 'w', encoding='utf-8') as f:
+        json.dump([*talks, {'id': 'x'}], f)
+    with open(os.path.join(folder, 'poem.txt'), 'w', encoding='utf-8', newline='') as f:
+        f.write(''.join(text(r, r.randint(4, 11)).replace('\n', ' ') + r.choice(['\n', '\n', '\r\n']) for _ in range(60)) + 'the last line')
+    with open(os.path.join(folder, 'burst.csv'), 'w', encoding='utf-8') as f:
+        f.write('Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n')
+        for i in range(80):
+            f.write(f'{i}.5,{r.choice(["GPT-4", "ChatGPT"])},{r.randint(1, 300)},{r.choice([0, 1, 50, 200])},7,"a log, ""quoted"""\n')
+
+
 def with_ids(words):
     return [*words.split(), '--request-id-prefix', 'x-']
 
 
+SETS = [
+    ('random', RANDOM, None),
+    ('prefix_repetition', REPETITION, None),
+    ('sonnet', SONNET, 'poem.txt'),
+    ('burstgpt', BURST, 'burst.csv'),
+    ('custom', CUSTOM, 'custom.jsonl'),
+    ('sharegpt', SHAREGPT, 'sharegpt.json'),
+]
+
+
 def cases(folder, tokenizer):
-    """(name, words) of each case; files go to `folder`."""
+    """(name, words) of each case; their files are in `folder`."""
     base = ['--model', 'm', '--tokenizer', tokenizer]
-    for name, words in RANDOM:
-        yield f'random {name}', [*base, '--dataset-name', 'random', *with_ids(words)]
+    for dataset, own, file in SETS:
+        path = ['--dataset-path', os.path.join(folder, file)] if file else []
+        for name, words in own:
+            yield f'{dataset} {name}', [*base, '--dataset-name', dataset, *path, *with_ids(words)]
 
 
 SMALL = [
-    ('random', '--num-prompts 6 --random-input-len 12 --random-output-len 9 --random-range-ratio 0.4 --request-rate 4'),
-    ('random, prefix', '--num-prompts 4 --random-input-len 6 --random-prefix-len 5'),
-    ('random, too small', '--num-prompts 4 --random-input-len 1 --random-range-ratio 0.5'),
-    ('random, no ratio', '--num-prompts 4 --random-input-len 9 --random-range-ratio 1.5 --random-prefix-len 100'),
+    ('random', None, '--num-prompts 6 --random-input-len 12 --random-output-len 9 --random-range-ratio 0.4 --request-rate 4'),
+    ('random', None, '--num-prompts 4 --random-input-len 6 --random-prefix-len 5'),
+    ('random', None, '--num-prompts 2 --random-input-len 90 --random-output-len 1'),
+    ('random', None, '--num-prompts 4 --random-input-len 1 --random-range-ratio 0.5'),
+    ('random', None, '--num-prompts 4 --random-input-len 9 --random-range-ratio 1.5 --random-prefix-len 100'),
+    ('prefix_repetition', None, '--num-prompts 7 --prefix-repetition-num-prefixes 3 --prefix-repetition-prefix-len 9 --prefix-repetition-suffix-len 6 '
+     '--prefix-repetition-output-len 3 --request-rate 5'),
+    ('prefix_repetition', None, '--num-prompts 3'),
+    ('sonnet', 'poem.txt', '--num-prompts 3 --sonnet-input-len 150 --sonnet-prefix-len 80 --sonnet-output-len 4 --request-rate 9'),
+    ('sonnet', 'poem.txt', '--num-prompts 2 --sonnet-input-len 110 --sonnet-prefix-len 70 --backend openai-chat --endpoint /v1/chat/completions'),
+    ('sonnet', 'poem.txt', '--num-prompts 2 --sonnet-input-len 20'),
+    ('burstgpt', 'burst.csv', '--num-prompts 3 --request-rate 3'),
+    ('burstgpt', 'burst.csv', '--num-prompts 7'),
+    ('custom', 'custom.jsonl', '--num-prompts 4 --request-rate 3'),
+    ('custom', 'custom.jsonl', '--num-prompts 8 --custom-output-len 9 --backend openai-chat --endpoint /v1/chat/completions'),
+    ('custom', 'custom.jsonl', '--num-prompts 0 --skip-chat-template --disable-shuffle'),
+    ('sharegpt', 'sharegpt.json', '--num-prompts 3 --request-rate 3'),
+    ('sharegpt', 'sharegpt.json', '--num-prompts 8'),
+    ('sharegpt', 'sharegpt.json', '--num-prompts 8 --no-oversample --sharegpt-output-len 2'),
 ]
 
 
 def small(folder):
     """(name, words) of the cases that are kept as vectors; their files are in `folder`."""
-    for name, words in SMALL:
-        yield name, ['--model', 'm', '--tokenizer', f'{folder}/tok', *with_ids(words.replace('{dir}', folder))]
+    for dataset, file, words in SMALL:
+        path = ['--dataset-path', f'{folder}/{file}'] if file else []
+        yield f'{dataset} {words}', ['--model', 'm', '--tokenizer', f'{folder}/tok', '--dataset-name', dataset, *path, *with_ids(words)]
