@@ -341,6 +341,11 @@ static void on_failure_mail(struct tk_mail *m)
                "%s; the run goes on, and what is missing is tried again at its end", err.msg);
 }
 
+static uint16_t last_segment_of(const struct tk_resume *from)
+{
+    return from ? (uint16_t)from->segments[from->n_segments - 1].number : 0;
+}
+
 static int new_sink(struct running *r, struct tk_err *reterr)
 {
     const struct tk_session_conf *conf = r->conf;
@@ -358,7 +363,7 @@ static int new_sink(struct running *r, struct tk_err *reterr)
         .host = tk_buf_str(&host),
         .facts = conf->facts,
         .n_facts = conf->n_facts,
-        .is_resumed = conf->resume != NULL,
+        .last_segment = last_segment_of(conf->resume),
         .max_memory_bytes = MAX_MEMORY_BYTES,
         .keeps_in_memory = true,
         .on_failure = on_failure,
@@ -418,6 +423,7 @@ static void add_past(struct running *r)
 
     t->sent += from->n_ended;
     t->succeeded += from->n_succeeded;
+    t->cancelled += from->n_cancelled_by_plan;
     t->cancelled_by_plan += from->n_cancelled_by_plan;
     t->failed += from->n_ended - from->n_succeeded - from->n_cancelled_by_plan;
     t->resends += from->n_resends;

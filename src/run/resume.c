@@ -119,6 +119,8 @@ static int read_segments(struct tk_resume *r, struct tk__reader *reader, struct 
     int64_t n = tk__reader_segments(reader, r->segments, TK_SEGMENTS_MAX, reterr);
     if (n < 0)
         return (int)n;
+    if (n == 0)
+        return tk_err_set(reterr, TK_E_FORMAT, "the run file has no segment");
     if (n == TK_SEGMENTS_MAX)
         return tk_err_set(reterr, TK_E_LIMIT, "the run was resumed %d times", TK_SEGMENTS_MAX);
     r->n_segments = (size_t)n;

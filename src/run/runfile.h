@@ -61,14 +61,16 @@ struct tk__writer_conf {
     struct tk_str plan, host;
     const struct tk_sink_fact *facts; /* that are in the file from its beginning */
     size_t n_facts;
+    uint16_t last_segment; /* of a run that is to go on: its latest one so far */
 };
 
 /* Create the file with its tables. -EEXIST when there is one that is not empty; TK_E_DB. */
 int tk__writer_new(const struct tk__writer_conf *conf, struct tk__writer **ret,
                    struct tk_err *reterr);
 
-/* Open a file whose run is to go on, with a new segment; of `conf` path and host are used. What the
- * segment before said of the whole run is kept under names of its own. TK_E_DB. */
+/* Open a file whose run is to go on, with a new segment; of `conf` path, host and last_segment are
+ * used. What the segment before said of the whole run is kept under names of its own. TK_E_DB; -EBUSY: there
+ * is a later segment, another process goes on with the run. */
 int tk__writer_resume(const struct tk__writer_conf *conf, struct tk__writer **ret,
                       struct tk_err *reterr);
 

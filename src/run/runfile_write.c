@@ -32,6 +32,7 @@ enum {
     PAGE_BYTES = 8192,       /* rows of 100 events are 1.3 kB: six to a page */
     CHECKPOINT_PAGES = 2000, /* 16 MB of WAL, if the sink does not come to it before */
     BUSY_MS = 2000,          /* wait so long for a reader at the end */
+    OVERTAKEN = -1,          /* beside the codes of SQLite */
 };
 
 struct tk__writer {
@@ -39,6 +40,7 @@ struct tk__writer {
     const char *path; /* for messages; the caller's */
     sqlite3_stmt *insert, *clock, *fact;
     uint16_t segment; /* that it writes */
+    uint16_t last;    /* of a resumed run: the latest one that there should be before it */
 };
 
 /* How to open the file, from the best to the last resort. */
@@ -296,7 +298,7 @@ static void close_db(struct tk__writer *w)
     sqlite3_finalize(w->clock);
     sqlite3_finalize(w->fact);
     sqlite3_close(w->db);
-    *w = (struct tk__writer){ .path = w->path, .segment = w->segment };
+    *w = (struct tk__writer){ .path = w->path, .segment = w->segment, .last = w->last };
 }
 
 static int new_writer(const char *path, struct tk__writer **ret, struct tk_err *reterr)
@@ -379,6 +381,18 @@ static int set_aside(struct tk__writer *w)
     return sql(w, text);
 }
 
+/* The segment that this one will be. Where there is a later one than was read, another process goes on
+ * with the run too: what is left of it is not what it was. */
+static int choose_segment(struct tk__writer *w)
+{
+    int64_t latest = number_of(w, "SELECT max(number) FROM segment");
+
+    if (latest != w->last)
+        return OVERTAKEN;
+    w->segment = (uint16_t)(latest + 1);
+    return w->segment > 1 && w->segment <= TK_SEGMENTS_MAX ? SQLITE_OK : SQLITE_FULL;
+}
+
 static int go_on(struct tk__writer *w, const struct attempt *a, struct tk_str host)
 {
     char text[64];
@@ -395,17 +409,19 @@ static int go_on(struct tk__writer *w, const struct attempt *a, struct tk_str ho
     free(missing);
     if (rc == SQLITE_OK)
         rc = prepare(w);
-    if (rc == SQLITE_OK) {
-        w->segment = (uint16_t)(number_of(w, "SELECT max(number) FROM segment") + 1);
-        rc = w->segment > 1 && w->segment <= TK_SEGMENTS_MAX ? SQLITE_OK : SQLITE_FULL;
-    }
+    if (rc == SQLITE_OK)
+        rc = choose_segment(w);
     if (rc == SQLITE_OK)
         rc = put_segment(w, host);
     if (rc == SQLITE_OK)
         rc = set_aside(w);
     if (rc == SQLITE_OK)
         rc = put_text(w, "state", "running");
-    return rc == SQLITE_OK ? sql(w, "COMMIT") : rc;
+    if (rc == SQLITE_OK)
+        rc = sql(w, "COMMIT");
+    if (rc == SQLITE_OK)
+        w->last = w->segment; /* for a further attempt */
+    return rc;
 }
 
 int tk__writer_resume(const struct tk__writer_conf *conf, struct tk__writer **ret,
@@ -417,6 +433,7 @@ int tk__writer_resume(const struct tk__writer_conf *conf, struct tk__writer **re
 
     if (rc < 0)
         return rc;
+    w->last = conf->last_segment;
     rc = TK_E_DB;
     for (unsigned i = is_network(conf->path) ? 1 : 0; i < n && rc != SQLITE_OK; i++) {
         rc = go_on(w, &attempts[i], conf->host);
@@ -426,10 +443,14 @@ int tk__writer_resume(const struct tk__writer_conf *conf, struct tk__writer **re
             say_not_opened(w, "go on with", reterr);
             close_db(w);
         }
+        if (rc == OVERTAKEN || rc == SQLITE_BUSY) /* the last resort would not see its locks */
+            break;
     }
+    if (rc == OVERTAKEN)
+        (void)tk_err_set(reterr, -EBUSY, "another process goes on with the run file '%s'", w->path);
     if (rc != SQLITE_OK) {
         free(w);
-        return TK_E_DB;
+        return rc == OVERTAKEN ? -EBUSY : TK_E_DB;
     }
     *ret = w;
     return 0;

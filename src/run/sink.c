@@ -498,7 +498,7 @@ static int copy_conf(struct tk_sink *s, const struct tk_sink_conf *conf)
     if (conf->path)
         s->path = tk_arena_dup(&s->arena, tk_str_of(conf->path));
     s->max_memory_bytes = conf->max_memory_bytes ? conf->max_memory_bytes : DEFAULT_MEMORY;
-    s->is_kept = conf->keeps_in_memory && conf->path && !conf->is_resumed;
+    s->is_kept = conf->keeps_in_memory && conf->path && conf->last_segment == 0;
     s->on_failure = conf->on_failure;
     s->owner = conf->owner;
     return s->plan.p && s->host.p && (s->path || !conf->path) ? 0 : -ENOMEM;
@@ -512,9 +512,10 @@ static int open_writer(struct tk_sink *s, const struct tk_sink_conf *conf, struc
         .host = s->host,
         .facts = conf->facts,
         .n_facts = conf->n_facts,
+        .last_segment = conf->last_segment,
     };
-    int rc = conf->is_resumed ? tk__writer_resume(&w, &s->writer, reterr)
-                              : tk__writer_new(&w, &s->writer, reterr);
+    int rc = conf->last_segment ? tk__writer_resume(&w, &s->writer, reterr)
+                                : tk__writer_new(&w, &s->writer, reterr);
 
     if (rc == 0)
         s->segment = tk__writer_segment(s->writer);

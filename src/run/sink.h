@@ -49,9 +49,9 @@ struct tk_sink_conf {
     struct tk_str host; /* JSON: the machine, the program's version */
     const struct tk_sink_fact *facts; /* in the file from its beginning; copied */
     size_t n_facts;
-    bool
-        is_resumed; /* `path` is the file of a run that was cut, and this is its next segment: `plan`
-                        and `facts` stay as they are in it */
+    uint16_t last_segment; /* 0: a new file. Else `path` is that of a run that was cut, this was its
+                              latest segment, and the next one comes: `plan` and `facts` stay as they
+                              are in it */
     size_t max_memory_bytes; /* of records kept in memory; 0: 1 GiB */
     bool keeps_in_memory; /* keep every record in memory also when there is a file, up to the bound:
                              the figures at the end then need not read the file again */
@@ -63,7 +63,7 @@ struct tk_sink_conf {
 
 /* Create the file and start the writer thread. Unless the run is resumed there must be no file of that name, or an empty one:
  * whether one may be overwritten is settled before. An unwritable place is an error here, before the
- * run. 0, -EEXIST, TK_E_DB, -ENOMEM, -EAGAIN (no thread). */
+ * run. 0, -EEXIST, -EBUSY (another process goes on with the run), TK_E_DB, -ENOMEM, -EAGAIN (no thread). */
 int tk_sink_new(const struct tk_sink_conf *conf, struct tk_sink **ret, struct tk_err *reterr);
 
 /* Any thread. Ownership passes to the sink. Never blocks, never fails, makes no system call. */

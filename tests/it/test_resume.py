@@ -69,6 +69,9 @@ def check_whole(name, out, n, n_segments, status=0, report_args=()):
     t.has(out.stdout, f'{n} planned = {n} sent + 0 not sent', f'{name}: the totals are of the whole')
     t.has(out.stdout, f'resumed: {n_segments} segments', f'{name}: the result says that it was resumed')
     t.eq(query("SELECT value FROM run WHERE key = 'state'"), [('finished',)], f'{name}: the file is finished')
+    totals = json.loads(query("SELECT value FROM run WHERE key = 'totals'")[0][0])['measure']
+    t.eq(totals['sent'], totals['succeeded'] + totals['failed'] + totals['cancelled'], f'{name}: the totals in it add up')
+    t.ok(totals['cancelled_by_plan'] <= totals['cancelled'], f'{name}: what the plan gave up is in them', totals)
     t.eq(query('PRAGMA integrity_check'), [('ok',)], f'{name}: and sound')
     report = tk_it.run('report', RUN, *report_args)
     mine = [line for line in out.stdout.splitlines() if not line.startswith('JSON ')]
@@ -180,7 +183,7 @@ def test_shapes():
     """Stages of a rate: every stage has its requests; steps of concurrency go on where they were."""
     with tk_it.Sim(*QUICK) as sim:
         port = sim.port
-        cut(sim, '--stages', '20/s@1s,100/s@1s', '--arrival', 'constant', '--output-tokens', 3, least=10)
+        cut(sim, '--stages', '20/s@1s,100/s@1s', '--arrival', 'constant', '--output-tokens', 3, '--cancel-share', '20%', least=10)
     with tk_it.Sim(*QUICK, '--port', port) as sim:
         out = resume()
     check_whole('stages', out, 120, 2)

@@ -151,7 +151,7 @@ static struct tk_done *done_of(uint64_t index, tk_ns at, enum tk_end end)
     return d;
 }
 
-static struct tk_sink *sink_of(const char *path, bool is_resumed)
+static struct tk_sink *sink_of(const char *path, uint16_t last_segment)
 {
     static const struct tk_sink_fact facts[] = { { "words", TK_STR_INIT("[\"-n\"]") },
                                                  { "load_hash", TK_STR_INIT("abc") } };
@@ -161,7 +161,7 @@ static struct tk_sink *sink_of(const char *path, bool is_resumed)
         .host = TK_STR_INIT("{}"),
         .facts = facts,
         .n_facts = TK_ARRAY_LEN(facts),
-        .is_resumed = is_resumed,
+        .last_segment = last_segment,
         .keeps_in_memory = true,
     };
     struct tk_sink *s = NULL;
@@ -180,7 +180,7 @@ static void begin(struct tk_sink *s, tk_ns at)
 /* 0, 1, 3 end; 2 is given up; 5 ends; the run is cut. Then, by another clock, 2, 4 and 6. */
 static void make_two(const char *path)
 {
-    struct tk_sink *s = sink_of(path, false);
+    struct tk_sink *s = sink_of(path, 0);
     begin(s, 100 * S);
     tk_sink_put_clock(s, 0, &(struct tk_wall_offset){ 105 * S, 7000 * S, 5 }, true, 104 * S);
     tk_sink_put(s, done_of(0, 100 * S, TK_END_OK));
@@ -267,7 +267,7 @@ static void test_other_boot(void)
     make_two(path);
     check_left(path);
 
-    struct tk_sink *s = sink_of(path, true); /* the clock is at 20 s now */
+    struct tk_sink *s = sink_of(path, 1); /* the clock is at 20 s now */
     T_EQ_I(tk_sink_put_fact(s, "totals", TK_STR("[1]")), 0, "a fact");
     begin(s, 20 * S);
     tk_sink_put_clock(s, 0, &(struct tk_wall_offset){ 22 * S, 7000 * S, 5 }, true, 21 * S);
@@ -300,7 +300,7 @@ static void test_third(void)
     const char *path = path_of("boot");
     struct tk_records *r = NULL;
     struct tk_resume left;
-    struct tk_sink *s = sink_of(path, true);
+    struct tk_sink *s = sink_of(path, 2);
     begin(s, 50 * S);
     tk_sink_put_span(s, &(struct tk_segment_span){ .stop_at = 51 * S, .end_at = 55 * S });
     T_EQ_I(tk_sink_finish(s, NULL), 0, "third: finish");
@@ -316,19 +316,38 @@ static void test_third(void)
     tk_resume_release(&left);
 }
 
+/* Two processes have read the same file: the second one must not go on with what is not left any more. */
+static void test_overtaken(void)
+{
+    struct tk_sink_conf conf = { .path = path_of("boot"),
+                                 .plan = TK_STR_INIT(PLAN_A),
+                                 .host = TK_STR_INIT("{}"),
+                                 .last_segment = 2 };
+    struct tk_sink *s = NULL;
+    struct tk_resume r;
+    struct tk_err err = { 0 };
+
+    T_EQ_I(tk_sink_new(&conf, &s, &err), -EBUSY, "overtaken: %s", err.msg);
+    T_OK(strstr(err.msg, "another process goes on with"), "overtaken: and says so");
+    T_EQ_I(tk_resume_read(conf.path, &r, &err), 0, "overtaken: read");
+    T_EQ_U(r.n_segments, 3, "overtaken: it left no segment behind");
+    T_OK(r.was_stopped && r.is_finished, "overtaken: and the file as it was");
+    tk_resume_release(&r);
+}
+
 static void test_refused(void)
 {
     struct tk_resume r;
     struct tk_err err = { 0 };
     const char *path = path_of("twice");
-    struct tk_sink *s = sink_of(path, false);
+    struct tk_sink *s = sink_of(path, 0);
     tk_sink_put(s, done_of(1, S, TK_END_OK));
     tk_sink_put(s, done_of(1, S, TK_END_OK));
     tk_sink_free(s);
     T_EQ_I(tk_resume_read(path, &r, &err), TK_E_FORMAT, "a request twice: %s", err.msg);
     tk_resume_release(&r);
     path = path_of("far");
-    s = sink_of(path, false);
+    s = sink_of(path, 0);
     tk_sink_put(s, done_of(UINT64_C(1) << 62, S, TK_END_OK));
     tk_sink_free(s);
     T_EQ_I(tk_resume_read(path, &r, &err), TK_E_LIMIT, "a request far away: %s", err.msg);
@@ -358,6 +377,7 @@ int main(void)
     test_process();
     test_other_boot();
     test_third();
+    test_overtaken();
     test_refused();
     T_EQ_I(tk_blocks_used_bytes(pool), 0, "every block came back");
     tk_blocks_free(pool);
