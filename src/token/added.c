@@ -117,6 +117,9 @@ int tk__added_add(struct tk_tokenizer *t, const struct tk__added *token, struct 
         copy.content = old->content;
         copy.id = old->id;
         copy.was_special = old->was_special || token->special;
+        copy.has_role = old->has_role;
+        copy.as_is = old->as_is || (!old->was_special && !token->normalized);
+        copy.in_normal = old->in_normal || (!old->was_special && token->normalized);
         *old = copy;
         return 0;
     }
@@ -132,20 +135,13 @@ int tk__added_add(struct tk_tokenizer *t, const struct tk__added *token, struct 
     if (copy.id > TK_TOKENIZER_MAX_ID)
         return tk_err_set(reterr, TK_E_LIMIT, "too many ids");
     copy.was_special = token->special;
+    copy.as_is = !token->normalized;
+    copy.in_normal = token->normalized;
     rc = tk__trie_add(&t->names, copy.content, t->n_added);
     if (rc < 0)
         return tk_err_set(reterr, rc, "the added tokens: %s", tk_err_text(rc));
     t->added[t->n_added++] = copy;
     return 0;
-}
-
-/* The spelling that is looked for. */
-static int spelling(struct tk_tokenizer *t, struct tk_tok_scratch *s, const struct tk__added *a,
-                    struct tk_str *ret)
-{
-    uint32_t origin;
-    *ret = a->content;
-    return a->normalized ? tk__normalize(t, s, a->content, 0, ret, &origin) : 0;
 }
 
 static int add_to(struct tk__matcher **m, struct tk_str text, uint32_t index)
@@ -164,6 +160,18 @@ static int add_to(struct tk__matcher **m, struct tk_str text, uint32_t index)
     if (node != TK__TRIE_NONE && (*m)->trie.values[node] != TK__TRIE_NONE)
         return 0; /* of two tokens with one spelling the first counts */
     return tk__trie_add(&(*m)->trie, text, index);
+}
+
+/* Into the matchers: the one of normalized text gets the normalized spelling. */
+static int add_places(struct tk_tokenizer *t, struct tk_tok_scratch *s, uint32_t i)
+{
+    const struct tk__added *a = &t->added[i];
+    struct tk_str text = a->content;
+    uint32_t origin;
+    int rc = a->as_is ? add_to(&t->as_is, text, i) : 0;
+    if (rc == 0 && a->in_normal)
+        rc = tk__normalize(t, s, a->content, 0, &text, &origin);
+    return rc == 0 && a->in_normal && text.n > 0 ? add_to(&t->normalized, text, i) : rc;
 }
 
 static void find_only(struct tk__matcher *m)
@@ -185,13 +193,8 @@ int tk__added_finish(struct tk_tokenizer *t, struct tk_err *reterr)
     int rc = s ? 0 : -ENOMEM;
     for (unsigned pass = 0; pass < 2; pass++) { /* special tokens first, as `tokenizers` has them */
         for (uint32_t i = 0; rc == 0 && i < t->n_added; i++) {
-            const struct tk__added *a = &t->added[i];
-            struct tk_str text;
-            if (a->was_special != (pass == 0))
-                continue;
-            rc = spelling(t, s, a, &text);
-            if (rc == 0 && text.n > 0)
-                rc = add_to(a->normalized ? &t->normalized : &t->as_is, text, i);
+            if (t->added[i].was_special == (pass == 0))
+                rc = add_places(t, s, i);
         }
     }
     (void)tk_tok_scratch_free(s);

@@ -21,150 +21,51 @@
 
 #include "base/num.h"
 #include "base/str.h"
+#include "token/config_classes.h"
 #include "token/internal.h"
 #include "token/jsonu.h"
 
 #define MAX_CONFIG ((size_t)32 << 20) /* bytes of one of these files */
 #define MAX_TEMPLATE ((size_t)4 << 20)
 #define MAX_TEMPLATES 64
-#define N_ROLES 7
+#define MAX_EXTRA 10000 /* sentinels of T5 */
 
-static const char *const roles[N_ROLES] = {
+static const char *const roles[TK__N_ROLES] = {
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
 };
-
-enum family {
-    PLAIN,
-    LLAMA,
-    GEMMA,
-    COHERE,
-    BLOOM,
-    NEOX,
-    GPT2,
-    QWEN2,
-    BERT,
-    MPNET,
-    FUNNEL,
-    ROBERTA,
-    T5,
-    REFUSED,
-    N_FAMILIES
-};
-
-/* What a class sets when the configuration does not, in the order of `roles`. */
-static const char *const defaults[N_FAMILIES][N_ROLES] = {
-    [LLAMA] = { "<s>", "</s>", "<unk>" },
-    [GEMMA] = { "<bos>", "<eos>", "<unk>", NULL, "<pad>" },
-    [COHERE] = { "<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>", "<UNK>" },
-    [BLOOM] = { "<s>", "</s>", "<unk>", NULL, "<pad>" },
-    [NEOX] = { "<|endoftext|>", "<|endoftext|>", "<|endoftext|>" },
-    [GPT2] = { "<|endoftext|>", "<|endoftext|>", "<|endoftext|>" },
-    [QWEN2] = { NULL, "<|endoftext|>", NULL, NULL, "<|endoftext|>" },
-    [BERT] = { NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]" },
-    [MPNET] = { "<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>" },
-    [FUNNEL] = { "<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>" },
-    [ROBERTA] = { "<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>" },
-    [T5] = { NULL, "</s>", "<unk>", NULL, "<pad>" },
-};
-
-/* Classes without "Fast" at the end; those not here are plain. */
-static const struct {
-    const char *name;
-    enum family family;
-} classes[] = {
-    { "LlamaTokenizer", LLAMA },
-    { "CodeLlamaTokenizer", LLAMA },
-    { "GemmaTokenizer", GEMMA },
-    { "CohereTokenizer", COHERE },
-    { "GPTNeoXTokenizer", NEOX },
-    { "GPT2Tokenizer", GPT2 },
-    { "Qwen2Tokenizer", QWEN2 },
-    { "BertTokenizer", BERT },
-    { "DistilBertTokenizer", BERT },
-    { "ElectraTokenizer", BERT },
-    { "MobileBertTokenizer", BERT },
-    { "ConvBertTokenizer", BERT },
-    { "LayoutLMTokenizer", BERT },
-    { "LxmertTokenizer", BERT },
-    { "SqueezeBertTokenizer", BERT },
-    { "RobertaTokenizer", ROBERTA },
-    { "BartTokenizer", ROBERTA },
-    { "XLMRobertaTokenizer", ROBERTA },
-    { "LongformerTokenizer", ROBERTA },
-    { "T5Tokenizer", T5 },
-    { "MT5Tokenizer", T5 },
-    { "FunnelTokenizer", FUNNEL },
-    { "MPNetTokenizer", MPNET },
-    { "BloomTokenizer", BLOOM },
-    { "MBartTokenizer", REFUSED },
-    { "MBart50Tokenizer", REFUSED },
-    { "NllbTokenizer", REFUSED },
-    { "SeamlessM4TTokenizer", REFUSED },
-    { "WhisperTokenizer", REFUSED },
-    { "CLIPTokenizer", REFUSED },
-    { "RoFormerTokenizer", REFUSED },
-    { "SplinterTokenizer", REFUSED },
-    { "LayoutLMv2Tokenizer", REFUSED },
-    { "LayoutLMv3Tokenizer", REFUSED },
-    { "LayoutXLMTokenizer", REFUSED },
-    { "MarkupLMTokenizer", REFUSED },
-};
-
-/* config.json's model_type, where the class changes ids. */
-static const struct {
-    const char *name;
-    enum family family;
-} model_types[] = {
-    { "llama", LLAMA },
-    { "mistral", LLAMA },
-    { "mixtral", LLAMA },
-    { "deepseek_v2", LLAMA },
-    { "deepseek_v3", LLAMA },
-    { "gemma", GEMMA },
-    { "gemma2", GEMMA },
-    { "gemma3", GEMMA },
-    { "gemma3_text", GEMMA },
-    { "cohere", COHERE },
-    { "cohere2", COHERE },
-    { "gpt_neox", NEOX },
-    { "gpt2", GPT2 },
-    { "qwen2", QWEN2 },
-    { "qwen2_moe", QWEN2 },
-    { "qwen3", QWEN2 },
-    { "qwen3_moe", QWEN2 },
-    { "bert", BERT },
-    { "distilbert", BERT },
-    { "electra", BERT },
-    { "roberta", ROBERTA },
-    { "xlm-roberta", ROBERTA },
-    { "bart", ROBERTA },
-    { "t5", T5 },
-    { "mt5", T5 },
-    { "umt5", T5 },
-};
+static const char additional[] = "additional_special_tokens";
 
 /* A special token of the configuration. */
 struct special {
     struct tk_str role; /* "additional_special_tokens" for those without one */
     struct tk__added token;
-    bool has_flags; /* it was written as an AddedToken */
+    bool has_flags;  /* it was written as an AddedToken */
+    bool is_default; /* the class's own */
 };
 
 struct config {
     struct tk_tokenizer *t;
     struct tk_err *err;
-    enum family family;
-    struct special *specials; /* owned */
+    const struct tk__class *class; /* NULL: one that does nothing of its own */
+    struct special *specials;      /* owned */
     size_t n_specials, cap_specials;
     struct tk__added *decoder; /* added_tokens_decoder; owned; the id is the key */
     size_t n_decoder, cap_decoder;
-    bool has_class;   /* the configuration names one: config.json does not count */
-    bool has_decoder; /* the configuration has one: the old files do not count */
-    bool seen[N_ROLES];
+    bool has_class;      /* the configuration names one: config.json does not count */
+    bool has_additional; /* a file has additional_special_tokens */
+    bool has_decoder;    /* the configuration has one: the old files do not count */
+    bool seen[TK__N_ROLES];
     bool add_bos, add_eos, has_add_bos, has_add_eos;
+    size_t n_extra; /* T5's sentinels */
     bool prefix_space, lowercase, chinese;
+    bool keeps_space; /* add_prefix_space is null: what tokenizer.json has stays */
     bool strips_set, strips;
 };
+
+static enum tk__family family(const struct config *c)
+{
+    return c->class ? c->class->family : TK__FAMILY_PLAIN;
+}
 
 /* ---- files ---- */
 
@@ -249,7 +150,7 @@ static int read_roles(struct config *c, struct tk_json_val *root)
 {
     struct tk_json_val m;
     int rc = 0;
-    for (unsigned i = 0; rc == 0 && i < N_ROLES; i++) {
+    for (unsigned i = 0; rc == 0 && i < TK__N_ROLES; i++) {
         if (tk_json_find(root, roles[i], &m) < 0)
             continue;
         c->seen[i] = true;
@@ -262,15 +163,15 @@ static int read_roles(struct config *c, struct tk_json_val *root)
 
 static int read_additional(struct config *c, struct tk_json_val *root)
 {
-    static const char role[] = "additional_special_tokens";
     struct tk_json_val m, item;
     struct tk_json_iter it;
-    int rc = tk__ju_member(root, role, &m);
+    int rc = tk__ju_member(root, additional, &m);
     if (rc <= 0 || tk_json_type(&m) != TK_JSON_ARRAY)
         return rc;
+    c->has_additional = true;
     rc = tk_json_arr(&m, &it);
     while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
-        rc = add_special(c, role, &item);
+        rc = add_special(c, additional, &item);
     return rc;
 }
 
@@ -327,15 +228,15 @@ static int read_decoder(struct config *c, struct tk_json_val *root)
 
 /* ---- tokenizer_config.json ---- */
 
-static enum family family_of(struct tk_str name)
+static const struct tk__class *find_class(struct tk_str name)
 {
     if (tk_str_ends(name, TK_STR("Fast")))
         name.n -= 4;
-    for (size_t i = 0; i < TK_ARRAY_LEN(classes); i++) {
-        if (tk_str_is(name, classes[i].name))
-            return classes[i].family;
+    for (const struct tk__class *k = tk__classes; k->name; k++) {
+        if (tk_str_is(name, k->name))
+            return k;
     }
-    return PLAIN;
+    return NULL;
 }
 
 static int read_class(struct config *c, struct tk_json_val *root)
@@ -345,8 +246,8 @@ static int read_class(struct config *c, struct tk_json_val *root)
     c->has_class = name.p != NULL;
     if (rc < 0 || !name.p)
         return rc;
-    c->family = family_of(name);
-    if (c->family == REFUSED)
+    c->class = find_class(name);
+    if (family(c) == TK__FAMILY_REFUSED)
         return tk_err_set(c->err, TK_E_UNSUPPORTED, "the tokenizer class '%.*s' is not supported",
                           TK_STR_ARG(name));
     return 0;
@@ -359,10 +260,13 @@ static int read_model_type(struct config *c, struct tk_json_val *root)
     if (rc < 0 || c->has_class)
         return rc;
     rc = tk__ju_str(root, "model_type", "configuration", &c->t->arena, &name, c->err);
-    for (size_t i = 0; rc == 0 && i < TK_ARRAY_LEN(model_types); i++) {
-        if (tk_str_is(name, model_types[i].name))
-            c->family = model_types[i].family;
+    for (size_t i = 0; rc == 0 && tk__class_of_type[i][0]; i++) {
+        if (tk_str_is(name, tk__class_of_type[i][0]))
+            c->class = find_class(tk_str_of(tk__class_of_type[i][1]));
     }
+    if (rc == 0 && family(c) == TK__FAMILY_REFUSED)
+        return tk_err_set(c->err, TK_E_UNSUPPORTED, "the tokenizer class '%s' is not supported",
+                          c->class->name);
     return rc;
 }
 
@@ -423,6 +327,7 @@ static int read_templates(struct config *c, struct tk_json_val *root)
 
 static int read_config(struct config *c, struct tk_json_val *root)
 {
+    struct tk_json_val m;
     int rc = read_class(c, root);
     if (rc == 0)
         rc = read_roles(c, root);
@@ -439,15 +344,16 @@ static int read_config(struct config *c, struct tk_json_val *root)
     truth(root, "add_bos_token", &c->add_bos, &c->has_add_bos);
     truth(root, "add_eos_token", &c->add_eos, &c->has_add_eos);
     truth(root, "add_prefix_space", &c->prefix_space, NULL);
+    c->keeps_space = tk_json_find(root, "add_prefix_space", &m) == 0 &&
+                     tk_json_type(&m) == TK_JSON_NULL;
     truth(root, "do_lower_case", &c->lowercase, NULL);
     truth(root, "tokenize_chinese_chars", &c->chinese, NULL);
     truth(root, "strip_accents", &c->strips, NULL);
-    struct tk_json_val m;
     c->strips_set = tk__ju_member(root, "strip_accents", &m) > 0;
     truth(root, "clean_up_tokenization_spaces", &c->t->cleans_up, NULL);
     truth(root, "split_special_tokens", &c->t->splits_special, NULL);
     read_max_length(c->t, root);
-    return 0;
+    return tk__ju_size(root, "extra_ids", "configuration", &c->n_extra, c->err);
 }
 
 /* ---- the old files ---- */
@@ -465,6 +371,14 @@ static bool is_special(const struct config *c, struct tk_str text)
             return true;
     }
     return false;
+}
+
+static bool is_taken(const struct tk_tokenizer *t, uint32_t id)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < t->n_added; i++)
+        is |= t->added[i].id == id;
+    return is;
 }
 
 static int read_added(struct config *c, struct tk_json_val *root)
@@ -485,7 +399,9 @@ static int read_added(struct config *c, struct tk_json_val *root)
         token.special = is_special(c, token.content);
         token.normalized = !token.special;
         token.id = (uint32_t)id;
-        rc = token.content.p ? add_decoder(c, &token) : -ENOMEM;
+        rc = token.content.p ? 0 : -ENOMEM;
+        if (rc == 0 && !is_taken(c->t, token.id)) /* those of tokenizer.json win */
+            rc = add_decoder(c, &token);
     }
     return rc;
 }
@@ -580,25 +496,34 @@ static int apply_decoder(struct config *c)
     return rc;
 }
 
-static bool is_role(struct tk_str role)
+/* Its place among the roles; TK__N_ROLES: it is none. */
+static unsigned role_index(struct tk_str role)
 {
-    bool is = false;
-    for (unsigned i = 0; i < N_ROLES; i++)
-        is |= tk_str_is(role, roles[i]);
-    return is;
+    unsigned i = 0;
+    while (i < TK__N_ROLES && !tk_str_is(role, roles[i]))
+        i++;
+    return i;
 }
 
 /* Add a special token. The text of a role gets the flags of an added token that the configuration, or
- * else tokenizer.json, has; a plain string that is known already stays as it is. */
+ * else tokenizer.json, has, or those that the class gives it; a plain string that is known already stays
+ * as it is. */
 static int apply_special(struct config *c, const struct special *s)
 {
     const struct tk__added *known = tk__added_find(c->t, s->token.content);
     struct tk__added token = s->token;
+    unsigned role = role_index(s->role);
     bool is_mapped = !c->has_decoder && known;
+    bool has_flags = s->has_flags;
     for (size_t i = 0; i < c->n_decoder; i++)
         is_mapped |= tk_str_eq(c->decoder[i].content, token.content);
-    is_mapped = is_mapped && known && is_role(s->role);
-    if (!is_mapped && !s->has_flags && known)
+    is_mapped = is_mapped && known && role < TK__N_ROLES && !s->is_default;
+    if (!is_mapped && !has_flags && c->class && (c->class->wraps >> role & 1)) {
+        has_flags = true;
+        token.lstrip = role == TK__ROLE_MASK;
+        token.normalized = c->class->normalizes;
+    }
+    if (!is_mapped && !has_flags && known)
         return 0;
     if (is_mapped)
         token = *known;
@@ -607,21 +532,79 @@ static int apply_special(struct config *c, const struct special *s)
     return tk__added_add(c->t, &token, c->err);
 }
 
+static int add_text(struct config *c, const char *role, struct tk_str text, bool is_default)
+{
+    struct special s = { .role = tk_str_of(role), .is_default = is_default };
+    s.token.content = tk_arena_dup_str(&c->t->arena, text);
+    struct special *grown = room(c->specials, c->n_specials, &c->cap_specials, sizeof(*grown));
+    if (!s.token.content.p || !grown)
+        return tk_err_set(c->err, -ENOMEM, "out of memory for the special tokens");
+    c->specials = grown;
+    c->specials[c->n_specials++] = s;
+    return 0;
+}
+
+/* T5's sentinels, unless the configuration names some. */
+static int add_extra(struct config *c)
+{
+    char text[32];
+    int rc = 0;
+    for (size_t i = 0; i < c->n_specials; i++) {
+        if (tk_str_is(c->specials[i].role, additional) &&
+            memmem(c->specials[i].token.content.p, c->specials[i].token.content.n, "<extra_id_",
+                   10))
+            return 0;
+    }
+    if (c->n_extra > MAX_EXTRA)
+        return tk_err_set(c->err, TK_E_LIMIT, "more than %d 'extra_ids'", MAX_EXTRA);
+    for (size_t i = 0; rc == 0 && i < c->n_extra; i++) {
+        int n = snprintf(text, sizeof(text), "<extra_id_%zu>", i);
+        rc = add_text(c, additional, (struct tk_str){ text, (size_t)n }, true);
+    }
+    return rc;
+}
+
+/* The class's own without a role. */
+static int add_additional(struct config *c)
+{
+    int rc = 0;
+    if (!c->class || (c->has_additional && family(c) != TK__FAMILY_LLAMA))
+        return 0;
+    for (unsigned i = 0; rc == 0 && i < TK__N_ADDITIONAL && c->class->additional[i]; i++)
+        rc = add_text(c, additional, tk_str_of(c->class->additional[i]), true);
+    return rc;
+}
+
 static int apply_defaults(struct config *c)
 {
-    for (unsigned i = 0; i < N_ROLES; i++) {
-        const char *text = defaults[c->family][i];
-        if (c->seen[i] || !text)
-            continue;
-        struct special s = { .role = tk_str_of(roles[i]), .token.content = tk_str_of(text) };
-        s.token.lstrip = s.has_flags = strcmp(text, "<mask>") == 0 && c->family != FUNNEL;
-        struct special *grown = room(c->specials, c->n_specials, &c->cap_specials, sizeof(*grown));
-        if (!grown)
-            return tk_err_set(c->err, -ENOMEM, "out of memory for the special tokens");
-        c->specials = grown;
-        c->specials[c->n_specials++] = s;
+    int rc = family(c) == TK__FAMILY_T5 ? add_extra(c) : add_additional(c);
+    for (unsigned i = 0; rc == 0 && c->class && i < TK__N_ROLES; i++) {
+        const char *text = c->class->defaults[i];
+        if (text && !c->seen[i])
+            rc = add_text(c, roles[i], tk_str_of(text), true);
     }
-    return 0;
+    return rc;
+}
+
+/* The place of a role in transformers' order; those of a model's own come last. */
+static unsigned role_order(struct tk_str role)
+{
+    unsigned i = role_index(role);
+    if (i == TK__N_ROLES && !tk_str_is(role, additional))
+        i++;
+    return i;
+}
+
+/* New tokens get their ids in that order, wherever they were read. */
+static void sort_specials(struct config *c)
+{
+    for (size_t i = 1; i < c->n_specials; i++) {
+        struct special s = c->specials[i];
+        size_t k = i;
+        for (; k > 0 && role_order(c->specials[k - 1].role) > role_order(s.role); k--)
+            c->specials[k] = c->specials[k - 1];
+        c->specials[k] = s;
+    }
 }
 
 /* After all of them: adding one again replaces what was known of it. */
@@ -634,16 +617,30 @@ static void mark_roles(struct config *c)
     }
 }
 
+/* Of two roles with one text the first says what it is; within a list both do. */
+static bool is_repeated(const struct config *c, size_t i)
+{
+    const struct special *s = &c->specials[i];
+    for (size_t k = 0; k < i; k++) {
+        const struct special *before = &c->specials[k];
+        if (tk_str_eq(before->token.content, s->token.content) &&
+            !(tk_str_is(before->role, additional) && tk_str_is(s->role, additional)))
+            return true;
+    }
+    return false;
+}
+
 static int apply_tokens(struct config *c)
 {
     int rc = apply_defaults(c);
+    sort_specials(c);
     tk__added_begin(c->t);
     if (rc == 0)
         rc = apply_decoder(c);
     for (size_t i = 0; rc == 0 && i < c->n_specials; i++) {
         const struct special *s = &c->specials[i];
-        rc = apply_special(c, s);
-        if (rc == 0 && !tk_str_is(s->role, "additional_special_tokens") &&
+        rc = is_repeated(c, i) ? 0 : apply_special(c, s);
+        if (rc == 0 && !tk_str_is(s->role, additional) &&
             tk__named_add(c->t, &c->t->specials, s->role, s->token.content) < 0)
             rc = tk_err_set(c->err, -ENOMEM, "out of memory for the special tokens");
     }
@@ -666,10 +663,11 @@ static int add_role(struct config *c, const char *role, uint32_t *to, unsigned *
 static int apply_post(struct config *c)
 {
     struct tk__post *post = &c->t->post;
-    bool adds_bos = c->has_add_bos ? c->add_bos : c->family != NEOX;
+    bool adds_bos = c->has_add_bos ? c->add_bos : family(c) != TK__FAMILY_NEOX;
     bool adds_eos = c->has_add_eos && c->add_eos;
     int rc = 0;
-    if (c->family != LLAMA && c->family != GEMMA && c->family != COHERE && c->family != NEOX)
+    if (family(c) != TK__FAMILY_LLAMA && family(c) != TK__FAMILY_GEMMA &&
+        family(c) != TK__FAMILY_COHERE && family(c) != TK__FAMILY_NEOX)
         return 0;
     post->n_before = post->n_after = 0;
     if (adds_bos)
@@ -682,8 +680,8 @@ static int apply_post(struct config *c)
 static int apply_bert(struct config *c)
 {
     struct tk__bert bert = c->t->normal.bert;
-    bool is_like = c->family == BERT || c->family == FUNNEL || c->family == MPNET;
-    if (c->family == MPNET) /* its class leaves this one alone */
+    bool is_like = family(c) == TK__FAMILY_BERT || family(c) == TK__FAMILY_MPNET;
+    if (family(c) == TK__FAMILY_MPNET) /* its class leaves this one alone */
         c->chinese = bert.chinese;
     bool same = bert.lowercase == c->lowercase && bert.chinese == c->chinese &&
                 bert.strips_set == c->strips_set && (!bert.strips_set || bert.strips == c->strips);
@@ -707,7 +705,8 @@ static int check_nested_space(struct config *c)
         has_space |= pre->v[i].kind == TK__PRE_SPACE;
         has_bytes |= pre->v[i].kind == TK__PRE_BYTES;
     }
-    if ((c->family != COHERE && c->family != BLOOM) || !c->prefix_space || !has_bytes || has_space)
+    if ((family(c) != TK__FAMILY_COHERE && family(c) != TK__FAMILY_BLOOM) || !c->prefix_space ||
+        !has_bytes || has_space)
         return 0;
     return tk_err_set(c->err, TK_E_UNSUPPORTED,
                       "'add_prefix_space' over a ByteLevel inside a Sequence is not supported");
@@ -719,7 +718,10 @@ static int apply_prefix_space(struct config *c)
     bool has = pre->n > 0 && pre->v[0].kind == TK__PRE_SPACE;
     if (!pre->top_is_byte_level)
         return check_nested_space(c);
-    if (has == c->prefix_space || c->family == LLAMA)
+    /* Llama's and T5's classes say nothing of it; Code Llama's, which has tokens of its own, does. */
+    bool is_silent = (family(c) == TK__FAMILY_LLAMA && !c->class->additional[0]) ||
+                     family(c) == TK__FAMILY_T5;
+    if (c->keeps_space || has == c->prefix_space || is_silent)
         return 0;
     if (has) {
         memmove(&pre->v[0], &pre->v[1], (pre->n - 1) * sizeof(pre->v[0]));
@@ -754,7 +756,9 @@ static int read_all(struct config *c, const char *folder)
 int tk__config_load(struct tk_tokenizer *t, const char *folder, struct tk_err *reterr)
 {
     struct tk_err detail = { 0 };
-    struct config c = { .t = t, .err = &detail, .lowercase = true, .chinese = true };
+    struct config c = {
+        .t = t, .err = &detail, .lowercase = true, .chinese = true, .n_extra = 100
+    };
     int rc = read_all(&c, folder);
     if (rc >= 0)
         rc = apply_tokens(&c);

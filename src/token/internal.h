@@ -315,7 +315,11 @@ struct tk__added {
     uint32_t id;
     bool single_word, lstrip, rstrip, normalized, special;
     bool was_special; /* it is, or was before its flags were changed */
-    bool has_role;    /* a special token of the configuration: BOS, padding, an additional one */
+    bool as_is;       /* it is looked for in the text as it came … */
+    bool
+        in_normal; /* … in normalized text: `tokenizers` keeps a place that a token once had, and the
+                         first one of a special token for good */
+    bool has_role; /* a special token of the configuration: BOS, padding, an additional one */
 };
 
 /* Build the two matchers. */

@@ -137,9 +137,11 @@ bool tk__spm_is_converted(const char *folder, char *out, size_t size)
     struct tk_tokenizer *t = tk__tokenizer_new(NULL, NULL);
     struct loading l = { .t = t, .folder = folder };
     bool is = t && look_up_family(&l) == 0 && l.class.is_told;
-    const char *name = l.class.family == TK__SPM_LLAMA ? "tokenizer.model"
-                       : l.class.family == TK__SPM_T5  ? "spiece.model"
-                                                       : NULL;
+    bool is_code = is && tk_str_starts(l.name, TK_STR("CodeLlama")); /* its class does not */
+    const char *name = is_code                           ? NULL
+                       : l.class.family == TK__SPM_LLAMA ? "tokenizer.model"
+                       : l.class.family == TK__SPM_T5    ? "spiece.model"
+                                                         : NULL;
 
     (void)tk_tokenizer_free(t);
     int n = is && name ? snprintf(out, size, "%s/%s", folder, name) : -1;

@@ -360,6 +360,25 @@ def folder_case(name, tok, config, more=None, extra=()):
         return c
 
 
+def class_cases(bytes_, spaced):
+    """What classes do with special tokens: found by comparing random configurations."""
+    token = {'content': '<s>', '__type': 'AddedToken', 'lstrip': True, 'rstrip': True, 'normalized': True, 'single_word': False}
+    lower = Tokenizer.from_str(bytes_.to_str())
+    lower.normalizer = N.Lowercase()
+    yield folder_case('ids in the order of roles', bytes_, {'tokenizer_class': 'GPTNeoXTokenizerFast', 'bos_token': '<x>', 'mask_token': '<m>'},
+                      extra=['<x><m><|endoftext|>'])
+    yield folder_case('null leaves the space', spaced, {'tokenizer_class': 'PreTrainedTokenizerFast', 'add_prefix_space': None})
+    yield folder_case('words of a class', bytes_, {'tokenizer_class': 'Qwen2Tokenizer', 'pad_token': '</s>', 'bos_token': '<x>', 'added_tokens_decoder': {}},
+                      extra=['a </s> b<x><|endoftext|>'])
+    yield folder_case('a place for good', lower, {'tokenizer_class': 'PreTrainedTokenizerFast', 'eos_token': token}, extra=['a <s> b <S> c'])
+    yield folder_case('two roles of one text', bytes_, {'tokenizer_class': 'LlamaTokenizer', 'sep_token': token}, extra=['a <s> b'])
+    yield folder_case('a taken id', bytes_, {'tokenizer_class': 'PreTrainedTokenizerFast'}, {'added_tokens.json': {'<one>': 300, '<two>': 302}},
+                      extra=['a<one>b<two>'])
+    yield folder_case('code llama', bytes_, {'tokenizer_class': 'CodeLlamaTokenizer'}, extra=['a▁<PRE> b▁<EOT>'])
+    yield folder_case('sentinels', bytes_, {'tokenizer_class': 'T5Tokenizer', 'extra_ids': 3}, extra=['a<extra_id_0> <extra_id_2>'])
+    yield folder_case('a type of models', bytes_, {}, {'config.json': {'model_type': 'phi3'}})
+
+
 def folder_cases():
     bytes_ = byte_level(P.ByteLevel(add_prefix_space=False), 300)
     bytes_.add_special_tokens(['<s>', '</s>'])
@@ -388,6 +407,7 @@ def folder_cases():
     yield folder_case('bert', bert, {'tokenizer_class': 'BertTokenizer', 'do_lower_case': True, 'clean_up_tokenization_spaces': True}, extra=dirty)
     yield folder_case('mpnet cased', bert, {'tokenizer_class': 'MPNetTokenizer', 'do_lower_case': False, 'strip_accents': True, 'unk_token': '[UNK]', 'cls_token': '[CLS]', 'sep_token': '[SEP]', 'bos_token': '[CLS]', 'eos_token': '[SEP]', 'pad_token': '[PAD]', 'mask_token': '[MASK]'})
     yield folder_case('funnel', bert, {'tokenizer_class': 'FunnelTokenizer', 'do_lower_case': False, 'tokenize_chinese_chars': False})
+    yield from class_cases(bytes_, spaced)
     yield folder_case('a class that there is not', bytes_, {'tokenizer_class': 'OursTokenizer', 'eos_token': '</s>', 'clean_up_tokenization_spaces': True}, extra=dirty)
     yield folder_case('the model says', bytes_, {'bos_token': '<s>', 'eos_token': '</s>'}, {'config.json': {'model_type': 'llama'}})
 
