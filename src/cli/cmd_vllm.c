@@ -197,8 +197,9 @@ static int open_chat(struct command *c)
     if (rc == TK_E_NOT_FOUND)
         return tk_fail(TK_EXIT_FAILED, PROGRAM,
                        &(struct tk_err){ .code = rc,
-                                         .msg = "the tokenizer has no chat template; "
-                                                "--skip-chat-template sends prompts as they are" });
+                                         .msg = "Cannot use chat template functions because "
+                                                "tokenizer.chat_template is not set; custom does "
+                                                "without by --skip-chat-template" });
     if (rc != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     c->v.chat = c->chat;

@@ -13,6 +13,7 @@
 struct tk__pipe {
     size_t n;           /* things */
     unsigned n_threads; /* 0: as many as there are processors for the process */
+    bool is_long;       /* work for many seconds: threads get large scratches */
     size_t slot_bytes; /* of a thing under way; zero at first, used for one thing after the other */
     void *owner;
     /* Begin thing `i`: any thread, in any order. What fails is noted in the slot. */

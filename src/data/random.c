@@ -23,6 +23,8 @@
 #include "data/inside.h"
 #include "data/pipe.h"
 
+#define LONG_FROM 500 /* prompts: below it a larger cache costs more than it gains */
+
 struct shape {
     int64_t length, output, offset;
 };
@@ -231,6 +233,7 @@ static int make_prompts(struct random *r)
     const struct tk__pipe pipe = {
         .n = r->conf->n_wanted,
         .n_threads = r->conf->n_threads,
+        .is_long = r->conf->n_wanted > LONG_FROM,
         .slot_bytes = sizeof(struct slot),
         .owner = r,
         .make = make,

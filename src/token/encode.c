@@ -10,7 +10,8 @@
  *
  * The cache of words has two entries a set, of one line of memory each: the word (up to 24 bytes)
  * and its ids (up to eight). In prose 95 of 100 words are in it, and a hit costs less than the hash
- * look-up of one merge. It belongs to the thread and to one tokenizer.
+ * look-up of one merge. It belongs to the thread and to one tokenizer. A large one also takes words of
+ * up to 64 bytes: texts that run through the vocabulary have many, and the same ones again and again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,8 +24,11 @@
 #include "token/scan.h"
 #include "token/unicode.h"
 
-#define N_SETS 16384U /* of two words: 2 MiB */
-#define MAX_CACHED 8  /* ids */
+#define N_SETS 16384U        /* of two words: 2 MiB */
+#define N_LARGE_SETS 131072U /* of a large scratch: 16 MiB */
+#define N_LONG 65536U        /* long words of a large scratch: 8 MiB */
+#define MAX_CACHED 8         /* ids */
+#define MAX_LONG_CACHED 14   /* of a long word */
 
 /* ---- arrays and working memory ---- */
 
@@ -112,6 +116,23 @@ void *tk__third(struct tk_tok_scratch *s, size_t bytes)
     return grow(&s->third, &s->third_bytes, bytes);
 }
 
+/* A word of more bytes than the cache takes. */
+struct tk__long_word {
+    char key[TK__LONG_KEY];
+    uint32_t ids[MAX_LONG_CACHED];
+    uint16_t n_key; /* bytes; 0: free */
+    uint16_t n_ids;
+    uint32_t unused;
+};
+
+struct tk_tok_scratch *tk_tok_scratch_new_large(void)
+{
+    struct tk_tok_scratch *s = tk_tok_scratch_new();
+    if (s)
+        s->is_large = true;
+    return s;
+}
+
 struct tk_tok_scratch *tk_tok_scratch_new(void)
 {
     struct tk_tok_scratch *s = calloc(1, sizeof(*s));
@@ -131,6 +152,7 @@ struct tk_tok_scratch *tk_tok_scratch_free(struct tk_tok_scratch *s)
     if (!s)
         return NULL;
     free(s->words);
+    free(s->longs);
     tk_buf_release(&s->repaired);
     for (unsigned i = 0; i < 2; i++) {
         tk_buf_release(&s->normal[i]);
@@ -173,20 +195,48 @@ static int encode_new(const struct tk_tokenizer *t, struct tk_tok_scratch *s, st
     return 0;
 }
 
+/* A long word through the cache of a large scratch, which has one entry for each. */
+static int encode_long(const struct tk_tokenizer *t, struct tk_tok_scratch *s, struct tk_str word,
+                       struct tk_tok_ids *ids)
+{
+    uint64_t h = tk__hash(word.p, word.n, 0);
+    struct tk__long_word *w = &s->longs[(h ^ h >> 32) & (N_LONG - 1)];
+    if (w->n_key == word.n && memcmp(w->key, word.p, word.n) == 0) {
+        int rc = ids_reserve(ids, MAX_LONG_CACHED);
+        if (rc < 0)
+            return rc;
+        memcpy(ids->p + ids->n, w->ids, sizeof(w->ids));
+        ids->n += w->n_ids;
+        return 0;
+    }
+    size_t from = ids->n;
+    int rc = t->model->ops->encode(t, s, word, ids);
+    size_t n = ids->n - from;
+    if (rc < 0 || n > MAX_LONG_CACHED)
+        return rc;
+    memcpy(w->key, word.p, word.n);
+    if (n > 0)
+        memcpy(w->ids, ids->p + from, n * sizeof(*ids->p));
+    w->n_key = (uint16_t)word.n;
+    w->n_ids = (uint16_t)n;
+    return 0;
+}
+
 /* One word through the cache. */
 static inline int encode_word(const struct tk_tokenizer *t, struct tk_tok_scratch *s,
                               struct tk_str word, struct tk_tok_ids *ids)
 {
     uint64_t key[3] = { 0 };
     if (TK_UNLIKELY(word.n > TK__WORD_KEY))
-        return t->model->ops->encode(t, s, word, ids);
+        return s->longs && word.n <= TK__LONG_KEY ? encode_long(t, s, word, ids)
+                                                  : t->model->ops->encode(t, s, word, ids);
     key[0] = tk__load(word.p, word.n);
     if (word.n > 8)
         key[1] = tk__load(word.p + 8, word.n - 8);
     if (word.n > 16)
         key[2] = tk__load(word.p + 16, word.n - 16);
     uint64_t h = tk__mix(key[0] ^ TK__HASH_A, key[1] ^ word.n ^ TK__HASH_B) ^ key[2] * TK__HASH_A;
-    struct tk__word *set = &s->words[((h ^ h >> 32) & (N_SETS - 1)) * 2];
+    struct tk__word *set = &s->words[((h ^ h >> 32) & s->set_mask) * 2];
     const struct tk__word *w = is_word(&set[0], key, word.n) ? &set[0] : &set[1];
     if (TK_UNLIKELY(!is_word(w, key, word.n)))
         return encode_new(t, s, word, key, set, ids);
@@ -216,14 +266,20 @@ int tk__encode_split(const struct tk_tokenizer *t, struct tk_tok_scratch *s, str
 /* Make the cache this tokenizer's. */
 static int take_cache(const struct tk_tokenizer *t, struct tk_tok_scratch *s)
 {
-    size_t bytes = (size_t)N_SETS * 2 * sizeof(*s->words);
+    const size_t n_sets = s->is_large ? N_LARGE_SETS : N_SETS;
+    const size_t bytes = n_sets * 2 * sizeof(*s->words);
     if (s->words && s->serial == t->serial)
         return 0;
     if (!s->words)
         s->words = tk__large_alloc(bytes);
-    if (!s->words)
+    if (s->is_large && !s->longs)
+        s->longs = tk__large_alloc(N_LONG * sizeof(*s->longs));
+    if (!s->words || (s->is_large && !s->longs))
         return -ENOMEM;
     memset(s->words, 0, bytes);
+    if (s->longs)
+        memset(s->longs, 0, N_LONG * sizeof(*s->longs));
+    s->set_mask = n_sets - 1;
     s->serial = t->serial;
     return 0;
 }

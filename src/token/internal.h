@@ -26,6 +26,7 @@
 #define TK__MAX_ADDED 1000000U            /* added tokens */
 #define TK__MAX_POST 64U                  /* ids that a post-processor adds */
 #define TK__WORD_KEY 24                   /* longest word that is cached, bytes */
+#define TK__LONG_KEY 64                   /* the same in a large scratch */
 
 struct tk__regex;
 struct tk__charsmap;
@@ -63,8 +64,11 @@ struct tk__word {
 };
 
 struct tk_tok_scratch {
-    uint64_t serial;        /* of the tokenizer that the cache belongs to */
-    struct tk__word *words; /* sets of two; owned, NULL until used */
+    uint64_t serial;             /* of the tokenizer that the cache belongs to */
+    struct tk__word *words;      /* sets of two; owned, NULL until used */
+    size_t set_mask;             /* number of sets less one */
+    struct tk__long_word *longs; /* of a large one: owned, NULL until used; encode.c */
+    bool is_large;
     struct tk_buf repaired; /* the text as valid UTF-8 */
     struct tk_buf normal[2];
     struct tk_buf text[2]; /* pre-tokenizers that rewrite go from one to the other */

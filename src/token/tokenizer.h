@@ -87,6 +87,9 @@ struct tk_tokenizer *tk_tokenizer_free(struct tk_tokenizer *t);
 struct tk_tok_scratch *tk_tok_scratch_new(void);
 struct tk_tok_scratch *tk_tok_scratch_free(struct tk_tok_scratch *s);
 
+/* The same with a cache of 24 MiB, for long work on texts that use a vocabulary up. */
+struct tk_tok_scratch *tk_tok_scratch_new_large(void);
+
 /* Append the ids of `text`. 0; TK_E_LIMIT (text too long, or a split pattern gave up); TK_E_FORMAT (a
  * piece without an unknown token to stand for it: Hugging Face raises too); -ENOMEM. After a failure
  * `ids` holds what it held before. */

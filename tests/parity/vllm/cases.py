@@ -123,6 +123,7 @@ SMALL = [
     ('random', None, '--num-prompts 6 --random-input-len 12 --random-output-len 9 --random-range-ratio 0.4 --request-rate 4'),
     ('random', None, '--num-prompts 4 --random-input-len 6 --random-prefix-len 5'),
     ('random', None, '--num-prompts 2 --random-input-len 90 --random-output-len 1'),
+    ('random', None, '--num-prompts 30 --random-input-len 2'),
     ('random', None, '--num-prompts 4 --random-input-len 1 --random-range-ratio 0.5'),
     ('random', None, '--num-prompts 4 --random-input-len 9 --random-range-ratio 1.5 --random-prefix-len 100'),
     ('prefix_repetition', None, '--num-prompts 7 --prefix-repetition-num-prefixes 3 --prefix-repetition-prefix-len 9 --prefix-repetition-suffix-len 6 '

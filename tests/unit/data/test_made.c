@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "data/fit.h"
 #include "failmalloc.h"
 #include "tap.h"
 #include "token/chat.h"
@@ -158,6 +159,30 @@ static void measured(void)
     tk_items_release(&items);
 }
 
+/* Half a character comes back as U+FFFD, which is three tokens, however often it is cut. */
+static void no_fit(void)
+{
+    struct tk_tok_scratch *s = tk_tok_scratch_new();
+    struct tk__fit fit;
+    uint32_t half = tk_tokenizer_id(tokenizer, TK_STR("\xc4\xa8")); /* byte 0x86 as it is spelt */
+
+    tk__fit_init(&fit);
+    tk__fit_reset(&fit, 1);
+    T_EQ_I(tk_tok_ids_add(&fit.ids, half), 0, "half a character");
+    T_EQ_I(tk__fit_run(&fit, tokenizer, s), 0, "it ends");
+    T_EQ_U(fit.n_left, 0, "after all tries");
+    T_EQ_N(fit.text.p, fit.text.n, "\xef\xbf\xbd", 3, "its text");
+    T_OK(fit.ids.n > 1, "its ids are those of the text, not cut: %zu", fit.ids.n);
+    tk__fit_reset(&fit, 3);
+    T_EQ_I(tk__fit_run(&fit, tokenizer, s), 3, "none: three are missing");
+    for (int i = 0; i < 3; i++)
+        (void)tk_tok_ids_add(&fit.ids, tk_tokenizer_id(tokenizer, TK_STR("x")));
+    T_EQ_I(tk__fit_run(&fit, tokenizer, s), 0, "three are enough");
+    T_EQ_N(fit.text.p, fit.text.n, "xxx", 3, "their text");
+    tk__fit_release(&fit);
+    tk_tok_scratch_free(s);
+}
+
 int main(void)
 {
     const char *tests = getenv("TK_TESTS_DIR");
@@ -177,6 +202,7 @@ int main(void)
     draws();
     generator();
     measured();
+    no_fit();
     T_OK(tk_tokenizer_has_role(tokenizer, 0) && !tk_tokenizer_has_role(tokenizer, 2),
          "a role's token, and a special one that has none");
     tk_chat_free(chat);
