@@ -20,9 +20,13 @@
 #include "base/buf.h"
 #include "run/runfile.h"
 
+#define ROW_BYTES 6 /* of an empty row and of what points to it */
+
 struct tk__reader {
     sqlite3 *db;
     sqlite3_stmt *by_row, *fact;
+    int64_t
+        max_rows; /* no table can have more, unless it is damaged (see is_next()); -1: not known */
     bool has_segments; /* else it is an older program's */
     bool is_torn;      /* a walk over the rows met damage */
 };
@@ -128,17 +132,35 @@ static int check(struct tk__reader *r, const char *path, struct tk_err *reterr)
     return 0;
 }
 
+/* A view in place of a table could have rows without end; this finds no columns of one. */
+static int check_tables(struct tk__reader *r, struct tk_err *reterr)
+{
+    static const char *const needed[][2] = {
+        { "requests", "idx" }, { "run", "key" }, { "clock", "at" }, { "segment", "number" }
+    };
+    size_t n = TK_ARRAY_LEN(needed) - !r->has_segments;
+
+    for (size_t i = 0; i < n; i++) {
+        if (sqlite3_table_column_metadata(r->db, NULL, needed[i][0], needed[i][1], NULL, NULL, NULL,
+                                          NULL, NULL) != SQLITE_OK)
+            return tk_err_set(reterr, TK_E_FORMAT, "the run file has no table '%s'", needed[i][0]);
+    }
+    return 0;
+}
+
 static int prepare(struct tk__reader *r, struct tk_err *reterr)
 {
-    if (!tk__rows_has(r->db,
-                      "idx")) /* a view, which could have rows without end, has no columns here */
-        return tk_err_set(reterr, TK_E_FORMAT, "the run file has no table of requests");
+    r->has_segments = tk__rows_has(r->db, "segment");
+    int rc_tables = check_tables(r, reterr);
+    if (rc_tables < 0)
+        return rc_tables;
+    int64_t n_pages = pragma(r, "PRAGMA page_count"), page_bytes = pragma(r, "PRAGMA page_size");
+    r->max_rows = n_pages > 0 && page_bytes > 0 ? n_pages * page_bytes / ROW_BYTES : -1;
     char *select = tk__rows_select(r->db);
     int rc = select ? sqlite3_prepare_v2(r->db, select, -1, &r->by_row, NULL) : SQLITE_NOMEM;
     free(select);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(r->db, "SELECT value FROM run WHERE key = ?", -1, &r->fact, NULL);
-    r->has_segments = tk__rows_has(r->db, "segment");
     return rc == SQLITE_OK ? 0 : fail(r, "the run file lacks a table", reterr);
 }
 
@@ -213,12 +235,16 @@ int tk__reader_steps(struct tk__reader *r,
 {
     sqlite3_stmt *st = NULL;
     int rc_each = 0;
-    int rc = sqlite3_prepare_v2(r->db,
-                                r->has_segments
-                                    ? "SELECT from_at, at, segment FROM clock WHERE is_step"
-                                    : "SELECT from_at, at, 1 FROM clock WHERE is_step",
-                                -1, &st, NULL);
+    int rc = sqlite3_prepare_v2(
+        r->db,
+        r->has_segments ? "SELECT from_at, at, segment FROM (SELECT * FROM clock LIMIT ?1) "
+                          "WHERE is_step"
+                        : "SELECT from_at, at, 1 FROM (SELECT * FROM clock LIMIT ?1) "
+                          "WHERE is_step",
+        -1, &st, NULL);
 
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(st, 1, r->max_rows);
     if (rc == SQLITE_OK) {
         while (rc_each == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
             rc_each = each(owner, (uint32_t)sqlite3_column_int(st, 2), sqlite3_column_int64(st, 0),
@@ -238,12 +264,15 @@ static int count_segments(struct tk__reader *r, struct tk_segment *s, int64_t n)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(r->db,
-                                "SELECT segment, count(*), min(due_at), max(end_at) FROM requests "
+                                "SELECT segment, count(*), min(due_at), max(end_at) FROM "
+                                "(SELECT segment, due_at, end_at, phase FROM requests LIMIT ?2) "
                                 "WHERE phase = ?1 GROUP BY segment",
                                 -1, &st, NULL);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int(st, 1, TK_PHASE_MEASURE);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(st, 2, r->max_rows);
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {
         rc = sqlite3_step(st);
         for (int64_t i = 0; i < n && rc == SQLITE_ROW; i++) {
@@ -295,19 +324,34 @@ struct walk {
     int (*each)(void *owner, int64_t rowid, uint8_t phase, uint64_t index);
     void *owner;
     int64_t last; /* row that came last; before the first one, where to begin behind */
+    bool is_down; /* from the last row on */
     int rc;       /* of each() */
 };
+
+/* Rows come in order, each once. In a damaged file pages may be children of several others, and have the same
+ * rows again, as often as somebody likes. */
+static bool is_next(const struct walk *w, int64_t row, bool is_first)
+{
+    return is_first || (w->is_down ? row < w->last : row > w->last);
+}
 
 static int walk(struct tk__reader *r, const char *text, struct walk *w)
 {
     sqlite3_stmt *st = NULL;
+    bool is_first = true;
     int rc = sqlite3_prepare_v2(r->db, text, -1, &st, NULL);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(st, 1, w->last);
     if (rc == SQLITE_OK) {
         while (w->rc == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-            w->last = sqlite3_column_int64(st, 0);
+            int64_t row = sqlite3_column_int64(st, 0);
+            if (!is_next(w, row, is_first)) {
+                rc = SQLITE_CORRUPT;
+                break;
+            }
+            is_first = false;
+            w->last = row;
             w->rc = w->each(w->owner, w->last, (uint8_t)sqlite3_column_int(st, 1),
                             (uint64_t)sqlite3_column_int64(st, 2));
         }
@@ -325,6 +369,7 @@ int tk__reader_walk(struct tk__reader *r,
 
     if (rc == SQLITE_CORRUPT) { /* what is behind the damage, from the other end */
         r->is_torn = true;
+        w.is_down = true;
         rc = walk(r, "SELECT rowid, phase, idx FROM requests WHERE rowid > ?1 ORDER BY rowid DESC",
                   &w);
         rc = rc == SQLITE_CORRUPT ? SQLITE_DONE : rc;

@@ -2,6 +2,7 @@
 import json
 import shutil
 import sqlite3
+import struct
 
 import tk_it
 
@@ -96,9 +97,51 @@ def test_rows():
     check('rows without end', sql('ALTER TABLE requests RENAME TO r0',
                                   'CREATE VIEW requests AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) '
                                   f'SELECT i AS rowid, {columns} FROM r0, n'), 2)
+    for table, column in (('clock', 'at'), ('segment', 'number'), ('run', 'key')):
+        check(f'{table} without end', sql(f'DROP TABLE {table}', f'CREATE VIEW {table} AS WITH RECURSIVE n({column}) AS '
+                                          f'(SELECT 1 UNION ALL SELECT {column} + 1 FROM n) SELECT * FROM n'), 2)
     check('words for numbers', sql("UPDATE requests SET due_at = 'abc', trace = 'zzzz', detail = x'00ff', idx = -1"))
     check('numbers out of range', sql('UPDATE requests SET ended = 250, count_source = 99, finish = 77, stage = 65535, flags = 65535'))
     check('a thousand segments', both(*(sql(f'INSERT INTO segment(number, begin_at) VALUES({i}, 1)') for i in range(2, 1100))), 2)
+
+
+def test_pages():
+    """The root of the table of requests, with nine generations of pages under it whose children are all the same one."""
+    db = sqlite3.connect('whole.tokmark')
+    root, = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'requests'").fetchone()
+    size, = db.execute('PRAGMA page_size').fetchone()
+    db.close()
+    with open('whole.tokmark', 'rb') as f:
+        data = bytearray(f.read())
+    n_pages = len(data) // size
+    at = (root - 1) * size
+    page = data[at:at + size]
+    if not t.eq(page[0], 5, 'pages: the root has children'):
+        return
+    cells = [struct.unpack_from('>H', page, 12 + 2 * i)[0] for i in range(struct.unpack_from('>H', page, 3)[0])]
+    leaf, = struct.unpack_from('>I', page, cells[0])
+
+    def with_children(child):
+        made = bytearray(page)
+        for place in (8, *cells):
+            struct.pack_into('>I', made, place, child)
+        return made
+
+    generations = 9
+    for i in range(generations):
+        data += with_children(n_pages + i + 2 if i + 1 < generations else leaf)
+    data[at:at + size] = with_children(n_pages + 1)
+    struct.pack_into('>I', data, 28, len(data) // size)
+    for name, end in (('pages', 'end_at'), ('pages, cut', 'NULL')):
+        with open(FILE, 'wb') as f:
+            f.write(data)
+        db = sqlite3.connect(FILE)
+        db.execute(f'UPDATE segment SET end_at = {end}')
+        db.commit()
+        db.close()
+        out = tk_it.run('report', FILE)
+        t.eq(out.returncode, 0, f'{name}: exit status ({out.stderr.strip()})')
+        t.has(out.stdout, 'the run file is damaged', f'{name}: says so')
 
 
 def test_facts():
@@ -113,6 +156,6 @@ with tk_it.Folder():
         made = tk_it.run('run', sim.url, '--rate', 200, '--spike', '400/s@100ms+400ms', '--output-tokens', 2, '-o', 'whole.tokmark')
     t.eq(made.returncode, 0, f'a run with a spike ({made.stderr.strip()})')
     check('as it was', sql())
-    for test in (test_shapes, test_texts, test_rows, test_facts):
+    for test in (test_shapes, test_texts, test_rows, test_pages, test_facts):
         test()
 t.done()

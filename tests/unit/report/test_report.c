@@ -382,6 +382,13 @@ static void test_segments(void)
     T_EQ_I(tk_report_text(&r.report, &out), 0, "segments: text");
     T_OK(strstr(out.p, "resumed: 2 segments, 1.00 s + 2.00 s; the time"),
          "segments: those that began");
+    T_OK(!strstr(out.p, "before the run was resumed"),
+         "segments: without health nothing is judged");
+    put_health(&r, 1, 0.1);
+    tk_buf_reset(&out);
+    T_EQ_I(tk_report_text(&r.report, &out), 0, "segments: text with health");
+    T_OK(strstr(out.p, "not judged: processors, the run file's writer before the run was resumed"),
+         "segments: health is of the last one alone");
     tk_buf_release(&out);
     end(&r);
 }
