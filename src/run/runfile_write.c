@@ -31,7 +31,7 @@
 enum {
     PAGE_BYTES = 8192,       /* rows of 100 events are 1.3 kB: six to a page */
     CHECKPOINT_PAGES = 2000, /* 16 MB of WAL, if the sink does not come to it before */
-    BUSY_MS = 2000,          /* wait so long for a reader at the end */
+    BUSY_MS = 2000,          /* wait so long for a reader, at the begin and at the end */
     OVERTAKEN = -1,          /* beside the codes of SQLite */
 };
 
@@ -213,6 +213,8 @@ static int open_db(struct tk__writer *w, const struct attempt *a, int more_flags
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | more_flags;
     int rc = sqlite3_open_v2(w->path, &w->db, flags, a->vfs);
 
+    if (rc == SQLITE_OK) /* a reader that looks in just now must not cost the log */
+        rc = sqlite3_busy_timeout(w->db, BUSY_MS);
     if (rc == SQLITE_OK && a->is_exclusive)
         rc = sql(w, "PRAGMA locking_mode = EXCLUSIVE");
     snprintf(text, sizeof(text), "PRAGMA wal_autocheckpoint = %d", CHECKPOINT_PAGES);
@@ -398,8 +400,6 @@ static int go_on(struct tk__writer *w, const struct attempt *a, struct tk_str ho
     char text[64];
     int rc = open_db(w, a, 0);
 
-    if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(w->db, BUSY_MS);
     snprintf(text, sizeof(text), "BEGIN IMMEDIATE; PRAGMA user_version = %d", TK__RUNFILE_VERSION);
     if (rc == SQLITE_OK)
         rc = sql(w, text);
@@ -570,7 +570,6 @@ static const char *other_part(const struct tk__writer *w)
  * makes it one. */
 static int fold_log(struct tk__writer *w, struct tk_err *reterr)
 {
-    sqlite3_busy_timeout(w->db, BUSY_MS);
     int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (rc == SQLITE_OK && !set_journal(w, "PRAGMA journal_mode = DELETE", "delete"))
         rc = sqlite3_errcode(w->db) == SQLITE_OK ? SQLITE_BUSY : SQLITE_IOERR;

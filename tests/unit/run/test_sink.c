@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -496,6 +498,45 @@ static void test_threads(void)
     tk_sink_free(s);
 }
 
+/* Looks into the file as soon as it is there, over and over, and stays in it for a while. */
+struct reader {
+    const char *path;
+    _Atomic bool is_over;
+};
+
+static void *read_on(void *owner)
+{
+    struct reader *reader = owner;
+    sqlite3 *db = NULL;
+
+    while (!atomic_load(&reader->is_over)) {
+        if (sqlite3_open_v2(reader->path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+            sqlite3_exec(db, "BEGIN; SELECT count(*) FROM requests", NULL, NULL, NULL) == SQLITE_OK)
+            nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+        sqlite3_close(db);
+    }
+    return NULL;
+}
+
+/* Who looks into a file that is just being made must not cost it the log that others read it by. */
+static void test_early_reader(void)
+{
+    char name[32], shm[300];
+    pthread_t thread;
+
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof(name), "early%d", i);
+        struct reader reader = { .path = path_of(name) };
+        snprintf(shm, sizeof(shm), "%s-shm", reader.path);
+        pthread_create(&thread, NULL, read_on, &reader);
+        struct tk_sink *s = sink_of(reader.path, 0, false);
+        T_OK(access(shm, F_OK) == 0, "early reader %d: the file is not locked", i);
+        atomic_store(&reader.is_over, true);
+        pthread_join(thread, NULL);
+        tk_sink_free(s);
+    }
+}
+
 static void test_places(void)
 {
     struct tk_sink_conf conf = { .path = path_of("no/such/folder") };
@@ -606,6 +647,7 @@ int main(void)
     test_full_extras();
     test_memory_bound();
     test_threads();
+    test_early_reader();
     test_places();
     test_no_memory();
 
