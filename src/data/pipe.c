@@ -99,14 +99,14 @@ static void free_slot(struct pipe_run *r, size_t i)
     (void)pthread_mutex_unlock(&r->lock);
 }
 
-static struct tk_tok_scratch *new_scratch(const struct pipe_run *r)
+static struct tk_tok_scratch *new_scratch(const struct pipe_run *r, bool is_maker)
 {
-    return r->p->is_long ? tk_tok_scratch_new_large() : tk_tok_scratch_new();
+    return r->p->is_long && is_maker ? tk_tok_scratch_new_large() : tk_tok_scratch_new();
 }
 
 static int take_all(struct pipe_run *r, bool has_threads)
 {
-    struct tk_tok_scratch *s = new_scratch(r);
+    struct tk_tok_scratch *s = new_scratch(r, !has_threads);
     int rc = s ? 0 : -ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < r->p->n; i++) {
@@ -131,7 +131,7 @@ static unsigned processors(void)
 /* Start it; false: it cannot be had. */
 static bool start(struct pipe_run *r, struct pipe_thread *t)
 {
-    *t = (struct pipe_thread){ .r = r, .s = new_scratch(r) };
+    *t = (struct pipe_thread){ .r = r, .s = new_scratch(r, true) };
     if (t->s && pthread_create(&t->id, NULL, work, t) == 0)
         return true;
     tk_tok_scratch_free(t->s);

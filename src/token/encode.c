@@ -29,6 +29,7 @@
 #define N_LONG 65536U        /* long words of a large scratch: 8 MiB */
 #define MAX_CACHED 8         /* ids */
 #define MAX_LONG_CACHED 14   /* of a long word */
+#define N_AHEAD 8            /* words that are cut before the first of them is encoded */
 
 /* ---- arrays and working memory ---- */
 
@@ -195,13 +196,44 @@ static int encode_new(const struct tk_tokenizer *t, struct tk_tok_scratch *s, st
     return 0;
 }
 
-/* A long word through the cache of a large scratch, which has one entry for each. */
-static int encode_long(const struct tk_tokenizer *t, struct tk_tok_scratch *s, struct tk_str word,
+/* A word on its way through the cache: where it may be. */
+struct look {
+    struct tk_str word;
+    uint64_t key[3];
+    struct tk__word *set;       /* NULL: too long a word for it … */
+    struct tk__long_word *slot; /* … and here then, or nowhere: NULL */
+};
+
+/* Where the word would be; the memory is on its way afterwards. */
+static inline void look_up(const struct tk_tok_scratch *s, struct tk_str word, struct look *l)
+{
+    l->word = word;
+    if (TK_UNLIKELY(word.n > TK__WORD_KEY)) {
+        l->set = NULL;
+        l->slot = NULL;
+        if (s->longs && word.n <= TK__LONG_KEY) {
+            uint64_t h = tk__hash(word.p, word.n, 0);
+            l->slot = &s->longs[(h ^ h >> 32) & (N_LONG - 1)];
+            __builtin_prefetch(l->slot);
+            __builtin_prefetch((char *)l->slot + 64);
+        }
+        return;
+    }
+    l->key[0] = tk__load(word.p, word.n);
+    l->key[1] = word.n > 8 ? tk__load(word.p + 8, word.n - 8) : 0;
+    l->key[2] = word.n > 16 ? tk__load(word.p + 16, word.n - 16) : 0;
+    uint64_t h = tk__mix(l->key[0] ^ TK__HASH_A, l->key[1] ^ word.n ^ TK__HASH_B) ^
+                 l->key[2] * TK__HASH_A;
+    l->set = &s->words[((h ^ h >> 32) & s->set_mask) * 2];
+    __builtin_prefetch(l->set);
+}
+
+/* A long word: from the cache of a large scratch, which has one entry for each, or anew. */
+static int encode_long(const struct tk_tokenizer *t, struct tk_tok_scratch *s, const struct look *l,
                        struct tk_tok_ids *ids)
 {
-    uint64_t h = tk__hash(word.p, word.n, 0);
-    struct tk__long_word *w = &s->longs[(h ^ h >> 32) & (N_LONG - 1)];
-    if (w->n_key == word.n && memcmp(w->key, word.p, word.n) == 0) {
+    struct tk__long_word *w = l->slot;
+    if (w && w->n_key == l->word.n && memcmp(w->key, l->word.p, l->word.n) == 0) {
         int rc = ids_reserve(ids, MAX_LONG_CACHED);
         if (rc < 0)
             return rc;
@@ -210,15 +242,32 @@ static int encode_long(const struct tk_tokenizer *t, struct tk_tok_scratch *s, s
         return 0;
     }
     size_t from = ids->n;
-    int rc = t->model->ops->encode(t, s, word, ids);
+    int rc = t->model->ops->encode(t, s, l->word, ids);
     size_t n = ids->n - from;
-    if (rc < 0 || n > MAX_LONG_CACHED)
+    if (rc < 0 || n > MAX_LONG_CACHED || !w)
         return rc;
-    memcpy(w->key, word.p, word.n);
+    memcpy(w->key, l->word.p, l->word.n);
     if (n > 0)
         memcpy(w->ids, ids->p + from, n * sizeof(*ids->p));
-    w->n_key = (uint16_t)word.n;
+    w->n_key = (uint16_t)l->word.n;
     w->n_ids = (uint16_t)n;
+    return 0;
+}
+
+static inline int encode_looked_up(const struct tk_tokenizer *t, struct tk_tok_scratch *s,
+                                   const struct look *l, struct tk_tok_ids *ids)
+{
+    if (TK_UNLIKELY(!l->set))
+        return encode_long(t, s, l, ids);
+    struct tk__word *set = l->set;
+    const struct tk__word *w = is_word(&set[0], l->key, l->word.n) ? &set[0] : &set[1];
+    if (TK_UNLIKELY(!is_word(w, l->key, l->word.n)))
+        return encode_new(t, s, l->word, l->key, set, ids);
+    int rc = ids_reserve(ids, MAX_CACHED);
+    if (rc < 0)
+        return rc;
+    memcpy(ids->p + ids->n, w->ids, sizeof(w->ids));
+    ids->n += w->n_ids;
     return 0;
 }
 
@@ -226,26 +275,9 @@ static int encode_long(const struct tk_tokenizer *t, struct tk_tok_scratch *s, s
 static inline int encode_word(const struct tk_tokenizer *t, struct tk_tok_scratch *s,
                               struct tk_str word, struct tk_tok_ids *ids)
 {
-    uint64_t key[3] = { 0 };
-    if (TK_UNLIKELY(word.n > TK__WORD_KEY))
-        return s->longs && word.n <= TK__LONG_KEY ? encode_long(t, s, word, ids)
-                                                  : t->model->ops->encode(t, s, word, ids);
-    key[0] = tk__load(word.p, word.n);
-    if (word.n > 8)
-        key[1] = tk__load(word.p + 8, word.n - 8);
-    if (word.n > 16)
-        key[2] = tk__load(word.p + 16, word.n - 16);
-    uint64_t h = tk__mix(key[0] ^ TK__HASH_A, key[1] ^ word.n ^ TK__HASH_B) ^ key[2] * TK__HASH_A;
-    struct tk__word *set = &s->words[((h ^ h >> 32) & s->set_mask) * 2];
-    const struct tk__word *w = is_word(&set[0], key, word.n) ? &set[0] : &set[1];
-    if (TK_UNLIKELY(!is_word(w, key, word.n)))
-        return encode_new(t, s, word, key, set, ids);
-    int rc = ids_reserve(ids, MAX_CACHED);
-    if (rc < 0)
-        return rc;
-    memcpy(ids->p + ids->n, w->ids, sizeof(w->ids));
-    ids->n += w->n_ids;
-    return 0;
+    struct look l;
+    look_up(s, word, &l);
+    return encode_looked_up(t, s, &l, ids);
 }
 
 int tk__encode_split(const struct tk_tokenizer *t, struct tk_tok_scratch *s, struct tk_str split,
@@ -296,14 +328,23 @@ struct way {
 /* What becomes of the text between added tokens. */
 typedef int (*rest_fn)(struct way *w, struct tk_str rest, uint32_t n_origin);
 
+/* Words are cut some ahead of where they are encoded, so that the cache's memory comes meanwhile. */
 static int encode_direct(struct way *w, struct tk_str rest)
 {
     enum tk__scan_kind kind = w->t->direct;
+    struct look ahead[N_AHEAD];
+    size_t n_cut = 0, n_done = 0, at = 0;
     bool is_match;
     int rc = 0;
-    for (size_t at = 0, end; rc == 0 && at < rest.n; at = end) {
-        end = tk__scan(kind, rest.p, at, rest.n, &is_match);
-        rc = encode_word(w->t, w->s, (struct tk_str){ rest.p + at, end - at }, w->ids);
+    while (rc == 0 && (at < rest.n || n_done < n_cut)) {
+        if (at < rest.n) {
+            size_t end = tk__scan(kind, rest.p, at, rest.n, &is_match);
+            look_up(w->s, (struct tk_str){ rest.p + at, end - at }, &ahead[n_cut++ % N_AHEAD]);
+            at = end;
+            if (n_cut - n_done < N_AHEAD && at < rest.n)
+                continue;
+        }
+        rc = encode_looked_up(w->t, w->s, &ahead[n_done++ % N_AHEAD], w->ids);
     }
     return rc;
 }
