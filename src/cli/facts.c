@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/str.h"
+#include "run/segment.h"
 
 struct field {
     const char *name;
@@ -122,6 +123,8 @@ static void get_totals(struct tk_json_val *root, struct tk_facts *f)
         struct tk_json_val v;
         if (tk_json_find(root, phase_words[i], &v) == 0)
             f->has_totals |= get_total(&v, &f->totals[i]);
+        f->totals[i].begin_at = tk_instant_of(f->totals[i].begin_at);
+        f->totals[i].end_at = tk_instant_of(f->totals[i].end_at);
     }
 }
 

@@ -300,8 +300,12 @@ void tk__rows_read(struct sqlite3_stmt *select, struct tk_record_view *ret)
 {
     *ret = (struct tk_record_view){ 0 };
     for (int i = 0; i < N_COLUMNS; i++) {
-        bool is_unknown = columns[i].kind == COUNT && sqlite3_column_type(select, i) == SQLITE_NULL;
-        set_field(&ret->rec, &columns[i], is_unknown ? -1 : sqlite3_column_int64(select, i));
+        int64_t value = sqlite3_column_int64(select, i);
+        if (columns[i].kind == COUNT && sqlite3_column_type(select, i) == SQLITE_NULL)
+            value = -1;
+        if (columns[i].kind == INSTANT)
+            value = tk_instant_of(value);
+        set_field(&ret->rec, &columns[i], value);
     }
     struct tk_str detail = bytes_at(select, AT_DETAIL);
     size_t n = TK_MIN(detail.n, sizeof(ret->rec.detail) - 1);

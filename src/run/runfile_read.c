@@ -279,8 +279,10 @@ static int count_segments(struct tk__reader *r, struct tk_segment *s, int64_t n)
             if (s[i].number != (uint32_t)sqlite3_column_int(st, 0))
                 continue;
             s[i].n_requests = (uint64_t)sqlite3_column_int64(st, 1);
-            s[i].begin_at = s[i].begin_at ? s[i].begin_at : sqlite3_column_int64(st, 2);
-            s[i].end_at = s[i].end_at ? s[i].end_at : sqlite3_column_int64(st, 3);
+            if (s[i].begin_at == 0)
+                s[i].begin_at = tk_instant_of(sqlite3_column_int64(st, 2));
+            if (s[i].end_at == 0)
+                s[i].end_at = tk_instant_of(sqlite3_column_int64(st, 3));
         }
     }
     sqlite3_finalize(st);
@@ -302,8 +304,8 @@ int64_t tk__reader_segments(struct tk__reader *r, struct tk_segment *out, size_t
         while ((rc = sqlite3_step(st)) == SQLITE_ROW && (size_t)n < cap)
             out[n++] = (struct tk_segment){
                 .number = (uint32_t)sqlite3_column_int(st, 0),
-                .begin_at = sqlite3_column_int64(st, 1),
-                .end_at = sqlite3_column_int64(st, 2),
+                .begin_at = tk_instant_of(sqlite3_column_int64(st, 1)),
+                .end_at = tk_instant_of(sqlite3_column_int64(st, 2)),
                 .wall_begin = sqlite3_column_int64(st, 3),
             };
     }

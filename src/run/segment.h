@@ -14,6 +14,14 @@
 
 #define TK_SEGMENTS_MAX 1000
 
+/* What a file calls an instant, if it can be one: within 36 years of the clock's zero. Else 0, it did not
+ * happen; sums and differences of instants fit 64 bits then. */
+#define TK_INSTANT_MAX (INT64_C(1) << 60)
+static inline TK_UNUSED tk_ns tk_instant_of(int64_t value)
+{
+    return value > -TK_INSTANT_MAX && value < TK_INSTANT_MAX ? value : 0;
+}
+
 struct tk_segment {
     uint32_t number;        /* from 1 */
     tk_ns wall_begin;       /* wall clock at the begin of the measured load; 0: it never began */

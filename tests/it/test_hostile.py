@@ -101,6 +101,9 @@ def test_rows():
         check(f'{table} without end', sql(f'DROP TABLE {table}', f'CREATE VIEW {table} AS WITH RECURSIVE n({column}) AS '
                                           f'(SELECT 1 UNION ALL SELECT {column} + 1 FROM n) SELECT * FROM n'), 2)
     check('words for numbers', sql("UPDATE requests SET due_at = 'abc', trace = 'zzzz', detail = x'00ff', idx = -1"))
+    check('instants out of range', sql('UPDATE requests SET due_at = -9223372036854775807, end_at = 9223372036854775807 WHERE idx % 3 = 0',
+                                       'INSERT INTO segment(number, begin_at, end_at) VALUES(2, -9000000000000000000, 9000000000000000000)',
+                                       'INSERT INTO segment(number, begin_at, end_at) VALUES(3, -900000000000000000, 900000000000000000)'))
     check('numbers out of range', sql('UPDATE requests SET ended = 250, count_source = 99, finish = 77, stage = 65535, flags = 65535'))
     check('a thousand segments', both(*(sql(f'INSERT INTO segment(number, begin_at) VALUES({i}, 1)') for i in range(2, 1100))), 2)
 
@@ -147,6 +150,8 @@ def test_pages():
 def test_facts():
     check('health of nobody', sql("UPDATE run SET value = '{\"workers\":-1,\"max_worker_cpu\":1e300,\"per_worker\":[{\"span_ns\":-5},7]}' "
                                   "WHERE key = 'health'"))
+    check('totals of another age', sql('UPDATE run SET value = \'{"measure":{"planned":-9223372036854775808,"begin_at_ns":-9223372036854775808,'
+                                       '"end_at_ns":9223372036854775807}}\' WHERE key = \'totals\''))
     check('totals of another run', sql("UPDATE run SET value = '{\"measure\":{\"planned\":-5,\"begin_at_ns\":9e18,\"end_at_ns\":1}}' "
                                        "WHERE key = 'totals'"))
 
