@@ -161,6 +161,7 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
         "ttat", "Time to first answer token", TK_UNIT_NS, false, "sent", "first_answer - sent",
         "answer", STAMPS, "For models that reason first: when the answer itself begins. Streams only.",
         ttat,
+        false,
     },
     [TK_METRIC_TPOT] = {
         "tpot", "Time per output token after the first", TK_UNIT_NS, false, "first_token",
@@ -170,6 +171,7 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
         "token, or of one chunk, has none. The time after the last token (usage, end mark) is not in "
         "it, as it is in tools that divide (E2EL - TTFT).",
         tpot,
+        false,
     },
     [TK_METRIC_CHUNK_GAP] = {
         "chunk_gap", "Gap between chunks", TK_UNIT_NS, true, "the chunk before",
@@ -177,6 +179,7 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
         "A chunk is an event with tokens, however many. All gaps of all requests are one set, so long "
         "replies weigh more. Chunks that arrived together have a gap of 0.",
         NULL,
+        false,
     },
     [TK_METRIC_TOKEN_GAP] = {
         "token_gap", "Gap between tokens", TK_UNIT_NS, true, "the chunk before",
@@ -186,6 +189,7 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
         "not a token, and the gap between chunks stands under its own name. Spreading gives the right "
         "mean and hides bursts within a chunk.",
         NULL,
+        false,
     },
     [TK_METRIC_E2EL] = {
         "e2el", "End-to-end latency", TK_UNIT_NS, false, "sent",
@@ -194,11 +198,13 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
         "Ends when the user has the whole answer and knows that it is whole. What a server sends after "
         "that (usage, end mark) can come much later and serves the program: see total.",
         e2el,
+        false,
     },
     [TK_METRIC_TOTAL] = {
         "total", "Time to last byte", TK_UNIT_NS, false, "sent", "last_byte - sent", "any bytes",
         STAMPS, "How long the request occupied its connection.",
         total,
+        false,
     },
     [TK_METRIC_TTFB_DUE] = {
         "ttfb_due", "Time to first byte, from due", TK_UNIT_NS, false, "due", "first_byte - due",
@@ -222,50 +228,59 @@ static const struct tk_metric_def defs[TK_METRIC_N_] = {
         "ttat_due", "Time to first answer token, from due", TK_UNIT_NS, false, "due",
         "first_answer - due", "answer", STAMPS, FROM_DUE,
         ttat_due,
+        false,
     },
     [TK_METRIC_E2EL_DUE] = {
         "e2el_due", "End-to-end latency, from due", TK_UNIT_NS, false, "due",
         "max(last_token, finish) - due; not streamed: last_byte - due", ANY_TOKENS ", finish reason",
         STAMPS, FROM_DUE,
         e2el_due,
+        false,
     },
     [TK_METRIC_TOTAL_DUE] = {
         "total_due", "Time to last byte, from due", TK_UNIT_NS, false, "due", "last_byte - due",
         "any bytes", STAMPS, FROM_DUE,
         total_due,
+        false,
     },
     [TK_METRIC_CONNECT] = {
         "connect", "Connecting", TK_UNIT_NS, false, "begin of connecting", "connected - connect_begin",
         "", "the clock", "Only of requests for which a connection was made. It comes before sent: no latency from "
         "sent holds it, those from due do.",
         connect_time,
+        false,
     },
     [TK_METRIC_TLS] = {
         "tls", "TLS handshake", TK_UNIT_NS, false, "connected", "tls_done - connected", "", "the clock",
         "Only of requests for which a connection was made. It comes before sent: no latency from "
         "sent holds it, those from due do.",
         tls_time,
+        false,
     },
     [TK_METRIC_PROMPT_TOKENS] = {
         "prompt_tokens", "Prompt tokens", TK_UNIT_TOKENS, false, "", "prompt_tokens of usage", "",
         "the server", "",
         prompt_tokens,
+        false,
     },
     [TK_METRIC_OUTPUT_TOKENS] = {
         "output_tokens", "Output tokens", TK_UNIT_TOKENS, false, "",
         "completion_tokens of usage, else events with tokens of a stream", "",
         "the server, else counted: every report says of how many requests", "",
         output_tokens,
+        false,
     },
     [TK_METRIC_REASONING_TOKENS] = {
         "reasoning_tokens", "Reasoning tokens", TK_UNIT_TOKENS, false, "", "reasoning_tokens of usage",
         "", "the server", "A part of the output tokens.",
         reasoning_tokens,
+        false,
     },
     [TK_METRIC_CACHED_TOKENS] = {
         "cached_tokens", "Cached prompt tokens", TK_UNIT_TOKENS, false, "", "cached_tokens of usage",
         "", "the server", "A part of the prompt tokens.",
         cached_tokens,
+        false,
     },
 };
 

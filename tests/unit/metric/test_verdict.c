@@ -237,7 +237,10 @@ static void test_table(void)
 {
     for (int c = 0; c < TK_CAUSE_N_; c++) {
         const struct tk_cause_def *d = tk_cause_def((enum tk_cause)c);
-        T_OK(d->name && d->label && d->formula && d->advice && d->of, "cause %d is described", c);
+        bool is_whole = d->name && d->label && d->formula && d->advice && d->of;
+        T_OK(is_whole, "cause %d is described", c);
+        if (!is_whole)
+            continue;
         T_OK(d->touches != 0, "%s touches something", d->name);
         T_OK((d->share > 0) == (d->of[0] != '\0'), "%s: a share is of something", d->name);
         T_OK(d->advice[strlen(d->advice) - 1] != '.', "%s: no full stop", d->name);
