@@ -3,6 +3,7 @@
  * What is printed is what the run itself printed, or another form of it. A run that was killed has
  * a file too; its report says that it did not come to its end.
  */
+#include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -146,6 +147,18 @@ static int make_vllm(struct making *m, struct tk_err *reterr)
     return rc == 0 ? add_own(m, reterr) : rc;
 }
 
+/* These forms have no word for it, and go into other programs. */
+static void warn_of_damage(const struct making *m)
+{
+    const struct tk_load_totals *t = &m->result.facts->totals[TK_PHASE_MEASURE];
+
+    if (tk_records_is_damaged(m->records))
+        tk_say(PROGRAM,
+               "the run file is damaged: some of %" PRIu64
+               " requests are lost in it, so counts and rates are too low",
+               t->planned);
+}
+
 static int make(struct making *m, const char *path)
 {
     struct tk_err err = { 0 };
@@ -156,6 +169,8 @@ static int make(struct making *m, const char *path)
     tk_facts_get(m->records, &m->facts);
     m->result.facts = &m->facts;
     int rc = is_vllm ? make_vllm(m, &err) : make_own(m, &err);
+    if (rc == 0 && is_vllm)
+        warn_of_damage(m);
     if (rc != 0 && err.code == 0)
         (void)tk_err_set(&err, rc, "the report could not be made: %s", tk_err_text(rc));
     if (rc == 0)

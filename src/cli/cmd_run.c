@@ -79,6 +79,8 @@ static int prepare(struct command *c)
 
     if (tk_result_opts_parse(&c->o.slo, c->o.percentiles, &c->result, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    if (!c->o.stream && tk_result_check_whole(&c->result, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     if (c->o.json && tk_check_place(c->o.json, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     int status = find_url(c, &url);

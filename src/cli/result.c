@@ -98,6 +98,19 @@ int tk_result_opts_parse(const struct tk_opt_list *slo, const char *percentiles,
     return rc;
 }
 
+int tk_result_check_whole(const struct tk_result_opts *o, struct tk_err *reterr)
+{
+    for (size_t i = 0; i < o->n_slos; i++) {
+        enum tk_metric m = o->slos[i].metric;
+        if (tk_metric_is_of_stream(m))
+            return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                              "objective '%s': replies that come whole (--no-stream) have no such "
+                              "figure; e2el is one that they have",
+                              tk_metric_def(m)->name);
+    }
+    return 0;
+}
+
 /* --- figures --- */
 
 int tk_result_summary(const struct tk_result *r, struct tk_records *records,

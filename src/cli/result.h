@@ -26,6 +26,9 @@ struct tk_result_opts {
 int tk_result_opts_parse(const struct tk_opt_list *slo, const char *percentiles,
                          struct tk_result_opts *ret, struct tk_err *reterr);
 
+/* Of a run whose replies come whole: 0, or TK_E_UNSUPPORTED where an objective can say nothing of them. */
+int tk_result_check_whole(const struct tk_result_opts *o, struct tk_err *reterr);
+
 struct tk_result {
     const char *program;
     const struct tk_result_opts *opts;

@@ -289,7 +289,8 @@ const struct tk_figure_def tk_figures[] = {
       "By the number that was asked for; else what was sent or due when time was up." },
     { "sent", "Sent", "requests", "succeeded + failed + cancelled",
       "Taken up by the client, also when no connection came about." },
-    { "not_sent", "Not sent", "requests", "planned - sent", "Time was up, or the run was cut." },
+    { "not_sent", "Not sent", "requests", "planned - sent",
+      "Time was up, or the run was cut. Of a damaged run file: lost in it, or not sent." },
     { "succeeded", "Succeeded", "requests", "ended as ok", "" },
     { "failed", "Failed", "requests",
       "ended in any other way but ok, cancelled and cancelled-by-plan",
@@ -317,7 +318,8 @@ const struct tk_figure_def tk_figures[] = {
     { "total_throughput", "Token throughput", "tokens/s",
       "(prompt + output tokens of the successes) / duration", "" },
     { "goodput", "Goodput", "requests/s", "successes that met every objective / duration",
-      "An objective that says nothing of a request (tpot of one token) is met. An objective on a gap is "
+      "An objective that says nothing of a request (tpot of one token) is met; of one that says nothing of "
+      "any success the goodput is not known. An objective on a gap is "
       "met when the longest gap of the request meets it. A failure misses." },
     { "good_share", "Objectives met", "%", "100 * good / (succeeded + failed)",
       "Cancelled requests are not judged." },
@@ -404,6 +406,24 @@ bool tk_metric_counts(enum tk_metric m, const struct tk_sample *s, int64_t *ret)
     const struct tk_metric_def *d = &defs[m];
 
     return (s->is_success || (s->has_start && d->is_of_start)) && d->value(s, ret);
+}
+
+bool tk_metric_is_of_stream(enum tk_metric m)
+{
+    switch (m) {
+    case TK_METRIC_TTFE:
+    case TK_METRIC_TTFT:
+    case TK_METRIC_TTAT:
+    case TK_METRIC_TPOT:
+    case TK_METRIC_CHUNK_GAP:
+    case TK_METRIC_TOKEN_GAP:
+    case TK_METRIC_TTFE_DUE:
+    case TK_METRIC_TTFT_DUE:
+    case TK_METRIC_TTAT_DUE:
+        return true;
+    default:
+        return false;
+    }
 }
 
 enum tk_metric tk_metric_find(struct tk_str name)

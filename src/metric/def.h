@@ -61,6 +61,9 @@ const struct tk_metric_def *tk_metric_def(enum tk_metric m);
 /* The value of a metric per request, where it counts among those of the successes. */
 bool tk_metric_counts(enum tk_metric m, const struct tk_sample *s, int64_t *ret);
 
+/* Whether only the reply of a stream can have a value. */
+bool tk_metric_is_of_stream(enum tk_metric m);
+
 /* The metric of that name, or TK_METRIC_N_. */
 enum tk_metric tk_metric_find(struct tk_str name);
 

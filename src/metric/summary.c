@@ -407,23 +407,55 @@ static void find_concurrency(struct pass *p)
         p->sum.mean_concurrency = (double)(e->sum - b->sum) / 1e9 / p->sum.duration;
 }
 
+/* What no reply says is not known: that is no 0. */
+static void find_tokens(struct tk_summary *s)
+{
+    if (s->succeeded > 0 && s->n_prompt_unknown == s->succeeded)
+        s->prompt_tokens = -1;
+    if (s->succeeded > 0 && s->n_tokens_unknown == s->succeeded)
+        s->output_tokens = -1;
+}
+
+static double rate_of(int64_t n, double seconds)
+{
+    return n < 0 ? (double)NAN : seconds > 0 ? (double)n / seconds : 0;
+}
+
+/* An objective that says nothing of one request is met; one that says nothing of any is not judged. */
+static void find_goodput(struct pass *p)
+{
+    struct tk_summary *s = &p->sum;
+
+    s->has_goodput = p->conf->n_slos > 0;
+    s->no_figure = TK_METRIC_N_;
+    for (size_t i = 0; i < p->conf->n_slos && s->succeeded > 0; i++) {
+        enum tk_metric m = p->conf->slos[i].metric;
+        if (tk_summary_series(s, m)->n == 0 && s->no_figure == TK_METRIC_N_)
+            s->no_figure = m;
+    }
+    if (s->succeeded + s->failed > 0)
+        s->good_share = (double)s->n_good / (double)(s->succeeded + s->failed);
+    if (s->duration > 0)
+        s->goodput = (double)s->n_good / s->duration;
+    if (s->no_figure != TK_METRIC_N_)
+        s->goodput = s->good_share = (double)NAN;
+}
+
 static void find_rates(struct pass *p)
 {
     struct tk_summary *s = &p->sum;
 
+    find_tokens(s);
     s->begin_at = p->conf->begin_at ? p->conf->begin_at : s->begin_at;
     s->end_at = p->conf->end_at ? p->conf->end_at : s->end_at;
     s->duration = s->end_at > s->begin_at ? (double)(s->end_at - s->begin_at) / 1e9 : 0;
-    s->has_goodput = p->conf->n_slos > 0;
-    if (s->succeeded + s->failed > 0)
-        s->good_share = (double)s->n_good / (double)(s->succeeded + s->failed);
-    if (s->duration <= 0)
-        return;
-    s->request_throughput = (double)s->succeeded / s->duration;
-    s->input_throughput = (double)s->prompt_tokens / s->duration;
-    s->output_throughput = (double)s->output_tokens / s->duration;
-    s->total_throughput = (double)(s->prompt_tokens + s->output_tokens) / s->duration;
-    s->goodput = (double)s->n_good / s->duration;
+    s->request_throughput = rate_of((int64_t)s->succeeded, s->duration);
+    s->input_throughput = rate_of(s->prompt_tokens, s->duration);
+    s->output_throughput = rate_of(s->output_tokens, s->duration);
+    s->total_throughput = s->prompt_tokens < 0 || s->output_tokens < 0
+                              ? (double)NAN
+                              : rate_of(s->prompt_tokens + s->output_tokens, s->duration);
+    find_goodput(p);
 }
 
 static struct tk_delay delay_of(struct tk_series *s)
@@ -472,6 +504,8 @@ static int find_own(struct pass *p)
     };
     if (!conf.asked.is_scheduled && has_paused(s))
         conf.asked.permits = 0; /* what it paused is not lateness: from release on, then */
+    if (s->is_damaged)
+        conf.asked.is_resumed = true; /* ends are missing, and who was sent is not known */
     int rc = tk_late_find(&p->late, &conf, &p->lateness, &s->own.pace);
 
     s->own.lateness = delay_of(&p->lateness);
@@ -489,7 +523,8 @@ static int find_stages(struct pass *p)
 
     if (!p->stages)
         return 0;
-    s->stages = tk_stages_figures(p->stages, s->end_at, p->conf->asked.is_resumed, &s->n_stages);
+    s->stages = tk_stages_figures(p->stages, s->end_at, p->conf->asked.is_resumed || s->is_damaged,
+                                  &s->n_stages);
     if (p->conf->shape->kind != TK_SHAPE_SPIKE)
         return 0;
     if (p->conf->asked.is_resumed) {
@@ -643,6 +678,7 @@ int tk_summary_new(struct tk_records *r, const struct tk_summary_conf *conf,
             break;
         }
     }
+    p->sum.is_damaged = tk_records_is_damaged(r);
     if (rc == 0 && (rc = finish(p)) < 0)
         tk_err_set(reterr, rc, "no memory for the figures");
     if (rc == 0)

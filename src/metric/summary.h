@@ -97,9 +97,11 @@ struct tk_summary_own {
 };
 
 struct tk_summary {
-    /* planned = sent + not_sent; sent = succeeded + failed + cancelled */
+    /* planned = sent + not_sent; sent = succeeded + failed + cancelled. Of a damaged file `sent` are
+     * those that could be read, `not_sent` those that could not and those that were not sent. */
     uint64_t planned, sent, not_sent;
     uint64_t succeeded, failed, cancelled;
+    bool is_damaged;            /* there are records that could not be read */
     uint64_t cancelled_by_plan; /* of the cancelled: given up in mid-reply as the plan says */
     uint64_t outlived_plan; /* of the succeeded: they ended before the point of being given up */
     struct tk_summary_end ends[TK_END_N_];       /* by enum tk_end; OK and CANCELLED too */
@@ -111,14 +113,17 @@ struct tk_summary {
 
     tk_ns begin_at, end_at; /* monotonic */
     double duration;        /* seconds; 0 when nothing was sent */
+    /* NAN: a count of tokens that it needs is not known */
     double request_throughput, input_throughput, output_throughput, total_throughput;
-    int64_t prompt_tokens, output_tokens; /* of the successes */
+    int64_t prompt_tokens, output_tokens; /* of the successes; -1: no success has a count */
     uint64_t n_prompt_unknown;            /* successes without a count of prompt tokens */
 
     bool has_goodput; /* objectives were given */
+    enum tk_metric
+        no_figure; /* an objective's, that no success has: goodput is not known; or TK_METRIC_N_ */
     uint64_t n_good;
-    double goodput;    /* per second */
-    double good_share; /* of succeeded + failed, 0 … 1 */
+    double goodput;    /* per second; NAN: not known */
+    double good_share; /* of succeeded + failed, 0 … 1; NAN: not known */
 
     uint64_t peak_concurrency;
     double mean_concurrency;

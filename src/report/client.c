@@ -125,6 +125,13 @@ static void put_unjudged(struct tk__text *t)
                      "not judged: processors, the run file's writer (the run did not come to "
                      "its end)\n");
     }
+    if (t->r->is_damaged) {
+        tk__text_indent(t);
+        tk_buf_addf(t->out,
+                    "not judged: whether all was sent in time (the run file is damaged: %" PRIu64
+                    " of %" PRIu64 " requests could be read)\n",
+                    s->sent, s->planned);
+    }
     if (s->own.reading.n == 0 && s->sent > 0) {
         tk__text_indent(t);
         tk_buf_addf(t->out, "not judged: late reading (%s)\n",
@@ -313,13 +320,13 @@ static void put_missing(struct tk__text *t)
         tk__text_indent(t);
         tk_buf_addf(t->out,
                     "%" PRIu64
-                    " replies lack events past a bound: some of their gaps are not in the table\n",
-                    s->n_truncated);
+                    " repl%s events past a bound: some of the gaps are not in the table\n",
+                    s->n_truncated, s->n_truncated == 1 ? "y lacks" : "ies lack");
     }
     if (s->n_damaged > 0) {
         tk__text_indent(t);
-        tk_buf_addf(t->out, "%" PRIu64 " records are damaged: their events are left out\n",
-                    s->n_damaged);
+        tk_buf_addf(t->out, "%" PRIu64 " record%s damaged: the events are left out\n", s->n_damaged,
+                    s->n_damaged == 1 ? " is" : "s are");
     }
 }
 

@@ -24,6 +24,16 @@ static void put_i64(struct tk_jsonw *w, const char *key, int64_t i)
     tk_jsonw_i64(w, i);
 }
 
+/* Below 0: not known. */
+static void put_count(struct tk_jsonw *w, const char *key, int64_t i)
+{
+    tk_jsonw_key(w, key);
+    if (i < 0)
+        tk_jsonw_null(w);
+    else
+        tk_jsonw_i64(w, i);
+}
+
 static void put_bool(struct tk_jsonw *w, const char *key, bool b)
 {
     tk_jsonw_key(w, key);
@@ -126,7 +136,8 @@ static void put_requests(struct tk_jsonw *w, const struct tk_summary *s)
     tk_jsonw_obj(w);
     put_i64(w, "planned", (int64_t)s->planned);
     put_i64(w, "sent", (int64_t)s->sent);
-    put_i64(w, "not_sent", (int64_t)s->not_sent);
+    put_count(w, "not_sent", s->is_damaged ? -1 : (int64_t)s->not_sent);
+    put_count(w, "lost_or_not_sent", s->is_damaged ? (int64_t)s->not_sent : -1);
     put_i64(w, "succeeded", (int64_t)s->succeeded);
     put_i64(w, "failed", (int64_t)s->failed);
     put_i64(w, "cancelled", (int64_t)s->cancelled);
@@ -198,8 +209,8 @@ static void put_tokens(struct tk_jsonw *w, const struct tk_summary *s)
 {
     tk_jsonw_key(w, "tokens");
     tk_jsonw_obj(w);
-    put_i64(w, "prompt", s->prompt_tokens);
-    put_i64(w, "output", s->output_tokens);
+    put_count(w, "prompt", s->prompt_tokens);
+    put_count(w, "output", s->output_tokens);
     put_i64(w, "replies_prompt_unknown", (int64_t)s->n_prompt_unknown);
     put_i64(w, "replies_counted_by_server", (int64_t)s->n_tokens_usage);
     put_i64(w, "replies_counted_as_events", (int64_t)s->n_tokens_events);
@@ -230,7 +241,7 @@ static void put_goodput(struct tk_jsonw *w, const struct tk_report *r)
         put_double(w, def->name, (double)r->slos[i].limit * tk_unit_scale(def->unit));
     }
     tk_jsonw_obj_end(w);
-    put_i64(w, "good", (int64_t)s->n_good);
+    put_count(w, "good", s->no_figure == TK_METRIC_N_ ? (int64_t)s->n_good : -1);
     put_double(w, "requests_per_s", s->goodput);
     put_double(w, "share", s->good_share);
     tk_jsonw_obj_end(w);

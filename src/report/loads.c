@@ -52,7 +52,7 @@ static void put_shape(const struct tk_shape *s, struct tk_buf *out)
     else if (s->kind == TK_SHAPE_RAMP)
         put_ramp(s, out);
     else
-        tk_buf_addf(out, ", %zu stages of %s", s->n,
+        tk_buf_addf(out, ", %zu stage%s of %s", s->n, s->n == 1 ? "" : "s",
                     s->of == TK_SHAPE_RATE ? "requests/s" : "requests at a time");
 }
 
@@ -98,7 +98,7 @@ void tk__report_load(const struct tk_report_plan *p, struct tk_buf *out)
         tk_buf_addf(out, ", %s%" PRId64 " at a time", p->rate > 0 ? "at most " : "",
                     p->concurrency);
     if (p->requests > 0)
-        tk_buf_addf(out, ", %" PRId64 " requests", p->requests);
+        tk_buf_addf(out, ", %" PRId64 " request%s", p->requests, p->requests == 1 ? "" : "s");
     if (p->duration_s > 0)
         tk_buf_addf(out, ", for %g s", p->duration_s);
     if (p->is_new_connection)

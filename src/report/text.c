@@ -23,7 +23,8 @@
 
 const char *tk_report_ms(double ms, char out[32])
 {
-    int decimals = ms < 10 ? 3 : ms < 100 ? 2 : ms < 1000 ? 1 : 0;
+    /* By what is left after rounding: 9.9996 is 10.00, as 10.01 is. */
+    int decimals = ms < 9.9995 ? 3 : ms < 99.995 ? 2 : ms < 999.95 ? 1 : 0;
 
     if (isnan(ms))
         (void)snprintf(out, 32, "-");
@@ -72,8 +73,8 @@ static void put_head(struct tk__text *t)
     tk__report_load(p, t->out);
     tk_buf_add_c(t->out, '\n');
     tk__text_heading(t, "Data");
-    tk_buf_addf(t->out, "%s, %" PRId64 " prompts, seed %" PRId64 "\n", p->data ? p->data : "?",
-                p->items, p->seed);
+    tk_buf_addf(t->out, "%s, %" PRId64 " prompt%s, seed %" PRId64 "\n", p->data ? p->data : "?",
+                p->items, p->items == 1 ? "" : "s", p->seed);
 }
 
 /* --- what became of the requests --- */
@@ -122,10 +123,13 @@ static void put_cancelled(struct tk__text *t)
         return;
     tk__text_indent(t);
     tk_buf_addf(t->out, "%8" PRIu64 " cancelled by the client", n);
-    if (s->cancelled_age.n > 0)
-        tk_buf_addf(t->out, ", in flight for %s to %s",
-                    tk_num_format_dur((tk_ns)s->cancelled_age.min, low),
-                    tk_num_format_dur((tk_ns)s->cancelled_age.max, high));
+    if (s->cancelled_age.n > 0) {
+        (void)tk_num_format_dur((tk_ns)s->cancelled_age.min, low);
+        (void)tk_num_format_dur((tk_ns)s->cancelled_age.max, high);
+        tk_buf_addf(t->out, ", in flight for %s", low);
+        if (strcmp(low, high) != 0)
+            tk_buf_addf(t->out, " to %s", high);
+    }
     tk_buf_add_c(t->out, '\n');
 }
 
@@ -152,18 +156,32 @@ static void put_segments(struct tk__text *t)
     tk_buf_add_z(t->out, "; the time in between is not counted\n");
 }
 
+/* Of a damaged file nobody knows which of the others were sent. */
+static void put_planned(struct tk__text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+
+    if (t->r->is_damaged)
+        tk_buf_addf(t->out,
+                    "%" PRIu64 " planned = %" PRIu64 " read + %" PRIu64
+                    " lost in the file or not sent\n",
+                    s->planned, s->sent, s->not_sent);
+    else
+        tk_buf_addf(t->out, "%" PRIu64 " planned = %" PRIu64 " sent + %" PRIu64 " not sent\n",
+                    s->planned, s->sent, s->not_sent);
+}
+
 static void put_requests(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
 
     tk__text_heading(t, "Requests");
-    tk_buf_addf(t->out, "%" PRIu64 " planned = %" PRIu64 " sent + %" PRIu64 " not sent\n",
-                s->planned, s->sent, s->not_sent);
+    put_planned(t);
     tk__text_indent(t);
     tk_buf_addf(t->out,
-                "%" PRIu64 " sent = %" PRIu64 " succeeded + %" PRIu64 " failed + %" PRIu64
+                "%" PRIu64 " %s = %" PRIu64 " succeeded + %" PRIu64 " failed + %" PRIu64
                 " cancelled\n",
-                s->sent, s->succeeded, s->failed, s->cancelled);
+                s->sent, t->r->is_damaged ? "read" : "sent", s->succeeded, s->failed, s->cancelled);
     for (int e = 0; e < TK_END_N_; e++) {
         if (tk_end_is_failure((enum tk_end)e))
             put_end(t, (enum tk_end)e);
@@ -182,7 +200,8 @@ static void put_requests(struct tk__text *t)
     put_segments(t);
     if (t->r->is_damaged) {
         tk__text_indent(t);
-        tk_buf_add_z(t->out, "the run file is damaged: what could be read of it is here\n");
+        tk_buf_add_z(t->out, "the run file is damaged: what could be read of it is here; rates are "
+                             "too low by what is lost\n");
     }
 }
 
@@ -335,6 +354,16 @@ static void put_rate_heading(struct tk__text *t, const char *word)
     tk__text_heading(t, word);
     if (t->r->verdict.are_rates_touched)
         tk_buf_add_z(t->out, "* ");
+    if (t->r->is_damaged)
+        tk_buf_add_z(t->out, "at least ");
+}
+
+static void put_token_rate(struct tk__text *t, const char *what, double rate)
+{
+    if (isnan(rate))
+        tk_buf_addf(t->out, "%s tokens/s not known, ", what);
+    else
+        tk_buf_addf(t->out, "%.1f %s tokens/s, ", rate, what);
 }
 
 static void put_throughput(struct tk__text *t)
@@ -342,9 +371,10 @@ static void put_throughput(struct tk__text *t)
     const struct tk_summary *s = t->r->summary;
 
     put_rate_heading(t, "Throughput");
-    tk_buf_addf(t->out,
-                "%.2f requests/s, %.1f prompt tokens/s, %.1f output tokens/s, over %.3f s\n",
-                s->request_throughput, s->input_throughput, s->output_throughput, s->duration);
+    tk_buf_addf(t->out, "%.2f requests/s, ", s->request_throughput);
+    put_token_rate(t, "prompt", s->input_throughput);
+    put_token_rate(t, "output", s->output_throughput);
+    tk_buf_addf(t->out, "over %.3f s\n", s->duration);
 }
 
 static void put_goodput(struct tk__text *t)
@@ -354,6 +384,12 @@ static void put_goodput(struct tk__text *t)
 
     if (!s->has_goodput)
         return;
+    if (s->no_figure != TK_METRIC_N_) {
+        tk__text_heading(t, "Goodput");
+        tk_buf_addf(t->out, "not known: no reply has a value of %s\n",
+                    tk_metric_def(s->no_figure)->name);
+        return;
+    }
     put_rate_heading(t, "Goodput");
     tk_buf_addf(t->out, "%.2f requests/s: %.1f %% had", s->goodput, 100 * s->good_share);
     for (size_t i = 0; i < t->r->n_slos; i++) {
@@ -364,6 +400,14 @@ static void put_goodput(struct tk__text *t)
     tk_buf_add_c(t->out, '\n');
 }
 
+static void put_token_sum(struct tk__text *t, int64_t n, const char *what)
+{
+    if (n < 0)
+        tk_buf_addf(t->out, "not known of the %s", what);
+    else
+        tk_buf_addf(t->out, "%" PRId64 " %s", n, what);
+}
+
 static void put_tokens(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
@@ -371,14 +415,16 @@ static void put_tokens(struct tk__text *t)
     put_rate_heading(t, "Concurrency");
     tk_buf_addf(t->out, "mean %.1f, peak %" PRIu64 "\n", s->mean_concurrency, s->peak_concurrency);
     tk__text_heading(t, "Tokens");
-    tk_buf_addf(t->out,
-                "%" PRId64 " prompt, %" PRId64 " output; counted by the server in %" PRIu64
-                " of %" PRIu64 " replies",
-                s->prompt_tokens, s->output_tokens, s->n_tokens_usage, s->succeeded);
+    put_token_sum(t, s->prompt_tokens, "prompt, ");
+    put_token_sum(t, s->output_tokens, "output; ");
+    tk_buf_addf(t->out, "counted by the server in %" PRIu64 " of %" PRIu64 " replies",
+                s->n_tokens_usage, s->succeeded);
     if (s->n_tokens_events > 0)
         tk_buf_addf(t->out, ", as events in %" PRIu64, s->n_tokens_events);
     if (s->n_tokens_unknown > 0)
         tk_buf_addf(t->out, ", unknown in %" PRIu64, s->n_tokens_unknown);
+    if (s->n_prompt_unknown > 0 && s->prompt_tokens >= 0)
+        tk_buf_addf(t->out, "; those of the prompt are unknown in %" PRIu64, s->n_prompt_unknown);
     tk_buf_add_c(t->out, '\n');
     if (s->n_gap_method[TK_GAP_UNKNOWN] > 0) {
         tk__text_indent(t);

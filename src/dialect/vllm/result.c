@@ -400,7 +400,8 @@ void tk_vllm_form_of_plan(const struct tk_report_plan *p, struct tk_vllm_form *r
         .backend = is_chat ? "openai-chat" : "openai",
         .model = p->model ? p->model : "unknown",
         .num_prompts = p->requests,
-        .request_rate = p->rate > 0 ? p->rate : INFINITY,
+        /* A load that changes has no one rate. That tool has "inf" beside its own ramp, too. */
+        .request_rate = p->rate > 0 && p->shape.of == TK_SHAPE_NONE ? p->rate : INFINITY,
         .burstiness = 1,
         .max_concurrency = p->concurrency,
         .has_metric = { [TK_VLLM_TTFT] = true, [TK_VLLM_TPOT] = true, [TK_VLLM_ITL] = true },

@@ -209,7 +209,7 @@ static void test_open(void)
     tk_buf_reset(&out);
     T_EQ_I(tk_report_client(&r.report, &out), 0, "again");
     T_OK(strstr(out.p, " 3 replies lack events past a bound: "), "traces that were cut are said");
-    T_OK(strstr(out.p, " 1 records are damaged: "), "and damaged ones");
+    T_OK(strstr(out.p, " 1 record is damaged: "), "and damaged ones");
     tk_buf_release(&out);
     end(&r);
 }
@@ -399,6 +399,8 @@ static void test_numbers(void)
 
     T_EQ_S(tk_report_ms(0.0214, out), "0.021", "small");
     T_EQ_S(tk_report_ms(52.314, out), "52.31", "tens");
+    T_EQ_S(tk_report_ms(9.9996, out), "10.00", "rounded to ten: as many digits as 10.01 has");
+    T_EQ_S(tk_report_ms(999.96, out), "1000", "rounded to a thousand");
     T_EQ_S(tk_report_ms(987.65, out), "987.6", "hundreds");
     T_EQ_S(tk_report_ms(15034.2, out), "15034", "thousands");
     T_EQ_S(tk_report_ms(INFINITY, out), "inf", "infinite");
