@@ -58,7 +58,8 @@ struct config {
     bool add_bos, add_eos, has_add_bos, has_add_eos;
     size_t n_extra; /* T5's sentinels */
     bool prefix_space, lowercase, chinese;
-    bool keeps_space; /* add_prefix_space is null: what tokenizer.json has stays */
+    bool forces_cleanup; /* transformers 5: clean up spaces of BPE too */
+    bool keeps_space;    /* add_prefix_space is null: what tokenizer.json has stays */
     bool strips_set, strips;
 };
 
@@ -351,6 +352,8 @@ static int read_config(struct config *c, struct tk_json_val *root)
     truth(root, "strip_accents", &c->strips, NULL);
     c->strips_set = tk__ju_member(root, "strip_accents", &m) > 0;
     truth(root, "clean_up_tokenization_spaces", &c->t->cleans_up, NULL);
+    truth(root, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
+          &c->forces_cleanup, NULL);
     truth(root, "split_special_tokens", &c->t->splits_special, NULL);
     read_max_length(c->t, root);
     return tk__ju_size(root, "extra_ids", "configuration", &c->n_extra, c->err);
@@ -734,10 +737,12 @@ static int apply_prefix_space(struct config *c)
     return 0;
 }
 
-static void apply_cleanup(struct tk_tokenizer *t)
+static void apply_cleanup(const struct config *c)
 {
-    bool is_bpe = strcmp(t->model->ops->name, "BPE") == 0;
-    if (t->conf.cleanup == TK_TOK_CLEANUP_NEVER || (t->conf.cleanup == TK_TOK_CLEANUP_5 && is_bpe))
+    struct tk_tokenizer *t = c->t;
+    bool is_spared = strcmp(t->model->ops->name, "BPE") == 0 && !c->forces_cleanup;
+    if (t->conf.cleanup == TK_TOK_CLEANUP_NEVER ||
+        (t->conf.cleanup == TK_TOK_CLEANUP_5 && is_spared))
         t->cleans_up = false;
 }
 
@@ -769,7 +774,7 @@ int tk__config_load(struct tk_tokenizer *t, const char *folder, struct tk_err *r
     if (rc == 0)
         rc = apply_prefix_space(&c);
     if (rc == 0)
-        apply_cleanup(t);
+        apply_cleanup(&c);
     free(c.specials);
     free(c.decoder);
     return rc < 0 ? tk_err_set(reterr, rc, "'%s': %s", folder,

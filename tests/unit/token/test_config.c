@@ -138,14 +138,16 @@ static int load_with(const char *config, const struct tk_tokenizer_conf *conf,
 }
 
 /* Clean-up of spaces by version: "a ." loses its space or not. */
-static void check_cleanup(enum tk_tok_cleanup cleanup, const char *want)
+static void check_cleanup(enum tk_tok_cleanup cleanup, const char *more, const char *want)
 {
     static const uint32_t ids[] = { 0, 1, 2 };
     struct tk_tokenizer_conf conf = { .cleanup = cleanup };
     struct tk_tokenizer *t = NULL;
     struct tk_tok_scratch *s = tk_tok_scratch_new();
     struct tk_buf out = TK_BUF_INIT(100);
-    T_EQ_I(load_with("{\"clean_up_tokenization_spaces\":true}", &conf, &t, NULL), 0, "loads");
+    char config[300];
+    snprintf(config, sizeof(config), "{\"clean_up_tokenization_spaces\":true%s}", more);
+    T_EQ_I(load_with(config, &conf, &t, NULL), 0, "loads");
     T_EQ_I(tk_tokenizer_decode(t, s, ids, 3, 0, &out), 0, "decodes");
     T_EQ_S(out.p, want, "clean-up %d", (int)cleanup);
     tk_buf_release(&out);
@@ -234,9 +236,12 @@ int main(void)
     replay_release(&r);
     vectors_close(&v);
 
-    check_cleanup(TK_TOK_CLEANUP_4, "a.");
-    check_cleanup(TK_TOK_CLEANUP_5, "a .");
-    check_cleanup(TK_TOK_CLEANUP_NEVER, "a .");
+    static const char forced[] =
+        ",\"clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output\":true";
+    check_cleanup(TK_TOK_CLEANUP_4, "", "a.");
+    check_cleanup(TK_TOK_CLEANUP_5, "", "a .");
+    check_cleanup(TK_TOK_CLEANUP_5, forced, "a.");
+    check_cleanup(TK_TOK_CLEANUP_NEVER, forced, "a .");
     check_refused("{\"tokenizer_class\":\"NllbTokenizerFast\"}", TK_E_UNSUPPORTED, "NllbTokenizer");
     check_refused("{\"tokenizer_class\":\"LlamaTokenizer\",\"bos_token\":null}", TK_E_FORMAT,
                   "bos_token");
