@@ -49,7 +49,8 @@ int tk_fail(int status, const char *program, const struct tk_err *e);
 /* Write to standard output and flush. False when it cannot be written (said on standard error). */
 bool tk_put(const char *program, struct tk_str text);
 
-/* Write a file as a whole, replacing it; "-" is standard output. Half a file is not left behind. */
+/* Write a file as a whole, replacing it, unless it is a run file; "-" is standard output. Half a file is
+ * not left behind. */
 int tk_put_file(const char *program, const char *path, struct tk_str text, struct tk_err *reterr);
 
 /* Whether a file could be written there, before hours are spent on what goes into it. What is there

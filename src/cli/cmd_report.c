@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/places.h"
 #include "cli/result.h"
 #include "dialect/vllm/vllm.h"
 
@@ -179,16 +180,37 @@ static int make(struct making *m, const char *path)
                    : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
 }
 
+/* The words before the file is looked at. */
+static int check_words(const struct values *v, const struct tk_opt_result *res)
+{
+    struct tk_err err = { 0 };
+
+    if (res->args.n == 0) {
+        tk_say(PROGRAM, "which run? tokmark report RUN.tokmark");
+        return TK_EXIT_USAGE;
+    }
+    if (res->args.n > 1) {
+        tk_say(PROGRAM, "'%s' is one word too many: a report is of one run", res->args.v[1]);
+        return TK_EXIT_USAGE;
+    }
+    const struct tk_place places[] = {
+        { TK_PLACE_INPUT, "the run file", res->args.v[0] },
+        { TK_PLACE_RESULT, "--output", v->output },
+    };
+    int rc = tk_places_check(places, TK_ARRAY_LEN(places), &err);
+    if (rc == 0 && v->output)
+        rc = tk_check_place(v->output, &err);
+    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+}
+
 static int report(const struct values *v, const struct tk_opt_result *res)
 {
     struct tk_result_opts which;
     struct tk_err err = { 0 };
     struct making m = { .v = v, .out = TK_BUF_INIT(MAX_TEXT) };
 
-    if (res->args.n != 1) {
-        tk_say(PROGRAM, "which run? tokmark report RUN.tokmark");
+    if (check_words(v, res) != TK_EXIT_OK)
         return TK_EXIT_USAGE;
-    }
     if (tk_result_opts_parse(&v->slo, v->percentiles, &which, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     which.leaves_gaps_out = strncmp(v->format, "vllm", 4) == 0; /* its own figures have them */

@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/num.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/places.h"
 #include "cli/probe.h"
 #include "cli/result.h"
 #include "cli/run_opts.h"
@@ -70,6 +72,31 @@ static int find_url(struct command *c, const char **ret)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     *ret = c->sim.url;
     return TK_EXIT_OK;
+}
+
+/* Nothing that is written may be what is read, or what else is written. */
+static int check_places(const struct command *c)
+{
+    const struct tk_run_opts *o = &c->o;
+    bool is_words = strcmp(o->data, "words") == 0;
+    bool has_run_file = o->file && !c->has_resuming;
+    const struct tk_place places[] = {
+        { TK_PLACE_INPUT, "--data", is_words ? NULL : o->data },
+        { TK_PLACE_INPUT, "--key-file", o->key_file },
+        { TK_PLACE_INPUT, "--ca-file", o->ca_file },
+        { TK_PLACE_INPUT, "--cert", o->cert_file },
+        { TK_PLACE_INPUT, "--cert-key", o->cert_key_file },
+        { TK_PLACE_INPUT, "--cert-passphrase-file", o->cert_passphrase_file },
+        { TK_PLACE_INPUT, "--resume", o->resume },
+        { TK_PLACE_RUN_FILE, "--output", has_run_file ? o->output : NULL },
+        { TK_PLACE_RESULT, "--json", o->json },
+    };
+    struct tk_err err = { 0 };
+    int rc = tk_places_check(places, TK_ARRAY_LEN(places), &err);
+
+    if (rc == 0 && has_run_file && o->output && access(o->output, F_OK) != 0)
+        rc = tk_check_place(o->output, &err);
+    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
 }
 
 static int prepare(struct command *c)
@@ -339,9 +366,12 @@ static int apply_resume(struct command *c)
 
 static int run_command(struct command *c)
 {
-    if (c->has_resuming && c->resuming.is_whole)
+    int status = check_places(c);
+
+    if (status == TK_EXIT_OK && c->has_resuming && c->resuming.is_whole)
         return report_whole(c);
-    int status = prepare(c);
+    if (status == TK_EXIT_OK)
+        status = prepare(c);
     if (status == TK_EXIT_OK && c->o.print_config) {
         c->run.plan.model = c->o.model; /* else the server would be asked */
         return tk_put_config(&tk_run_command, &c->o, &c->res, &c->run.plan);

@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/places.h"
 #include "cli/selftest.h"
 #include "cli/session.h"
 #include "report/report.h"
@@ -484,7 +485,12 @@ static int selftest(const struct values *v, const struct tk_opt_result *res)
         tk_say(PROGRAM, "what is '%s' for? selftest brings its own server", res->args.v[0]);
         return TK_EXIT_USAGE;
     }
-    int rc = parse_loads(v->streams, "streams", 1, &t.streams, &err);
+    const struct tk_place place = { TK_PLACE_RESULT, "--json", v->json };
+    int rc = tk_places_check(&place, 1, &err);
+    if (rc == 0 && v->json)
+        rc = tk_check_place(v->json, &err);
+    if (rc == 0)
+        rc = parse_loads(v->streams, "streams", 1, &t.streams, &err);
     if (rc == 0)
         rc = parse_loads(v->rates, "rates", 0.01, &t.rates, &err);
     if (rc != 0)

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/places.h"
 #include "ev/loop.h"
 #include "ev/signals.h"
 #include "net/tls.h"
@@ -372,6 +373,35 @@ static int run_with(const struct values *v)
     return status;
 }
 
+/* What is wrong with the words together; TK_EXIT_OK: nothing. */
+static int check_words(const struct values *v, const struct tk_opt_result *res)
+{
+    const struct tk_place places[] = {
+        { TK_PLACE_INPUT, "--cert", v->cert },
+        { TK_PLACE_INPUT, "--key", v->key },
+        { TK_PLACE_INPUT, "--tls-client-ca", v->client_ca },
+        { TK_PLACE_RESULT, "--cert-out", v->cert_out },
+        { TK_PLACE_LOG, "--log", v->log },
+    };
+    struct tk_err err = { 0 };
+
+    if (res->args.n > 0) {
+        tk_say(PROGRAM, "'%s' is one word too many", res->args.v[0]);
+        return TK_EXIT_USAGE;
+    }
+    if ((v->key != NULL) != (v->cert != NULL)) {
+        tk_say(PROGRAM, "--cert and --key go together");
+        return TK_EXIT_USAGE;
+    }
+    if ((v->cert_out || v->client_ca) && !v->is_tls && !v->cert) {
+        tk_say(PROGRAM, "%s needs --tls", v->cert_out ? "--cert-out" : "--tls-client-ca");
+        return TK_EXIT_USAGE;
+    }
+    if (tk_places_check(places, TK_ARRAY_LEN(places), &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    return TK_EXIT_OK;
+}
+
 static int run(int argc, char **argv)
 {
     pid_t parent = getppid();
@@ -379,18 +409,8 @@ static int run(int argc, char **argv)
     struct tk_opt_result res = { 0 };
     int status = tk_parse(&command, argc, argv, &v, &res);
 
-    if (status < 0 && res.args.n > 0) {
-        tk_say(PROGRAM, "'%s' is one word too many", res.args.v[0]);
+    if (status < 0 && check_words(&v, &res) != TK_EXIT_OK)
         status = TK_EXIT_USAGE;
-    }
-    if (status < 0 && (v.key != NULL) != (v.cert != NULL)) {
-        tk_say(PROGRAM, "--cert and --key go together");
-        status = TK_EXIT_USAGE;
-    }
-    if (status < 0 && (v.cert_out || v.client_ca) && !v.is_tls && !v.cert) {
-        tk_say(PROGRAM, "%s needs --tls", v.cert_out ? "--cert-out" : "--tls-client-ca");
-        status = TK_EXIT_USAGE;
-    }
     if (status < 0 && v.prints_config)
         status = tk_put_config(&command, &v, &res, NULL);
     if (status < 0 && v.is_with_parent && !tie_to_parent(parent))

@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/places.h"
 #include "cli/result.h"
 #include "cli/runfile_name.h"
 #include "cli/session.h"
@@ -283,6 +284,25 @@ static void join_path(const struct command *c, const char *name, struct tk_buf *
     if (c->o.result_dir && name[0] != '/')
         tk_buf_addf(out, "%s/", c->o.result_dir);
     tk_buf_add_z(out, name);
+}
+
+/* What a result of a given name would be written over; the folders need not be there yet. */
+static int check_places(struct command *c)
+{
+    struct tk_err err = { 0 };
+    struct tk_buf result = TK_BUF_INIT(64 << 10);
+    int rc = 0;
+
+    if (saves(c) && c->o.result_filename)
+        join_path(c, c->o.result_filename, &result);
+    const struct tk_place places[] = {
+        { TK_PLACE_INPUT, "--dataset-path", c->o.dataset_path },
+        { TK_PLACE_INPUT, "--tokenizer", c->o.tokenizer },
+        { TK_PLACE_RESULT, "--result-filename", result.n > 0 ? result.p : NULL },
+    };
+    rc = tk_places_check(places, TK_ARRAY_LEN(places), &err);
+    tk_buf_release(&result);
+    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
 }
 
 static int choose_places(struct command *c)
@@ -607,6 +627,8 @@ static int run_command(struct command *c)
 {
     int status = make_id_prefix(c);
 
+    if (status == TK_EXIT_OK)
+        status = check_places(c);
     if (status == TK_EXIT_OK)
         status = prepare(c);
     if (status == TK_EXIT_OK && c->o.print_config)

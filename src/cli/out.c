@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/places.h"
 #include "load/load.h"
 #include "run/plan.h"
 
@@ -65,6 +66,8 @@ int tk_put_file(const char *program, const char *path, struct tk_str text, struc
 {
     if (strcmp(path, "-") == 0)
         return tk_put(program, text) ? 0 : tk_err_set(reterr, -EIO, "standard output is gone");
+    if (tk_place_is_run_file(path))
+        return tk_err_set(reterr, -EEXIST, "'%s' is a run file and is left alone", path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return tk_err_set(reterr, -errno, "'%s' cannot be written: %s", path, strerror(errno));

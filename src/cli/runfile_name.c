@@ -2,13 +2,14 @@
 #include "cli/runfile_name.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/places.h"
 
 #define MAX_TRIES 1000
 
@@ -17,18 +18,13 @@ static bool exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-/* SQLite's files begin with these sixteen bytes. */
+/* One that was made a moment before its run was killed is empty. */
 static bool is_run_file(const char *path)
 {
-    static const char magic[16] = "SQLite format 3";
-    char head[16];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
 
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, head, sizeof(head));
-    (void)close(fd);
-    return n == 0 || (n == (ssize_t)sizeof(head) && memcmp(head, magic, sizeof(head)) == 0);
+    return tk_place_is_run_file(path) ||
+           (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0);
 }
 
 int tk_runfile_make_room(const char *path, bool overwrite, struct tk_err *reterr)

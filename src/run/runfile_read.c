@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -167,12 +168,17 @@ static int prepare(struct tk__reader *r, struct tk_err *reterr)
 int tk__reader_new(const char *path, struct tk__reader **ret, struct tk_err *reterr)
 {
     struct tk__reader *r = calloc(1, sizeof(*r));
+    struct stat st;
     if (!r)
         return tk_err_set(reterr, -ENOMEM, "no memory for the run file");
 
     int rc = access(path, R_OK) == 0 ? 0 : -errno;
     if (rc < 0) {
         tk_err_set(reterr, rc, "cannot read '%s': %s", path, strerror(-rc));
+        goto fail;
+    }
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        rc = tk_err_set(reterr, -EISDIR, "'%s' is a folder, not a run file", path);
         goto fail;
     }
     rc = open_any(r, path);
