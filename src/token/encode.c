@@ -232,6 +232,7 @@ static inline void look_up(const struct tk_tok_scratch *s, struct tk_str word, s
 static int encode_long(const struct tk_tokenizer *t, struct tk_tok_scratch *s, const struct look *l,
                        struct tk_tok_ids *ids)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): look_up() sets it where set is NULL */
     struct tk__long_word *w = l->slot;
     if (w && w->n_key == l->word.n && memcmp(w->key, l->word.p, l->word.n) == 0) {
         int rc = ids_reserve(ids, MAX_LONG_CACHED);

@@ -60,6 +60,17 @@ with tk_it.Folder():
     out = tk_it.run('vllm', '--model', 'plain', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'), '--dry-run')
     t.eq(out.returncode, 1, 'no chat template: status')
     t.has(out.stderr, '--skip-chat-template', 'no chat template: what to do')
+    tok = os.path.join(here, 'tok')
+    out = tk_it.run('vllm', '--model', 'm', '--dataset-path', os.path.join(here, 'burst.csv'), '--dataset-name', 'burstgpt', '--tokenizer', tok, '--dry-run')
+    t.eq(out.returncode, 0, 'the path may stand before the name')
+    outs = [tk_it.run('vllm', '--model', tok, '--tokenizer-mode', mode, '--num-prompts', '3', '--request-id-prefix', 'x', '--dry-run').stdout
+            for mode in ('auto', 'slow', 'hf')]
+    t.ok(outs[0] and outs.count(outs[0]) == 3, 'three words for the same tokenizer, that of the model')
+    out = tk_it.run('vllm', '--model', tok, '--skip-tokenizer-init', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'),
+                    '--dry-run')
+    t.ok('<|user|>' not in out.stdout and out.returncode == 0, 'no template where the tokenizer is left out', out.stderr)
+    image = '[{"image": "a.png", "conversations": [{"value": "one two three four"}, {"value": "five six seven eight"}]}]'
+    refused('an image', '--dataset-name sharegpt', 'a conversation with an image', image, 'x.json')
     out = tk_it.run('vllm', '--model', 'm', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'), '--dry-run')
     t.eq((out.returncode, len(out.stdout.splitlines())), (0, 1000), 'custom does without a tokenizer')
 t.done()

@@ -70,6 +70,8 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
         strcmp(o->backend, "openai-chat") != 0)
         return usage(v, reterr, "backend '%s' is not supported yet: vllm, openai, openai-chat are",
                      o->backend);
+    if (o->random_batch_size > 1 && strcmp(o->dataset_name, "random") == 0)
+        return usage(v, reterr, "'--random-batch-size' above 1 is not supported yet");
     v->set = tk__vllm_set(v);
     if (!v->set)
         return usage(v, reterr,

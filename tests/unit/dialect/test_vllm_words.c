@@ -110,6 +110,7 @@ static void test_refusals(void)
     } cases[] = {
         { "--dataset-name|custom", "the following arguments are required: --model", 2 },
         { "--model|m|--dataset-name|hf", "data set 'hf' is not supported yet", 2 },
+        { "--model|m|--random-batch-size|2", "'--random-batch-size' above 1", 2 },
         { "--model|m|--dataset-name|custom", "dataset_path must be provided", 1 },
         { "--model|m|--dataset-path|f", "Cannot use 'random' dataset with --dataset-path.", 2 },
         { BASE "|--backend|openai-audio", "backend 'openai-audio' is not supported yet", 2 },

@@ -75,8 +75,8 @@ int main(void)
     struct tk_buf got = TK_BUF_INIT(4096);
     tk_mt_seed_python(&mt, 1);
     for (unsigned i = 0; t && s && i < N_TEXTS; i++) {
-        uint32_t ids[MAX_IDS];
-        char text[2 * MAX_IDS + 1], before[MAX_IDS + 1];
+        uint32_t ids[MAX_IDS] = { 0 };
+        char text[2 * MAX_IDS + 1] = "", before[MAX_IDS + 1];
         size_t n = draw(&mt, t, ids, text);
         memcpy(before, text, n + 1);
         clean(text);
