@@ -69,7 +69,7 @@ static int find_url(struct command *c, const char **ret)
         return TK_EXIT_OK;
     }
     if (tk_simchild_start(&c->sim, c->o.sim_args, NULL, &err) != 0)
-        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+        return c->sim.has_said ? TK_EXIT_USAGE : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     *ret = c->sim.url;
     return TK_EXIT_OK;
 }

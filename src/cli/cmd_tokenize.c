@@ -72,7 +72,7 @@ static const struct tk_opt opts[] = {
       .min = 0.001, .max = 1e6, .group = "Tokens from", .help = "of a request to the server" },
 
     { .name = "file", .letter = 'f', .type = TK_OPT_LIST, .at = AT(file), .value = "FILE",
-      .group = "Input", .help = "read a file, - is standard input; may be given several times" },
+      .group = "Input", .help = "read a file, - is standard input" },
     { .name = "lines", .type = TK_OPT_FLAG, .at = AT(lines), .group = "Input",
       .help = "each line is an input of its own, without its line end" },
     { .name = "chat", .type = TK_OPT_FLAG, .at = AT(chat), .group = "Input",

@@ -1,6 +1,6 @@
 /* progress.c - one line about a run that goes on
  *
- * Rates are smoothed with a time constant of two seconds, so that a line that is drawn four times a
+ * The rates are of requests that ended, as in the result, and of token events. They are smoothed with a time constant of two seconds, so that a line that is drawn four times a
  * second can be read. The time left is the longer of what the requests still to end need at the
  * pace of the last seconds and nothing; with a bound by time it is that bound.
  */
@@ -44,6 +44,11 @@ static double smooth(double old, double now, double dt_s, bool is_first)
     return old + (now - old) * weight;
 }
 
+static uint64_t done_of(const struct tk_progress_sums *s)
+{
+    return s->succeeded + s->failed + s->cancelled;
+}
+
 static void update_rates(struct tk_progress *p, const struct tk_progress_sums *s, tk_ns now)
 {
     double dt_s = (double)(now - p->prev_at) / 1e9;
@@ -51,9 +56,9 @@ static void update_rates(struct tk_progress *p, const struct tk_progress_sums *s
 
     if (dt_s <= 0)
         return;
-    double sent = (double)(s->sent - p->prev.sent) / dt_s;
+    double done = (double)(done_of(s) - done_of(&p->prev)) / dt_s;
     double events = (double)(s->events - p->prev.events) / dt_s;
-    p->sent_per_s = smooth(p->sent_per_s, sent, dt_s, is_first);
+    p->done_per_s = smooth(p->done_per_s, done, dt_s, is_first);
     p->events_per_s = smooth(p->events_per_s, events, dt_s, is_first);
     p->prev = *s;
     p->prev_at = now;
@@ -89,13 +94,13 @@ static void add_left(tk_ns left, struct tk_buf *out)
 void tk_progress_line(struct tk_progress *p, const struct tk_progress_sums *s, tk_ns now,
                       struct tk_buf *out)
 {
-    uint64_t done = s->succeeded + s->failed + s->cancelled;
+    uint64_t done = done_of(s);
 
     update_rates(p, s, now);
     tk_buf_addf(out, "%llu", (unsigned long long)done);
     if (p->n_planned > 0)
         tk_buf_addf(out, "/%llu", (unsigned long long)p->n_planned);
-    tk_buf_addf(out, " done  %.1f req/s  %llu in flight  %.0f token events/s", p->sent_per_s,
+    tk_buf_addf(out, " done  %.1f done/s  %llu in flight  %.0f token events/s", p->done_per_s,
                 (unsigned long long)s->in_flight, p->events_per_s);
     if (s->failed > 0)
         tk_buf_addf(out, "  %llu failed", (unsigned long long)s->failed);

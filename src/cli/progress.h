@@ -23,7 +23,7 @@ struct tk_progress {
     tk_ns duration;     /* 0: no bound by time */
     tk_ns prev_at;      /* when the line was made last */
     struct tk_progress_sums prev;
-    double sent_per_s, events_per_s; /* smoothed over the last seconds */
+    double done_per_s, events_per_s; /* smoothed over the last seconds */
 };
 
 void tk_progress_begin(struct tk_progress *p, uint64_t n_planned, tk_ns duration, tk_ns now);

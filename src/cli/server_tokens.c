@@ -12,6 +12,7 @@
 #include "cli/server_tokens.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,7 +138,8 @@ static void begin(struct tk_server_tokens *s, struct tk_jsonw *w)
 }
 
 /* An id, or llama.cpp's {"id", "piece"}. */
-static int read_id(struct tk_json_val *v, struct tk_tok_ids *ids)
+/* *ret is the id, out of range or not. */
+static int read_id(struct tk_json_val *v, struct tk_tok_ids *ids, int64_t *ret)
 {
     struct tk_json_val m;
     int64_t id = -1;
@@ -149,6 +151,7 @@ static int read_id(struct tk_json_val *v, struct tk_tok_ids *ids)
     }
     if (rc == 0)
         rc = tk_json_get_i64(v, &id);
+    *ret = id;
     if (rc == 0 && (id < 0 || id > TK_TOKENIZER_MAX_ID))
         rc = TK_E_RANGE;
     return rc == 0 ? tk_tok_ids_add(ids, (uint32_t)id) : rc;
@@ -160,15 +163,19 @@ static int read_ids(struct tk_server_tokens *s, struct tk_json_val *root, struct
     struct tk_json_val list, v;
     struct tk_json_iter it;
     size_t had = ids->n;
+    int64_t id = -1;
     int rc = tk_json_find(root, "tokens", &list);
 
     if (rc == 0)
         rc = tk_json_arr(&list, &it);
     while (rc == 0 && (rc = tk_json_arr_next(&it, &v)) > 0)
-        rc = read_id(&v, ids);
+        rc = read_id(&v, ids, &id);
     if (rc == 0)
         return 0;
     ids->n = had;
+    if (rc == TK_E_RANGE)
+        return tk_err_set(reterr, rc, "'%s' has the id %" PRId64 "; ids are from 0 to %lld",
+                          s->conf->url, id, (long long)TK_TOKENIZER_MAX_ID);
     return rc == -ENOMEM ? tk_err_set(reterr, rc, "no memory for the ids")
                          : odd(s, "/tokenize", reterr);
 }

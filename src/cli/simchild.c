@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/def.h"
 #include "base/str.h"
+#include "cli/exit.h"
 
 #define MAX_WORDS 64
 #define START_TIMEOUT (10 * TK_NS_PER_S)
@@ -97,6 +98,20 @@ static int make_words(const char *args, const char *const *more, char *copy, siz
     return 0;
 }
 
+/* How it ended, as waitpid() says; 0: there was none. */
+static int end(struct tk_simchild *s)
+{
+    int how = 0;
+
+    if (s->pid <= 0)
+        return 0;
+    (void)kill(s->pid, SIGTERM);
+    while (waitpid(s->pid, &how, 0) < 0 && errno == EINTR)
+        continue;
+    s->pid = 0;
+    return how;
+}
+
 int tk_simchild_start(struct tk_simchild *s, const char *args, const char *const *more,
                       struct tk_err *reterr)
 {
@@ -105,6 +120,7 @@ int tk_simchild_start(struct tk_simchild *s, const char *args, const char *const
     int ends[2];
 
     s->pid = 0;
+    s->has_said = false;
     int rc = make_words(args, more, copy, sizeof(copy), words);
     if (rc != 0)
         return tk_err_set(reterr, rc, "too many words for the simulated server");
@@ -125,16 +141,12 @@ int tk_simchild_start(struct tk_simchild *s, const char *args, const char *const
     (void)close(ends[0]);
     if (rc == 0)
         return 0;
-    tk_simchild_stop(s);
+    int how = end(s);
+    s->has_said = WIFEXITED(how) && WEXITSTATUS(how) == TK_EXIT_USAGE;
     return tk_err_set(reterr, rc, "the simulated server did not start: %s", tk_err_text(rc));
 }
 
 void tk_simchild_stop(struct tk_simchild *s)
 {
-    if (s->pid <= 0)
-        return;
-    (void)kill(s->pid, SIGTERM);
-    while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    s->pid = 0;
+    (void)end(s);
 }

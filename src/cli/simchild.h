@@ -4,11 +4,13 @@
 
 #include <sys/types.h>
 
+#include "base/def.h"
 #include "base/err.h"
 
 struct tk_simchild {
     pid_t pid;     /* 0: none */
     char url[128]; /* where it listens */
+    bool has_said; /* it did not start, and has said by itself what is wrong with its words */
 };
 
 /* Start `tokmark sim` on a free port; `args` are further words for it, separated by spaces ("" or

@@ -148,6 +148,18 @@ static int from_hub(const struct tk_tokens_conf *conf, char **ret, struct tk_err
     return rc;
 }
 
+/* Who meant a path should learn first that there is none. */
+static int as_model(const struct tk_tokens_conf *conf, char **ret, struct tk_err *reterr)
+{
+    struct tk_err err = { 0 };
+    int rc = from_hub(conf, ret, &err);
+
+    if (rc == 0 || strstr(err.msg, " here "))
+        return rc == 0 ? 0 : tk_err_set(reterr, rc, "%s", err.msg);
+    return tk_err_set(reterr, rc, "'%s' is no file or folder here; as a model of the hub: %s",
+                      conf->name, err.msg);
+}
+
 /* ---- opening ---- */
 
 int tk_tokens_open(const struct tk_tokens_conf *conf, struct tk_tokens *ret, struct tk_err *reterr)
@@ -161,7 +173,7 @@ int tk_tokens_open(const struct tk_tokens_conf *conf, struct tk_tokens *ret, str
     int rc = 0;
 
     if (stat(conf->name, &st) != 0)
-        rc = from_hub(conf, &path, reterr);
+        rc = as_model(conf, &path, reterr);
     else if (!(path = strdup(conf->name)))
         rc = tk_err_set(reterr, -ENOMEM, "no memory for '%s'", conf->name);
     if (rc == 0)

@@ -258,13 +258,33 @@ int tk_opt_help(const struct tk_opt_command *c, unsigned width, struct tk_buf *o
 
 /* --- manual --- */
 
+static bool is_choice(const struct tk_opt *o, struct tk_str word)
+{
+    struct tk_str rest = tk_str_of(o && o->choices ? o->choices : ""), choice;
+
+    while (rest.n > 0 && tk_str_split(&rest, ' ', &choice)) {
+        if (tk_str_eq(choice, word))
+            return true;
+    }
+    return false;
+}
+
+char tk__opt_first_letter(const struct tk_opt *o, const char *text)
+{
+    struct tk_str word = { text, strcspn(text, " ,:;") };
+
+    if (strncmp(text + word.n, ": ", 2) == 0 || is_choice(o, word))
+        return text[0];
+    return (char)toupper((unsigned char)text[0]);
+}
+
 /* A sentence: a capital letter in front, a full stop behind. */
-static void add_sentence(const char *text, struct tk_buf *out)
+static void add_sentence(const struct tk_opt *o, const char *text, struct tk_buf *out)
 {
     size_t n = strlen(text);
     if (n == 0)
         return;
-    tk_buf_add_c(out, (char)toupper((unsigned char)text[0]));
+    tk_buf_add_c(out, tk__opt_first_letter(o, text));
     tk_buf_add(out, text + 1, n - 1);
     if (!strchr(".!?", text[n - 1]))
         tk_buf_add_c(out, '.');
@@ -280,7 +300,7 @@ static void add_section(const struct tk_opt *o, struct tk_buf *out)
     if (o->letter)
         tk_buf_addf(out, ", `-%c`", o->letter);
     tk_buf_add_z(out, "\n\n");
-    add_sentence(o->help ? o->help : "", out);
+    add_sentence(o, o->help ? o->help : "", out);
     tk_buf_add_c(out, '\n');
     begin = out->n;
     tk__opt_add_facts(o, "`", out);

@@ -76,13 +76,13 @@ static void add_code_lines(const char *text, struct tk_buf *out)
     tk_buf_add_z(out, ".EE\n");
 }
 
-static void add_sentence(const char *text, struct tk_buf *out)
+static void add_sentence(const struct tk_opt *o, const char *text, struct tk_buf *out)
 {
     struct tk_buf b = TK_BUF_INIT(MAX_TEXT);
     size_t n = strlen(text);
 
     if (n > 0) {
-        tk_buf_add_c(&b, (char)toupper((unsigned char)text[0]));
+        tk_buf_add_c(&b, tk__opt_first_letter(o, text));
         tk_buf_add_z(&b, text + 1);
         if (!strchr(".!?", text[n - 1]))
             tk_buf_add_c(&b, '.');
@@ -131,10 +131,10 @@ static void add_option(const struct tk_opt *o, struct tk_buf *out)
     tk__opt_add_name(o, &name);
     add_text(name.p ? name.p : "", true, out);
     tk_buf_add_c(out, '\n');
-    add_sentence(o->help ? o->help : "", out);
+    add_sentence(o, o->help ? o->help : "", out);
     tk__opt_add_facts(o, "", &facts);
     if (facts.n > 0)
-        add_sentence(facts.p, out);
+        add_sentence(NULL, facts.p, out);
     tk__opt_end_piece(&name, out);
     tk__opt_end_piece(&facts, out);
 }
@@ -206,7 +206,7 @@ int tk_opt_man_program(const struct tk_opt_program *p, struct tk_buf *out)
     tk_buf_addf(out, ".SH SYNOPSIS\n.B %s\ncommand [options]\n.SH COMMANDS\n", p->name);
     for (size_t i = 0; i < p->n_entries; i++) {
         tk_buf_addf(out, ".TP\n.BR %s\\-%s (1)\n", p->name, p->entries[i].word);
-        add_sentence(p->entries[i].about, out);
+        add_sentence(NULL, p->entries[i].about, out);
     }
     if (p->exit_status)
         add_status(p->exit_status, out);

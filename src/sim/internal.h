@@ -376,6 +376,18 @@ struct tk__word {
     struct tk_str plain; /* as it is; in `word_plain` */
 };
 
+/* Groups of bytes that were tokenized, each once: groups.c. */
+#define TK__GROUPS_MAX ((size_t)1 << 22)
+struct tk__groups {
+    uint64_t *v; /* owned */
+    size_t n;
+    uint32_t *slots; /* owned */
+    size_t n_slots;
+};
+/* The place of a group, which is added where it is new. TK_E_LIMIT: there are too many; -ENOMEM. */
+int64_t tk__groups_place(struct tk__groups *g, uint64_t group);
+void tk__groups_release(struct tk__groups *g); /* may be called twice */
+
 struct tk_sim {
     struct tk_sim_conf conf;   /* its strings are NULL, but for those that follow */
     char *model, *api_key;     /* owned */
@@ -396,6 +408,7 @@ struct tk_sim {
     struct tk_buf word_text, word_plain;
     struct tk__word *words;
     size_t n_words;
+    struct tk__groups groups;
     int64_t created; /* seconds since 1970, in every reply */
     struct tk_sim_counts n;
     struct tk_link streams, spare;

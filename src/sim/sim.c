@@ -615,6 +615,7 @@ struct tk_sim *tk_sim_free(struct tk_sim *s)
     tk_buf_release(&s->word_text);
     tk_buf_release(&s->word_plain);
     free(s->words);
+    tk__groups_release(&s->groups);
     free(s->model);
     free(s->api_key);
     free(s->unix_path);

@@ -2,7 +2,9 @@
  *
  * Two kinds of tokens:
  *   word  0 … n_words-1: " token" and so on, what the answers are made of
- *   bytes n_words + (1, b0, b1, … in base 256): bytes_per_token bytes; fewer at the end of a text
+ *   bytes bytes_per_token bytes; fewer at the end of a text. Up to two of them spell themselves:
+ *         n_words + (1, b0, b1, … in base 256); more are places in a table (groups.c) behind these,
+ *         so that ids stay below 2^24, as those of a real vocabulary do
  *
  * A text that is nothing but words, as an answer is, becomes words: as many tokens as usage said.
  * Any other is cut by bytes, as prompts are counted. A token of bytes may end inside a character:
@@ -16,7 +18,8 @@
 #include "base/str.h"
 #include "sim/internal.h"
 
-#define MAX_BYTES_PER_TOKEN 6 /* so that ids stay below 2^53 */
+#define MAX_BYTES_PER_TOKEN 6        /* the groups are kept as numbers of 64 bits */
+#define MAX_SPELLED INT64_C(0x20000) /* groups of two bytes and less are below it */
 #define MAX_IDS_BYTES ((size_t)64 << 20)
 
 /* What a request asks for. */
@@ -55,17 +58,24 @@ static bool is_words(const struct tk_sim *s, struct tk_str text)
     return i >= 0;
 }
 
-static int64_t id_of_bytes(const struct tk_sim *s, struct tk_str bytes)
+/* Or what tk__groups_place() says. */
+static int64_t id_of_bytes(struct tk_sim *s, struct tk_str bytes)
 {
     int64_t v = 1;
 
     for (size_t i = 0; i < bytes.n; i++)
         v = v << 8 | (unsigned char)bytes.p[i];
+    if (v >= MAX_SPELLED) {
+        v = tk__groups_place(&s->groups, (uint64_t)v);
+        if (v < 0)
+            return v;
+        v += MAX_SPELLED;
+    }
     return v + (int64_t)s->n_words;
 }
 
 /* Take the next token off the text. */
-static int64_t next_token(const struct tk_sim *s, bool by_words, struct tk_str *text,
+static int64_t next_token(struct tk_sim *s, bool by_words, struct tk_str *text,
                           struct tk_str *ret_bytes)
 {
     int64_t id = by_words ? word_at(s, *text) : -1;
@@ -77,9 +87,8 @@ static int64_t next_token(const struct tk_sim *s, bool by_words, struct tk_str *
     return id >= 0 ? id : id_of_bytes(s, *ret_bytes);
 }
 
-/* The array of ids, or that of strings. */
-static int64_t put_tokens(struct tk_jsonw *w, const struct tk_sim *s, struct tk_str text,
-                          bool as_strings)
+/* The array of ids, or that of strings: how many, or a negative code. */
+static int64_t put_tokens(struct tk_jsonw *w, struct tk_sim *s, struct tk_str text, bool as_strings)
 {
     bool by_words = is_words(s, text);
     int64_t n = 0;
@@ -89,6 +98,8 @@ static int64_t put_tokens(struct tk_jsonw *w, const struct tk_sim *s, struct tk_
         struct tk_str bytes;
         int64_t id = next_token(s, by_words, &text, &bytes);
 
+        if (id < 0)
+            return id;
         if (as_strings)
             tk_jsonw_str(w, bytes);
         else
@@ -144,6 +155,10 @@ static void reply_tokens(struct tk__stream *st, const struct asked *a)
     tk_jsonw_obj(&w);
     tk_jsonw_key(&w, "tokens");
     n = put_tokens(&w, s, text, false);
+    if (n < 0) {
+        tk__reply_error(st, 503, "too many different tokens: the table of them is full", NULL);
+        return;
+    }
     tk_jsonw_key(&w, "count");
     tk_jsonw_i64(&w, n);
     tk_jsonw_key(&w, "max_model_len");
@@ -183,7 +198,13 @@ static int put_token(struct tk_buf *b, const struct tk_sim *s, int64_t id)
         add_unescaped(b, s, id);
         return 0;
     }
-    for (id -= (int64_t)s->n_words; id > 1 && n < sizeof(bytes); id >>= 8)
+    id -= (int64_t)s->n_words;
+    if (id >= MAX_SPELLED) {
+        if ((uint64_t)(id - MAX_SPELLED) >= s->groups.n)
+            return TK_E_RANGE;
+        id = (int64_t)s->groups.v[id - MAX_SPELLED];
+    }
+    for (; id > 1 && n < sizeof(bytes); id >>= 8)
         bytes[n++] = (char)(unsigned char)(id & 255);
     if (id != 1 || n > MAX_BYTES_PER_TOKEN)
         return TK_E_RANGE;

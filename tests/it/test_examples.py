@@ -97,7 +97,7 @@ def serves(name, words):
 
 with tk_it.Folder():
     make_folder()
-    with tk_it.Sim('--ttft', '1ms', '--itl', '1ms', '--tokens', '4', '--model', 'm', '--bytes-per-token', '2') as sim:
+    with tk_it.Sim('--ttft', '1ms', '--itl', '1ms', '--tokens', '4', '--model', 'm') as sim:
         tk_it.run('run', sim.url, '-n', 5, '-o', 'run.tokmark')
         examples = [*from_help(), *from_page('README.md'), *from_page('docs/commands.md')]
         t.ok(len(examples) >= 20, 'there are examples', len(examples))

@@ -101,6 +101,10 @@ def test_ways():
         t.eq(out.returncode, 0, 'progress without a terminal')
     out = tk_it.run('run', '--sim', '-n', 3, '--sim-args', '--ttft 1ms --itl 1ms', '--no-file')
     t.eq(out.returncode, 0, '--sim brings a server along')
+    out = tk_it.run('run', '--sim', '-n', 3, '--sim-args', '--bad 1', '--no-file')
+    t.eq(out.returncode, 2, '--sim-args with a wrong word')
+    t.has(out.stderr, "unknown option '--bad'", 'the server says which')
+    t.ok('did not start' not in out.stderr, 'and nothing else is said', out.stderr)
 
 
 def test_dry_run():

@@ -108,6 +108,7 @@ def words():
     refused(2, 'need --chat', '-t', SPM, '--tools', 'x.json', 'a')
     refused(2, 'no-such-file', '-t', SPM, '-f', 'no-such-file')
     refused(1, 'no-such-folder', '-t', './no-such-folder', 'x')
+    refused(1, "'nofile' is no file or folder here; as a model of the hub: ", '-t', 'nofile', 'x', env={'HF_HUB_OFFLINE': '1'})
     refused(1, 'cannot be told from', '-t', TIKTOKEN, 'x')
     refused(1, 'is neither a folder here nor the name of a model', '-t', 'a/b/c', 'x')
     out = tokenize('--help')
@@ -170,6 +171,8 @@ class Fake(BaseHTTPRequestHandler):
             answer = {'tokens': bos + [ord(c) for c in body.get('content', '')]}
         elif kind == 'l' and call == 'apply-template':
             answer = {'prompt': '<' + body['messages'][0]['content'] + '>'}
+        elif kind == 'large':
+            answer = {'count': 1, 'tokens': [1 << 24]}
         data = json.dumps(answer if answer else {'error': 'no'}).encode()
         self.send_response(200 if answer else 404)
         self.send_header('Content-Length', str(len(data)))
@@ -192,6 +195,7 @@ def servers():
     printed('104 105\n', '--url', root + '/v', '-s', 'ids', '--chat', '--continue', text=messages)
     out = json.loads(tokenize('--url', root + '/v', '--json', '--model', 'm', 'hi').stdout)
     t.eq((out['server'], out['inputs'][0]['count']), (root + '/v', 3), 'as JSON')
+    refused(1, 'has the id 16777216; ids are from 0 to 16777215', '--url', root + '/large', 'hi')
     refused(1, 'neither vLLM nor llama.cpp', '--url', root + '/x', 'hi')
     refused(1, 'Connection refused', '--url', 'http://127.0.0.1:1', 'hi')
     refused(2, 'has its own template', '--url', root, '--chat', '--chat-template', 't.jinja', text=messages)

@@ -21,22 +21,22 @@ static void test_lines(void)
 
     tk_progress_begin(&p, 20, 0, begin);
     line_is(&p, &s, begin + TK_NS_PER_S,
-            "5/20 done  10.0 req/s  5 in flight  1000 token events/s  3 s left");
+            "5/20 done  5.0 done/s  5 in flight  1000 token events/s  3 s left");
     s = (struct tk_progress_sums){
         .sent = 20, .succeeded = 17, .failed = 2, .cancelled = 1, .events = 1000
     };
     line_is(&p, &s, begin + 1000 * TK_NS_PER_S,
-            "20/20 done  0.0 req/s  0 in flight  0 token events/s  2 failed  0 s left");
+            "20/20 done  0.0 done/s  0 in flight  0 token events/s  2 failed  0 s left");
     tk_progress_begin(&p, 0, 10 * TK_NS_PER_S, begin);
     s = (struct tk_progress_sums){ .sent = 3, .in_flight = 3 };
     line_is(&p, &s, begin + 4 * TK_NS_PER_S,
-            "0 done  0.8 req/s  3 in flight  0 token events/s  6 s left");
+            "0 done  0.0 done/s  3 in flight  0 token events/s  6 s left");
     tk_progress_begin(&p, 0, 8000 * TK_NS_PER_S, begin);
     s = (struct tk_progress_sums){ .sent = 3, .in_flight = 3 };
     line_is(&p, &s, begin + 4000 * TK_NS_PER_S,
-            "0 done  0.0 req/s  3 in flight  0 token events/s  1 h 06 min left");
+            "0 done  0.0 done/s  3 in flight  0 token events/s  1 h 06 min left");
     line_is(&p, &s, begin + 7875 * TK_NS_PER_S,
-            "0 done  0.0 req/s  3 in flight  0 token events/s  2 min 05 s left");
+            "0 done  0.0 done/s  3 in flight  0 token events/s  2 min 05 s left");
 }
 
 static void test_sums(void)

@@ -1,5 +1,5 @@
 /* The table as people and programs read it: help, manual, echo. */
-#include "opt/opt.h"
+#include "opt/inside.h"
 
 #include <errno.h>
 #include <math.h>
@@ -137,6 +137,19 @@ static const char want_manual[] =
     "tokmark test http://localhost:8000 --concurrency 100 --rate 20 --arrival poisson\n"
     "```\n";
 
+/* Words that are typed stay as they are typed. */
+static void letters(void)
+{
+    const struct tk_opt o = { .name = "format", .choices = "text vllm-json" };
+
+    T_EQ_I(tk__opt_first_letter(&o, "arrivals"), 'A', "a sentence has a capital letter");
+    T_EQ_I(tk__opt_first_letter(&o, "text and more"), 't', "a choice has none");
+    T_EQ_I(tk__opt_first_letter(&o, "texts"), 'T', "but that is no choice");
+    T_EQ_I(tk__opt_first_letter(&o, "sonnet: its lines"), 's', "nor has what is before a colon");
+    T_EQ_I(tk__opt_first_letter(NULL, "one of a, b"), 'O', "no option");
+    T_EQ_I(tk__opt_first_letter(&o, ""), '\0', "nothing");
+}
+
 static void texts(void)
 {
     struct tk_buf out = TK_BUF_INIT(1 << 16);
@@ -251,6 +264,7 @@ static void no_memory(void)
 
 int main(void)
 {
+    letters();
     texts();
     echoes();
     configs();

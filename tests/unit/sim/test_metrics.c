@@ -198,7 +198,7 @@ static void test_tokenize(void)
         { "POST /tokenize", "{\"model\":\"x\",\"prompt\":\"hello world\"}", 200,
           "\"count\":3,\"max_model_len\":131072,\"token_strs\":null}" },
         { "POST /tokenize", "{\"prompt\":\"abc\",\"return_token_strs\":true}", 200,
-          "{\"tokens\":[23159398],\"count\":1,\"max_model_len\":131072,\"token_strs\":[\"abc\"]}" },
+          "{\"tokens\":[131078],\"count\":1,\"max_model_len\":131072,\"token_strs\":[\"abc\"]}" },
         { "POST /tokenize", "{\"prompt\":\"\"}", 200, "{\"tokens\":[],\"count\":0," },
         { "POST /tokenize", "{\"prompt\":\" one two three one\"}", 200, "{\"tokens\":[0,1,2,0]," },
         { "POST /tokenize", "{\"prompt\":\" one two!\"}", 200, "\"count\":3," },
@@ -208,9 +208,12 @@ static void test_tokenize(void)
         { "POST /tokenize", "{}", 400, "'prompt'" },
         { "POST /tokenize", "x", 400, "'prompt'" },
         { "GET /tokenize", "", 405, "allow: POST" },
-        { "POST /detokenize", "{\"tokens\":[23159398,0,2]}", 200,
-          "{\"prompt\":\"abc one three\"}" },
+        { "POST /detokenize", "{\"tokens\":[131078,0,2]}", 200, "{\"prompt\":\"abc one three\"}" },
         { "POST /detokenize", "{\"tokens\":[]}", 200, "{\"prompt\":\"\"}" },
+        { "POST /tokenize", "{\"prompt\":\"abcdefghabcd\"}", 200,
+          "{\"tokens\":[131081,131082,131081]," },
+        { "POST /detokenize", "{\"tokens\":[131082,131081]}", 200, "{\"prompt\":\"efghabcd\"}" },
+        { "POST /detokenize", "{\"tokens\":[131999]}", 400, "'tokens'" },
         { "POST /detokenize", "{\"tokens\":[3]}", 400, "'tokens'" },
         { "POST /detokenize", "{\"tokens\":[-1]}", 400, "'tokens'" },
         { "POST /detokenize", "{\"tokens\":[9007199254740993]}", 400, "'tokens'" },
@@ -228,6 +231,20 @@ static void test_tokenize(void)
         free_client(c);
     }
     close_world();
+}
+
+static long long largest_id(const char *body)
+{
+    const char *at = strchr(body, '[');
+    long long most = 0;
+
+    while (at && *at != ']') {
+        char *end;
+        long long id = strtoll(at + 1, &end, 10);
+        most = TK_MAX(most, id);
+        at = end;
+    }
+    return most;
 }
 
 /* Text with characters of several bytes, cut anywhere, comes back; the count is that of usage. */
@@ -249,6 +266,7 @@ static void test_round_trip(void)
             snprintf(count, sizeof(count), "\"count\":%d,",
                      (int)line_number(1, "prompt_tokens", 0));
             T_OK(strstr(c->body, count) != NULL, "as many as usage says: %s", count);
+            T_OK(largest_id(c->body) < 1 << 24, "ids as small as those of a vocabulary");
             end = strchr(c->body, ']');
             snprintf(body, sizeof(body), "%.*s}", (int)(end + 1 - c->body), c->body);
             back = post("POST /detokenize", body);
