@@ -12,9 +12,11 @@
 #include "cli/exit.h"
 #include "cli/places.h"
 #include "cli/result.h"
+#include "cli/run_resume.h"
 #include "dialect/vllm/vllm.h"
 
 #define PROGRAM "tokmark report"
+#define DEFAULT_PERCENTILES "50,90,99" /* as of `tokmark run` */
 #define MAX_TEXT ((size_t)64 << 30)
 
 struct values {
@@ -39,13 +41,13 @@ static const struct tk_opt opts[] = {
       .type = TK_OPT_STR,
       .at = AT(percentiles),
       .value = "LIST",
-      .def = "50,90,99",
-      .help = "percentiles to report" },
+      .help = "percentiles to report; default: the run's" },
     { .name = "slo",
       .type = TK_OPT_LIST,
       .at = AT(slo),
       .value = "LIST",
-      .help = "objectives for goodput, such as ttft=500ms,tpot=50ms" },
+      .help = "objectives for goodput, such as ttft=500ms,tpot=50ms; default: the run's; none: "
+              "without" },
     { .name = "detailed",
       .type = TK_OPT_FLAG,
       .at = AT(detailed),
@@ -83,12 +85,18 @@ static const struct tk_opt_command command = {
 struct making {
     const struct values *v;
     struct tk_result result;
-    struct tk_facts facts; /* that the result points to */
+    struct tk_result_opts which; /* that the result points to, */
+    struct tk_facts facts;       /* and that the result points to */
     struct tk_records *records;
     struct tk_arena arena;
     struct tk_buf out;
     struct tk_verdict verdict;
 };
+
+static bool is_vllm(const struct values *v)
+{
+    return strncmp(v->format, "vllm", 4) == 0;
+}
 
 static int make_own(struct making *m, struct tk_err *reterr)
 {
@@ -160,17 +168,45 @@ static void warn_of_damage(const struct making *m)
                t->planned);
 }
 
+/* The figures that were asked for; what was not is as the run had it. A file in which that cannot be read
+ * is not of a run. */
+static int choose_figures(struct making *m, struct tk_err *reterr)
+{
+    struct tk_str words = tk_records_fact(m->records, "words");
+    const char *percentiles = m->v->percentiles;
+    const char *slo = NULL;
+    struct tk_opt_list list = { &slo, 1 };
+    struct tk_report_plan plan;
+    int rc = tk_report_plan_read(tk_records_plan(m->records), &m->arena, &plan);
+
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "the plan of the run cannot be read");
+    if (!percentiles)
+        rc = tk_run_words_find(words, "percentiles", &m->arena, &percentiles);
+    if (rc == 0 && m->v->slo.n == 0)
+        rc = tk_run_words_find(words, "slo", &m->arena, &slo);
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "the words of the run cannot be read: %s", tk_err_text(rc));
+    if (m->v->slo.n > 0 || !slo)
+        list = m->v->slo;
+    percentiles = percentiles ? percentiles : DEFAULT_PERCENTILES;
+    rc = tk_result_opts_parse(&list, percentiles, &m->which, reterr);
+    m->which.leaves_gaps_out = is_vllm(m->v); /* its own figures have them */
+    return rc;
+}
+
 static int make(struct making *m, const char *path)
 {
     struct tk_err err = { 0 };
-    bool is_vllm = strncmp(m->v->format, "vllm", 4) == 0;
 
     if (tk_runfile_open(path, &m->records, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     tk_facts_get(m->records, &m->facts);
     m->result.facts = &m->facts;
-    int rc = is_vllm ? make_vllm(m, &err) : make_own(m, &err);
-    if (rc == 0 && is_vllm)
+    if (choose_figures(m, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    int rc = is_vllm(m->v) ? make_vllm(m, &err) : make_own(m, &err);
+    if (rc == 0 && is_vllm(m->v))
         warn_of_damage(m);
     if (rc != 0 && err.code == 0)
         (void)tk_err_set(&err, rc, "the report could not be made: %s", tk_err_text(rc));
@@ -205,18 +241,13 @@ static int check_words(const struct values *v, const struct tk_opt_result *res)
 
 static int report(const struct values *v, const struct tk_opt_result *res)
 {
-    struct tk_result_opts which;
-    struct tk_err err = { 0 };
     struct making m = { .v = v, .out = TK_BUF_INIT(MAX_TEXT) };
 
     if (check_words(v, res) != TK_EXIT_OK)
         return TK_EXIT_USAGE;
-    if (tk_result_opts_parse(&v->slo, v->percentiles, &which, &err) != 0)
-        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
-    which.leaves_gaps_out = strncmp(v->format, "vllm", 4) == 0; /* its own figures have them */
     m.result = (struct tk_result){
         .program = PROGRAM,
-        .opts = &which,
+        .opts = &m.which,
         .run_path = res->args.v[0],
         .is_plain = v->plain || v->output,
         .is_strict = v->strict,

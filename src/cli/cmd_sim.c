@@ -365,7 +365,12 @@ static int run_with(const struct values *v)
     int status;
 
     raise_file_limit();
-    status = start(v, &s, &err) < 0 ? tk_fail(TK_EXIT_FAILED, PROGRAM, &err) : serve(v, &s);
+    int rc = start(v, &s, &err);
+    bool is_nonsense = rc == TK_E_FORMAT || rc == TK_E_RANGE || rc == TK_E_NOT_FOUND;
+    if (rc < 0)
+        status = tk_fail(is_nonsense ? TK_EXIT_USAGE : TK_EXIT_FAILED, PROGRAM, &err);
+    else
+        status = serve(v, &s);
     tk_sim_free(s.sim);
     tk_signals_free(s.signals);
     tk_loop_free(s.loop);

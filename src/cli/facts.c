@@ -64,6 +64,8 @@ static void put_run(struct tk_jsonw *w, const struct tk_facts *f)
     tk_jsonw_i64(w, f->wall_begin);
     tk_jsonw_key(w, "interrupted");
     tk_jsonw_bool(w, f->is_interrupted);
+    tk_jsonw_key(w, "terminated");
+    tk_jsonw_bool(w, f->is_terminated);
     tk_jsonw_obj_end(w);
 }
 
@@ -141,6 +143,8 @@ static void get_run(struct tk_json_val *root, struct tk_facts *f)
         (void)tk_json_get_i64(&v, &f->wall_begin);
     if (tk_json_find(root, "interrupted", &v) == 0)
         (void)tk_json_get_bool(&v, &f->is_interrupted);
+    if (tk_json_find(root, "terminated", &v) == 0)
+        (void)tk_json_get_bool(&v, &f->is_terminated);
 }
 
 static void get_fact(struct tk_records *r, const char *name, struct tk_facts *f,

@@ -2,7 +2,7 @@
  *
  *   totals  {"check":null,"warmup":{…},"measure":{"planned":100,…,"begin_at_ns":…,"end_at_ns":…}}
  *   health  {"workers":1,"conns_opened":16,…,"per_worker":[{…}]}
- *   run     {"wall_begin_ns":…,"interrupted":false}
+ *   run     {"wall_begin_ns":…,"interrupted":false,"terminated":false}
  *
  * Written by the session, read back by `tokmark report`, so that both see the same.
  */
@@ -22,6 +22,7 @@ struct tk_facts {
     bool has_health;
     tk_ns wall_begin; /* wall clock at the start of the measured phase; 0: unknown */
     bool is_interrupted;
+    bool is_terminated; /* by SIGTERM; else by Ctrl-C */
 };
 
 /* Into the sink, before it is finished. 0 or a negative code. */

@@ -92,8 +92,13 @@ int tk_result_opts_parse(const struct tk_opt_list *slo, const char *percentiles,
     for (size_t i = 0; rc == 0 && i < slo->n; i++) {
         struct tk_str rest = tk_str_of(slo->v[i]);
         struct tk_str part;
-        while (rc == 0 && tk_str_split(&rest, ',', &part))
-            rc = parse_slo(tk_str_trim(part), ret, reterr);
+        while (rc == 0 && tk_str_split(&rest, ',', &part)) {
+            part = tk_str_trim(part);
+            if (tk_str_is(part, "none"))
+                ret->n_slos = 0;
+            else
+                rc = parse_slo(part, ret, reterr);
+        }
     }
     return rc;
 }
@@ -132,6 +137,7 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
         .n_slos = r->opts->n_slos,
         .phase = TK_PHASE_MEASURE,
         .planned = r->facts->has_totals ? (int64_t)t->planned : -1,
+        .plan_requests = plan.scheduled > 0 ? plan.scheduled : plan.requests,
         .begin_at = t->begin_at,
         .end_at = t->end_at,
         .leaves_gaps_out = r->opts->leaves_gaps_out,
@@ -196,6 +202,7 @@ int tk_result_view(const struct tk_result *r, struct tk_records *records,
         .health = r->facts->health,
         .wall_begin = r->facts->wall_begin,
         .is_interrupted = r->facts->is_interrupted,
+        .is_terminated = r->facts->is_terminated,
         .is_cut = !tk_records_is_finished(records),
         .is_damaged = tk_records_is_damaged(records),
         .slos = r->opts->slos,

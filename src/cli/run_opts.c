@@ -324,7 +324,8 @@ static const struct tk_opt options[] = {
       .at = AT(slo),
       .value = "LIST",
       .group = "result",
-      .help = "objectives for goodput, such as ttft=500ms,tpot=50ms; also itl and e2el" },
+      .help = "objectives for goodput, such as ttft=500ms,tpot=50ms; also itl and e2el; none: "
+              "without, for --resume" },
     { .name = "percentiles",
       .type = TK_OPT_STR,
       .at = AT(percentiles),

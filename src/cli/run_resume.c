@@ -101,14 +101,85 @@ static bool is_replaced(const char *word, const struct tk_opt_result *given)
     return false;
 }
 
-static int add_word(struct tk_resuming *r, struct tk_str word, const struct tk_opt_result *given,
-                    struct tk_err *reterr)
+/* Call `each` with every word; 0 or the first code that is not 0. */
+static int each_word(struct tk_str words, int (*each)(void *owner, struct tk_str word), void *owner)
 {
+    struct tk_json_val root, v;
+    struct tk_json_iter it;
+    struct tk_str word;
+    char *copy = calloc(1, words.n + TK_JSON_PADDING);
+    struct tk_json *j = copy ? tk_json_new(words.n + 1) : NULL;
+    int rc = -ENOMEM;
+
+    if (j) {
+        memcpy(copy, words.p, words.n);
+        rc = tk_json_parse(j, copy, words.n, &root);
+        if (rc == 0)
+            rc = tk_json_arr(&root, &it);
+        while (rc == 0 && (rc = tk_json_arr_next(&it, &v)) > 0) {
+            rc = tk_json_get_str(&v, &word);
+            if (rc == 0)
+                rc = each(owner, word);
+        }
+    }
+    tk_json_free(j);
+    free(copy);
+    return rc;
+}
+
+/* The option that is looked for, and its values so far. */
+struct finding {
+    struct tk_str start; /* "--slo=" */
+    struct tk_buf values;
+};
+
+static int take_value(void *owner, struct tk_str word)
+{
+    struct finding *f = owner;
+
+    if (!tk_str_starts(word, f->start))
+        return 0;
+    if (f->values.n > 0)
+        tk_buf_add_c(&f->values, ',');
+    return tk_buf_add(&f->values, word.p + f->start.n, word.n - f->start.n);
+}
+
+int tk_run_words_find(struct tk_str words, const char *option, struct tk_arena *arena,
+                      const char **ret)
+{
+    struct tk_buf start = TK_BUF_INIT(256);
+    struct finding f = { .values = TK_BUF_INIT(words.n + 1) };
+    int rc = tk_buf_addf(&start, "--%s=", option);
+
+    *ret = NULL;
+    f.start = tk_buf_str(&start);
+    if (rc == 0 && words.n > 0)
+        rc = each_word(words, take_value, &f);
+    if (rc == 0 && f.values.n > 0) {
+        *ret = tk_arena_dup(arena, tk_buf_str(&f.values));
+        rc = *ret ? 0 : -ENOMEM;
+    }
+    tk_buf_release(&start);
+    tk_buf_release(&f.values);
+    return rc;
+}
+
+struct adding {
+    struct tk_resuming *r;
+    const struct tk_opt_result *given;
+    struct tk_err *err;
+};
+
+static int add_word(void *owner, struct tk_str word)
+{
+    const struct adding *a = owner;
+    struct tk_resuming *r = a->r;
+    struct tk_err *reterr = a->err;
     const char *copy = tk_arena_dup(&r->arena, word);
 
     if (!copy)
         return tk_err_set(reterr, -ENOMEM, "no memory for the words of the run");
-    if (is_replaced(copy, given))
+    if (is_replaced(copy, a->given))
         return 0;
     if (r->argc == MAX_WORDS)
         return tk_err_set(reterr, TK_E_LIMIT, "the run has more than %d words", MAX_WORDS);
@@ -119,27 +190,9 @@ static int add_word(struct tk_resuming *r, struct tk_str word, const struct tk_o
 static int read_words(struct tk_resuming *r, const struct tk_opt_result *given,
                       struct tk_err *reterr)
 {
-    struct tk_str text = r->from.words;
-    struct tk_json_val root, v;
-    struct tk_json_iter it;
-    struct tk_str word;
-    char *copy = calloc(1, text.n + TK_JSON_PADDING);
-    struct tk_json *j = copy ? tk_json_new(text.n + 1) : NULL;
-    int rc = -ENOMEM;
+    struct adding a = { .r = r, .given = given, .err = reterr };
+    int rc = each_word(r->from.words, add_word, &a);
 
-    if (j) {
-        memcpy(copy, text.p, text.n);
-        rc = tk_json_parse(j, copy, text.n, &root);
-        if (rc == 0)
-            rc = tk_json_arr(&root, &it);
-        while (rc == 0 && (rc = tk_json_arr_next(&it, &v)) > 0) {
-            rc = tk_json_get_str(&v, &word);
-            if (rc == 0)
-                rc = add_word(r, word, given, reterr);
-        }
-    }
-    tk_json_free(j);
-    free(copy);
     if (rc < 0 && (!reterr || reterr->code == 0))
         (void)tk_err_set(reterr, rc, "the words of the run cannot be read: %s", tk_err_text(rc));
     return rc;

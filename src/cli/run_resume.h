@@ -27,6 +27,11 @@ struct tk_resuming {
  * them: not what is about this one process, nor secrets. `args`: the URL. 0 or a negative code. */
 int tk_run_words(const struct tk_run_opts *o, const struct tk_opt_result *res, struct tk_buf *out);
 
+/* The value of an option in these words, of a list all of them with commas between: copied into `arena`;
+ * NULL: it was not given, or there are no words. 0 or a negative code. */
+int tk_run_words_find(struct tk_str words, const char *option, struct tk_arena *arena,
+                      const char **ret);
+
 /* Read the file and put its words and those of `argv` together: an option that stands in `argv` replaces
  * those of its name, a URL likewise. 0 or an error. Release it in any case. */
 int tk_resuming_open(struct tk_resuming *r, const char *path, const struct tk_opt_result *given,

@@ -173,8 +173,9 @@ static void on_signal(void *owner, int signo)
 {
     struct running *r = owner;
 
-    (void)signo;
     r->n_signals++;
+    if (!r->s->facts.is_interrupted)
+        r->s->facts.is_terminated = signo == SIGTERM;
     r->s->facts.is_interrupted = true;
     r->stop_at = r->stop_at ? r->stop_at : tk_clock_now();
     erase_line(r);

@@ -538,7 +538,10 @@ static int finish(struct pass *p)
 {
     struct tk_summary *s = &p->sum;
 
-    s->planned = p->conf->planned < 0 ? s->sent : (uint64_t)p->conf->planned;
+    if (p->conf->planned >= 0)
+        s->planned = (uint64_t)p->conf->planned;
+    else
+        s->planned = TK_MAX(s->sent, (uint64_t)TK_MAX(p->conf->plan_requests, INT64_C(0)));
     s->not_sent = s->planned >= s->sent ? s->planned - s->sent : 0;
     find_rates(p);
     find_concurrency(p);

@@ -29,10 +29,11 @@ struct tk_summary_conf {
     size_t n_percentiles;      /* at most TK_SUMMARY_MAX_PERCENTILES */
     const struct tk_slo *slos; /* may be NULL */
     size_t n_slos;
-    enum tk_phase phase;          /* whose records count; usually TK_PHASE_MEASURE */
-    int64_t planned;              /* requests; -1: as many as were sent */
-    tk_ns begin_at, end_at;       /* of the phase, when known; 0: by the records */
-    struct tk_asked asked;        /* what the load was to be: how late it was sent depends on it */
+    enum tk_phase phase;    /* whose records count; usually TK_PHASE_MEASURE */
+    int64_t planned;        /* requests; -1: as many as were sent, or, of a run that was cut: */
+    int64_t plan_requests;  /* as many as the plan has, if these are more */
+    tk_ns begin_at, end_at; /* of the phase, when known; 0: by the records */
+    struct tk_asked asked;  /* what the load was to be: how late it was sent depends on it */
     const struct tk_shape *shape; /* how the load changed; NULL or without stages: it did not */
     bool
         leaves_gaps_out; /* the metrics per gap stay empty: of a long run they are most of the work,

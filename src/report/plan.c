@@ -85,6 +85,8 @@ static void take_measure(struct reading *r, struct tk_json_val *phase)
     while (tk_json_obj_next(&it, &key, &v) > 0) {
         if (tk_str_is(key, "requests"))
             (void)tk_json_get_i64(&v, &r->p->requests);
+        else if (tk_str_is(key, "scheduled"))
+            (void)tk_json_get_i64(&v, &r->p->scheduled);
         else if (tk_str_is(key, "duration_s"))
             (void)tk_json_get_double(&v, &r->p->duration_s);
         else if (tk_str_is(key, "concurrency"))

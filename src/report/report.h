@@ -22,6 +22,7 @@
 struct tk_report_plan {
     const char *tool, *url, *unix_path, *target, *api, *model, *data, *arrival;
     int64_t items, seed, requests, concurrency, warmup;
+    int64_t scheduled;            /* requests of an open load, each with its instant */
     double rate;                  /* 0: closed; INFINITY */
     double duration_s;            /* 0: no bound by time */
     double burstiness;            /* of gamma arrivals; 0: others */
@@ -46,7 +47,8 @@ struct tk_report {
     struct tk_health health;
     struct tk_verdict verdict;         /* by tk_report_judge() */
     tk_ns wall_begin;                  /* of the measured phase; 0: not known */
-    bool is_interrupted;               /* Ctrl-C */
+    bool is_interrupted;               /* Ctrl-C, or */
+    bool is_terminated;                /* … SIGTERM */
     bool is_cut;                       /* the run did not come to its end: it was killed */
     const struct tk_segment *segments; /* stretches of the run, when it was resumed; may be NULL */
     size_t n_segments;

@@ -171,9 +171,20 @@ static void put_planned(struct tk__text *t)
                     s->planned, s->sent, s->not_sent);
 }
 
+/* Why there is less than was planned; NULL: there is not. */
+static const char *why_stopped(const struct tk_report *r)
+{
+    if (r->is_cut)
+        return "the run did not come to its end: what is here was on disk";
+    if (!r->is_interrupted)
+        return NULL;
+    return r->is_terminated ? "stopped by SIGTERM" : "stopped by Ctrl-C";
+}
+
 static void put_requests(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
+    const char *why = why_stopped(t->r);
 
     tk__text_heading(t, "Requests");
     put_planned(t);
@@ -191,11 +202,9 @@ static void put_requests(struct tk__text *t)
         tk__text_indent(t);
         tk_buf_addf(t->out, "%8" PRIu64 " sent again: a kept connection had died\n", s->resends);
     }
-    if (t->r->is_interrupted || t->r->is_cut) {
+    if (why) {
         tk__text_indent(t);
-        tk_buf_add_z(t->out, t->r->is_cut
-                                 ? "the run did not come to its end: what is here was on disk\n"
-                                 : "stopped by Ctrl-C\n");
+        tk_buf_addf(t->out, "%s\n", why);
     }
     put_segments(t);
     if (t->r->is_damaged) {

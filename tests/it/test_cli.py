@@ -47,6 +47,8 @@ def test_words():
     t.eq(tk_it.run('run', 'http://h', '--data', 'bad.jsonl').stderr.count('line 1'), 1, 'a broken row: its line is named once')
     refused(2, 'no-such-key', 'run', 'http://h', '--key-file', 'no-such-key')
     refused(2, 'which run', 'report')
+    refused(2, 'foo', 'sim', '--port', 0, '--fault', 'foo')
+    refused(2, 'foo', 'sim', '--port', 0, '--fault', 'foo:5%')
     refused(2, 'none.tokmark', 'report', 'none.tokmark')
     refused(2, "'vllm serve' is vLLM's own", 'vllm', 'serve')
     refused(2, "not 'throughput'", 'vllm', 'bench', 'throughput')

@@ -2,6 +2,9 @@
 import json
 import os
 import re
+import signal
+import sqlite3
+import time
 
 import tk_it
 
@@ -165,6 +168,69 @@ def test_interrupted_file():
     t.has(out.stdout, 'did not come to its end', 'killed: it says so')
     sent = int(re.search(r'= (\d+) sent', out.stdout).group(1))
     t.ok(sent > 10, 'killed: what had ended is there', out.stdout)
+    t.has(out.stdout, f'{sent} planned = {sent} sent', 'killed: a load without a count planned what it sent')
+
+
+def test_planned_of_killed():
+    """What was planned is known from the plan, in a run that goes on and in one that was killed."""
+    for name, args, planned in (('closed', ('-n', 5000, '-c', 4), 5000), ('open', ('--rate', 50, '-n', 2000, '--arrival', 'constant'), 2000),
+                                ('open for a time', ('--rate', 50, '-d', '60s', '--arrival', 'constant'), 3000)):
+        path = f'planned-{planned}.tokmark'
+        with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
+            p = tk_it.start('run', sim.url, '-o', path, '--output-tokens', 3, *args)
+            while len(tk_it.run('report', path).stdout) == 0 or not re.search(r'= [1-9]\d* sent', tk_it.run('report', path).stdout):
+                time.sleep(0.05)
+            lives = tk_it.run('report', path).stdout
+            p.kill()
+            p.communicate()
+        for when, text in (('goes on', lives), ('killed', tk_it.run('report', path).stdout)):
+            found = re.search(r'(\d+) planned = (\d+) sent \+ (\d+) not sent', text)
+            t.ok(found and abs(int(found.group(1)) - planned) <= 1 and int(found.group(3)) == int(found.group(1)) - int(found.group(2)),
+                 f'{name}, {when}: planned is the plan\'s', text)
+        r = json.loads(tk_it.run('report', path, '--format', 'json').stdout)
+        check_totals(r, f'{name}, killed')
+        t.ok(abs(r['requests']['planned'] - planned) <= 1 and r['requests']['not_sent'] > 0, f'{name}, killed: in the JSON', r['requests'])
+
+
+def test_report_again():
+    """report has the objectives and percentiles of the run, unless others are given."""
+    with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
+        out = tk_it.run('run', sim.url, '-n', 20, '-o', 'again.tokmark', '--json', 'again.json', '--slo', 'ttft=1s,tpot=100ms', '--slo', 'e2el=9s',
+                        '--percentiles', '50,95')
+        sim.log()
+    mine = [line for line in out.stdout.splitlines() if not line.startswith('JSON ')]
+    t.eq(tk_it.run('report', 'again.tokmark').stdout.splitlines(), mine, 'report prints what the run printed')
+    t.has(out.stdout, 'Goodput', 'with objectives')
+    with open('again.json', encoding='utf-8') as f:
+        t.eq(json.loads(tk_it.run('report', 'again.tokmark', '--format', 'json').stdout), json.load(f), 'the JSON is the same object')
+    r = json.loads(tk_it.run('report', 'again.tokmark', '--format', 'json', '--slo', 'none').stdout)
+    t.eq(r['goodput'], None, '--slo none: without')
+    r = json.loads(tk_it.run('report', 'again.tokmark', '--format', 'json', '--slo', 'ttft=2s').stdout)
+    t.eq(list(r['goodput']['objectives']), ['ttft'], '--slo: others')
+    text = tk_it.run('report', 'again.tokmark', '--percentiles', '10').stdout
+    t.ok('p10' in text and 'p95' not in text and 'Goodput' in text, '--percentiles: others, with the same objectives', text)
+    db = sqlite3.connect('again.tokmark')
+    db.execute("UPDATE run SET value = '{' WHERE key = 'plan'")
+    db.commit()
+    db.close()
+    for form in ('text', 'json', 'vllm'):
+        out = tk_it.run('report', 'again.tokmark', '--format', form)
+        t.ok(out.returncode == 2 and 'plan' in out.stderr, f'{form}: a plan that cannot be read makes no sense', out)
+
+
+def test_sigterm():
+    """SIGTERM is no Ctrl-C."""
+    for signo, words in ((signal.SIGTERM, 'stopped by SIGTERM'), (signal.SIGINT, 'stopped by Ctrl-C')):
+        path = f'{signo}.tokmark'
+        with tk_it.Sim('--ttft', '1ms', '--itl', '1ms') as sim:
+            p = tk_it.start('run', sim.url, '-d', '600s', '--output-tokens', 3, '-o', path)
+            while not re.search(r'= [1-9]\d* sent', tk_it.run('report', path).stdout):
+                time.sleep(0.05)
+            p.send_signal(signo)
+            out, err = p.communicate()
+        t.eq(p.returncode, 130, f'{words}: exit status ({err})')
+        t.has(out, words, f'{words}: the result says so')
+        t.has(tk_it.run('report', path).stdout, words, f'{words}: the report, too')
 
 
 with tk_it.Folder():
@@ -175,4 +241,7 @@ with tk_it.Folder():
     test_dry_run()
     test_tls()
     test_interrupted_file()
+    test_planned_of_killed()
+    test_report_again()
+    test_sigterm()
 t.done()
