@@ -137,7 +137,7 @@ static int shuffle(struct tk__adder *a, uint64_t seed, struct tk_err *reterr)
 static int prefix_repetition_load(const struct tk_data_conf *conf, struct tk_items *ret,
                                   struct tk_err *reterr)
 {
-    struct tk_mt own;
+    struct tk_mt own = { 0 };
     struct repetition r = {
         .conf = conf,
         .reterr = reterr,

@@ -17,7 +17,7 @@ static const char letters[] = " .?!,'nmtsvreod"; /* what the patterns are made o
 /* str.replace() of Python. */
 static void replace(char *text, const char *from, const char *to)
 {
-    char out[2 * MAX_IDS + 1];
+    char out[2 * MAX_IDS + 1] = "";
     size_t n = 0;
 
     for (const char *p = text; *p;) {
