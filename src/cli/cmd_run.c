@@ -140,7 +140,9 @@ static int find_model(struct command *c, const char **ret)
     if (rc != 0) {
         bool has_answered = rc == TK_E_NOT_FOUND || rc == TK_E_FORMAT;
         tk_say(PROGRAM, "which model? %s%s", err.msg,
-               has_answered ? "; --model NAME names one" : "");
+               has_answered   ? "; --model NAME names one"
+               : c->o.dry_run ? "; --model NAME avoids asking"
+                              : "");
         return TK_EXIT_FAILED;
     }
     if (n > 1)

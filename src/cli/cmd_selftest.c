@@ -104,10 +104,12 @@ static const struct tk_opt opts[] = {
 static const struct tk_opt_command command = {
     .name = PROGRAM,
     .synopsis = "[options]",
-    .about = "Measure the client itself on this machine: real runs against the simulated server, "
-             "compared request by request with what the server wrote down. With two processors or "
-             "more the server has one for itself. Exit status 3 when a request failed or the two "
-             "disagree about what was sent.",
+    .about =
+        "Measure the client itself on this machine: real runs against the simulated server, "
+        "compared request by request with what the server wrote down. With two processors or "
+        "more the server has one for itself. Exit status 3 when a request failed or the two "
+        "disagree about what was sent. A line that ends in MACHINE NOT FREE holds for this machine as it "
+        "was: something else had the client's processor.",
     .examples = "tokmark selftest\n"
                 "tokmark selftest --streams 2000 --rates none\n"
                 "tokmark selftest --tls --json selftest.json",
@@ -270,7 +272,7 @@ static void put_ms(struct tk_buf *out, double ns, int width)
     if (isnan(ns))
         tk_buf_addf(out, " %*s", width, "-");
     else
-        tk_buf_addf(out, " %*.3f", width, ns * 1e-6);
+        tk_buf_addf(out, " %*.3f", width, fabs(ns) < 500 ? 0 : ns * 1e-6); /* no "-0.000" */
 }
 
 static void put_bad(struct tk_buf *out, const struct tk_selftest *s)
@@ -279,6 +281,9 @@ static void put_bad(struct tk_buf *out, const struct tk_selftest *s)
         tk_buf_addf(out, "  %llu FAILED", (unsigned long long)s->n_failed);
     if (s->n_unmatched > 0)
         tk_buf_addf(out, "  %llu DIFFER FROM THE LOG", (unsigned long long)s->n_unmatched);
+    if (s->is_disturbed)
+        tk_buf_addf(out, "  MACHINE NOT FREE: %.0f %% of a second without a processor",
+                    100 * s->worst_wait);
     tk_buf_add_c(out, '\n');
 }
 
@@ -390,6 +395,10 @@ static void put_counts_json(struct tk_jsonw *w, const struct tk_selftest *s)
     key_count(w, "workers", s->n_workers);
     tk_jsonw_key(w, "busiest_worker");
     tk_jsonw_double(w, s->busiest_worker);
+    tk_jsonw_key(w, "worst_wait");
+    tk_jsonw_double(w, s->worst_wait);
+    tk_jsonw_key(w, "machine_free");
+    tk_jsonw_bool(w, !s->is_disturbed);
 }
 
 static void put_loads_json(const struct tests *t, struct tk_jsonw *w)

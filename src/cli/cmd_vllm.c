@@ -233,6 +233,22 @@ static int open_tokens(struct command *c)
     return need >= TK_VLLM_WANTS_CHAT ? open_chat(c) : TK_EXIT_OK;
 }
 
+/* To print what would be done no tokenizer is opened, which may be far away: where one is needed, as many
+ * requests stand in the plan as were asked for. */
+static int make_requests(struct command *c)
+{
+    struct tk_err err = { 0 };
+
+    if (c->o.print_config && tk_vllm_needs(&c->v) != TK_VLLM_NEEDS_NOTHING) {
+        tk_vllm_suppose(&c->v);
+        return TK_EXIT_OK;
+    }
+    int status = open_tokens(c);
+    if (status == TK_EXIT_OK && tk_vllm_load(&c->v, &err) != 0)
+        status = tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    return status;
+}
+
 static int prepare(struct command *c)
 {
     struct tk_err err = { 0 };
@@ -243,10 +259,10 @@ static int prepare(struct command *c)
     if (tk_target_exact(c->v.url, c->v.base, &c->target, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     c->has_target = true;
-    int status = open_tokens(c);
+    int status = make_requests(c);
     if (status != TK_EXIT_OK)
         return status;
-    if (tk_vllm_load(&c->v, &err) != 0 || tk_vllm_schedule(&c->v, &err) != 0)
+    if (tk_vllm_schedule(&c->v, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     tk_vllm_plan(&c->v, &c->plan);
     tk_target_to_plan(&c->target, &c->plan);

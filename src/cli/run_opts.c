@@ -365,7 +365,9 @@ static const struct tk_opt options[] = {
     FLAG("overwrite", overwrite, "result", "replace a run file of that name"),
     FLAG("print-config", print_config, "result",
          "print the options, where each comes from, and the plan as JSON; send nothing"),
-    FLAG("dry-run", dry_run, "result", "print the requests as JSON lines, in order; send nothing"),
+    FLAG("dry-run", dry_run, "result",
+         "print the requests as JSON lines, in order; send nothing (--model NAME avoids asking the "
+         "server for its model)"),
     { .name = "progress",
       .type = TK_OPT_FLAG,
       .at = AT(progress),

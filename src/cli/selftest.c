@@ -23,6 +23,7 @@
 #include "cli/simlog.h"
 #include "metric/sample.h"
 #include "metric/series.h"
+#include "metric/verdict.h"
 #include "run/health.h"
 
 #define ID_PREFIX "selftest-"
@@ -286,6 +287,8 @@ static void put_figures(struct test *t, struct compared *k)
         out->sent_rate = (double)(k->late.n - 1) / ((double)(k->last_at - k->first_at) * 1e-9);
     out->cpu = n > 0 ? (double)t->cpu / (double)n : NAN;
     out->busiest_worker = h->max_worker_cpu;
+    out->worst_wait = h->max_worker_starved;
+    out->is_disturbed = tk_verdict_is_starved(h);
     out->n_workers = h->n_workers;
 }
 

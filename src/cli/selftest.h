@@ -41,6 +41,8 @@ struct tk_selftest {
     double sent_rate;                    /* open load: as arrived, requests/s */
     double cpu;            /* of the whole process while it ran, ns per event, or per request */
     double busiest_worker; /* share of a core in its busiest second */
+    double worst_wait;     /* share of the worst second that a worker waited for a processor; NAN */
+    bool is_disturbed;     /* that was so much that the errors are not the client's alone */
     uint64_t n_workers;
     bool is_interrupted; /* Ctrl-C: the rest says nothing */
 };

@@ -228,6 +228,12 @@ static struct tk_finding find(const struct tk_summary *s, const struct tk_health
     return f;
 }
 
+bool tk_verdict_is_starved(const struct tk_health *h)
+{
+    /* A comparison with NAN, where the kernel does not say, is false. */
+    return h->max_worker_starved > limit_of(&defs[TK_CAUSE_NO_PROCESSOR], h->cpu_when_starved);
+}
+
 /* --- the verdict --- */
 
 static void touch(struct tk_verdict *v, unsigned touches, const struct tk_asked *asked)

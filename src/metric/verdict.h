@@ -79,6 +79,9 @@ struct tk_verdict {
 void tk_verdict_find(const struct tk_summary *s, const struct tk_health *h,
                      const struct tk_asked *asked, struct tk_verdict *ret);
 
+/* The cause no-processor by the health alone, felt or not. */
+bool tk_verdict_is_starved(const struct tk_health *h);
+
 /* Names of the figures of a run (def.h) that are touched with the rates; NULL at the end. */
 extern const char *const tk_touched_figures[];
 

@@ -241,7 +241,11 @@ static void put_cancel(struct tk_jsonw *w, const struct tk_plan_cancel *c)
 static void put_load(struct tk_jsonw *w, const struct tk_plan *p)
 {
     put_text(w, "data", p->data);
-    put_count(w, "items", p->n_items);
+    tk_jsonw_key(w, "items");
+    if (p->n_items > 0)
+        tk_jsonw_i64(w, (int64_t)p->n_items);
+    else
+        tk_jsonw_null(w); /* they were not made */
     put_count(w, "seed", p->seed);
     tk_jsonw_key(w, "phases");
     tk_jsonw_obj(w);

@@ -250,6 +250,12 @@ def test_config():
     t.ok(secret[:8] not in text, 'vllm: no secret in it')
     t.eq((got['command'], got['plan']['phases']['measure']['requests']), ('vllm bench serve', 2), 'vllm: the plan')
     t.eq(got['options']['num-prompts'], {'value': 2, 'from': 'command line'}, 'vllm: options')
+    for more in ('--dataset-name', 'random'), ('--dataset-name', 'sharegpt', '--dataset-path', 'none.json', '--request-rate', 5):
+        got, _ = config('vllm', '--model', 'no/such', '--num-prompts', 3, *more, env={'HF_ENDPOINT': 'http://127.0.0.1:1'})
+        t.eq((got['plan']['phases']['measure']['requests'], got['plan']['items']), (3, None), f'vllm: {more}: no tokenizer is opened')
+    out = tk_it.run('run', 'http://127.0.0.1:1', '--dry-run')
+    t.eq(out.returncode, 1, '--dry-run asks for the model')
+    t.has(out.stderr, '; --model NAME avoids asking', 'and says how it would not')
     out = tk_it.run('run', 'ftp://h', '--print-config')
     t.eq((out.returncode, out.stdout), (2, ''), 'a mistake is an error all the same')
 

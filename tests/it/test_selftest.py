@@ -45,6 +45,12 @@ with tk_it.Folder() as folder:
     out = tk_it.run('selftest', '--streams', '2', '--rounds', 1, '--tokens', 4, '--ttft', '1ms', '--gap', '1ms', '--rates', 'none', '--json', 'x.json')
     t.ok(out.returncode == 0 and 'us/event' in out.stdout and 'requests/s' not in out.stdout, 'the table, without rates', out.stdout)
     t.eq(json.load(open('x.json', encoding='utf-8'))['rates'], [], 'and the JSON beside it')
+    out = tk_it.run('selftest', *SMALL, '--streams', '1,20', '--rounds', 40, '--json', 'x.json')
+    result = json.load(open('x.json', encoding='utf-8'))
+    free = [load['machine_free'] for load in result['streams'] + result['rates']]
+    t.eq(out.stdout.count('MACHINE NOT FREE'), free.count(False), 'a line says when the machine was not free')
+    t.ok(all(load['machine_free'] or load['worst_wait'] > 0.02 for load in result['streams'] + result['rates']), 'and why', result)
+    t.ok('-0.000' not in out.stdout, 'no negative zero', out.stdout)
     refused('is no load', '--streams', '1,x')
     refused('is no load', '--streams', '1.5')
     refused('is no load', '--rates', '0')

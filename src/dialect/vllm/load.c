@@ -165,6 +165,12 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
     return rc == 0 ? encode(v, sample, n_samples, reterr) : rc;
 }
 
+void tk_vllm_suppose(struct tk_vllm *v)
+{
+    v->n_requests = (uint64_t)v->o->num_prompts;
+    tk_mt_seed_numpy(&v->numpy, (uint64_t)v->o->seed);
+}
+
 static struct tk_plan_phase measured(const struct tk_vllm *v)
 {
     bool is_closed = !v->due && v->o->max_concurrency > 0;

@@ -165,6 +165,9 @@ enum tk_vllm_need {
 };
 enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v);
 
+/* Without a data set: as many requests as were asked for, of which nothing else is known. */
+void tk_vllm_suppose(struct tk_vllm *v);
+
 /* Load the data set, order it, encode the bodies. */
 int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr);
 

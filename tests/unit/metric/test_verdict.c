@@ -170,6 +170,18 @@ static void test_processor(void)
     T_OK(w.v.findings[TK_CAUSE_NO_PROCESSOR].is_cause, "more than 2 %%");
 }
 
+/* By the health alone: half of the CPU that it had, and 2 % at least. */
+static void test_starved(void)
+{
+    begin();
+    w.h.max_worker_starved = 0.075;
+    T_OK(!tk_verdict_is_starved(&w.h), "at the limit the machine is free");
+    w.h.max_worker_starved = 0.076;
+    T_OK(tk_verdict_is_starved(&w.h), "past it, it is not");
+    w.h.max_worker_starved = (double)NAN;
+    T_OK(!tk_verdict_is_starved(&w.h), "where the kernel does not say nothing is said");
+}
+
 static void test_rate(void)
 {
     begin();
@@ -263,6 +275,7 @@ int main(void)
     test_late_reading();
     test_joined();
     test_processor();
+    test_starved();
     test_rate();
     test_own();
     test_blind();

@@ -235,14 +235,11 @@ static void test_tokenize(void)
 
 static long long largest_id(const char *body)
 {
-    const char *at = strchr(body, '[');
-    long long most = 0;
+    long long most = 0, id = 0;
 
-    while (at && *at != ']') {
-        char *end;
-        long long id = strtoll(at + 1, &end, 10);
+    for (const char *at = strchr(body, '['); at && *at != ']'; at++) {
+        id = *at >= '0' && *at <= '9' ? 10 * id + (*at - '0') : 0;
         most = TK_MAX(most, id);
-        at = end;
     }
     return most;
 }
