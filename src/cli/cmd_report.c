@@ -229,6 +229,10 @@ static int check_words(const struct values *v, const struct tk_opt_result *res)
         tk_say(PROGRAM, "'%s' is one word too many: a report is of one run", res->args.v[1]);
         return TK_EXIT_USAGE;
     }
+    if (v->detailed && strcmp(v->format, "vllm-json") != 0) {
+        tk_say(PROGRAM, "--detailed goes with --format vllm-json");
+        return TK_EXIT_USAGE;
+    }
     const struct tk_place places[] = {
         { TK_PLACE_INPUT, "the run file", res->args.v[0] },
         { TK_PLACE_RESULT, "--output", v->output },

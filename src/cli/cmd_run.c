@@ -38,9 +38,19 @@ struct command {
     struct tk_buf run_path; /* empty: no run file */
     struct tk_resuming resuming;
     bool has_run, has_session, has_resuming;
+    bool asks_for_load; /* beside --resume there are options about more than the result */
 };
 
 /* --- before the server --- */
+
+/* Where the simulator would listen is known when it does; of its words this one is about the URL. */
+static const char *url_of_sim(const struct command *c)
+{
+    bool is_tls = c->o.sim_args &&
+                  (strstr(c->o.sim_args, "--tls") || strstr(c->o.sim_args, "--cert"));
+
+    return is_tls ? "https://127.0.0.1" : "http://127.0.0.1";
+}
 
 static int find_url(struct command *c, const char **ret)
 {
@@ -64,8 +74,8 @@ static int find_url(struct command *c, const char **ret)
         *ret = c->res.args.v[0];
         return TK_EXIT_OK;
     }
-    if (c->o.print_config) {
-        *ret = "http://127.0.0.1"; /* where it would listen is known when it does */
+    if (c->o.print_config || c->resuming.is_whole) {
+        *ret = url_of_sim(c);
         return TK_EXIT_OK;
     }
     if (tk_simchild_start(&c->sim, c->o.sim_args, NULL, &err) != 0)
@@ -92,7 +102,14 @@ static int check_places(const struct command *c)
         { TK_PLACE_RESULT, "--json", o->json },
     };
     struct tk_err err = { 0 };
-    int rc = tk_places_check(places, TK_ARRAY_LEN(places), &err);
+    int rc = 0;
+    if (!o->file && o->output && !c->has_resuming)
+        rc = tk_err_set(&err, TK_E_FORMAT,
+                        "'--output' names a run file, and '--no-file' makes none");
+    else if (o->sim_args && !o->sim)
+        rc = tk_err_set(&err, TK_E_FORMAT, "'--sim-args' goes with '--sim'");
+    else
+        rc = tk_places_check(places, TK_ARRAY_LEN(places), &err);
 
     if (rc == 0 && has_run_file && o->output && access(o->output, F_OK) != 0)
         rc = tk_check_place(o->output, &err);
@@ -304,6 +321,21 @@ static int fail_resume(const char *path, const struct tk_err *err)
     return TK_EXIT_USAGE;
 }
 
+/* Whether any option given now is about what is loaded. */
+static bool asks_for_load(const struct tk_opt_result *res)
+{
+    static const char *const others[] = { "resume",  "slo",          "percentiles", "json",
+                                          "plain",   "progress",     "strict",      "print-config",
+                                          "workers", "record-memory" };
+    size_t n = 0, n_others = 0;
+
+    for (size_t i = 0; i < tk_run_command.n_opts; i++)
+        n += res->is_given[i];
+    for (size_t i = 0; i < TK_ARRAY_LEN(others); i++)
+        n_others += res->is_given[tk_run_opt(others[i])];
+    return n > n_others || res->args.n > 0;
+}
+
 /* Take the words of the file and those given now for the command line. -1: go on. */
 static int recall(struct command *c, int argc, char **argv)
 {
@@ -319,11 +351,28 @@ static int recall(struct command *c, int argc, char **argv)
         return TK_EXIT_USAGE;
     }
     c->has_resuming = true;
+    c->asks_for_load = asks_for_load(&c->res);
     if (tk_resuming_open(&c->resuming, path, &c->res, argc, argv, &err) != 0)
         return fail_resume(path, &err);
     tk_opt_release(&tk_run_command, &c->o, &c->res);
     c->o = (struct tk_run_opts){ 0 };
     return tk_parse(&tk_run_command, c->resuming.argc, c->resuming.argv, &c->o, &c->res);
+}
+
+/* Whether what is asked for is what the file has; the server is not asked for its model. */
+static int compare_whole(struct command *c)
+{
+    struct tk_err err = { 0 };
+    struct tk_report_plan plan = { 0 };
+    int rc = tk_report_plan_read(c->resuming.from.plan, &c->resuming.arena, &plan);
+
+    if (rc != 0)
+        (void)tk_err_set(&err, rc, "the plan of the run cannot be read");
+    else
+        rc = tk_run_encode(&c->run, c->o.model ? c->o.model : plan.model, &err);
+    if (rc == 0)
+        rc = tk_resuming_compare(&c->resuming, &c->run, &err);
+    return rc == 0 ? TK_EXIT_OK : fail_resume(c->o.resume, &err);
 }
 
 /* Nothing is left: the result, as the run printed it. */
@@ -333,6 +382,12 @@ static int report_whole(struct command *c)
     struct tk_records *records = NULL;
     struct tk_result result = result_of(c);
 
+    if (c->asks_for_load) {
+        int same = prepare(c);
+        same = same == TK_EXIT_OK ? compare_whole(c) : same;
+        if (same != TK_EXIT_OK)
+            return same;
+    }
     result.run_path = c->o.resume;
     if (tk_result_opts_parse(&c->o.slo, c->o.percentiles, &c->result, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);

@@ -314,6 +314,8 @@ static int parse_point(const char *text, struct tk_plan_cancel *ret)
         ret->tokens = (uint32_t)n;
         return rc;
     }
+    if (s.n > 0 && s.p[s.n - 1] >= '0' && s.p[s.n - 1] <= '9')
+        return TK_E_FORMAT; /* tokens or seconds? */
     rc = tk_num_parse_dur(s, &ret->after);
     return rc == 0 && ret->after <= 0 ? TK_E_RANGE : rc;
 }
@@ -340,8 +342,8 @@ static int make_cancel(struct tk_run *r, struct tk_err *reterr)
         rc = parse_point(o->cancel_after, c);
     if (rc != 0)
         return tk_err_set(reterr, rc,
-                          "option '--cancel-after' must be a number of tokens such as 20tokens, or "
-                          "a time such as 1s or 250ms, got '%s'",
+                          "option '--cancel-after' needs a unit: it must be a number of tokens "
+                          "such as 20tokens, or a time such as 1s or 250ms, got '%s'",
                           o->cancel_after);
     if (!o->stream && c->after == 0)
         return tk_err_set(reterr, TK_E_FORMAT,

@@ -379,6 +379,26 @@ static const struct tk_opt options[] = {
          "end with status 4 when the client itself was the limit, so that the figures do not hold"),
 };
 
+/* Names that other tools have. */
+static const struct tk_opt_hint hints[] = {
+    { "api-key",
+      "the key is read from --key-file FILE, or from the environment's OPENAI_API_KEY; on a "
+      "command line others could read it" },
+    { "key", "the key is read from --key-file FILE, or from the environment's OPENAI_API_KEY" },
+    { "token", "the key is read from --key-file FILE, or from the environment's OPENAI_API_KEY" },
+    { "url", "the URL stands alone: tokmark run http://host:port" },
+    { "base-url", "the URL stands alone: tokmark run http://host:port" },
+    { "host", "the URL stands alone: tokmark run http://host:port" },
+    { "port", "the URL stands alone: tokmark run http://host:port" },
+    { "num-prompts", "did you mean '--requests' (-n)?" },
+    { "num-requests", "did you mean '--requests' (-n)?" },
+    { "request-rate", "did you mean '--rate'?" },
+    { "max-concurrency", "did you mean '--concurrency' (-c)?" },
+    { "max-tokens", "did you mean '--output-tokens'?" },
+    { "dataset", "did you mean '--data'?" },
+    { "dataset-path", "did you mean '--data'?" },
+};
+
 const struct tk_opt_command tk_run_command = {
     .name = "tokmark run",
     .synopsis = "URL [options]",
@@ -394,6 +414,8 @@ const struct tk_opt_command tk_run_command = {
                 "tokmark run --sim -c 8 -n 200",
     .opts = options,
     .n_opts = TK_ARRAY_LEN(options),
+    .hints = hints,
+    .n_hints = TK_ARRAY_LEN(hints),
 };
 
 size_t tk_run_opt(const char *name)

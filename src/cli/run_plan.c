@@ -51,6 +51,11 @@ static int load_data(struct tk_run *r, struct tk_err *reterr)
         .words = o->words,
     };
 
+    if (!is_words && tk_run_given(r, "words"))
+        return tk_err_set(reterr, TK_E_FORMAT,
+                          "'--words' is the length of made-up prompts, and '--data' has prompts");
+    if (is_words && o->data_format)
+        return tk_err_set(reterr, TK_E_FORMAT, "'--data-format' goes with a file: '--data'");
     if (is_words && conf.output_tokens < 0)
         conf.output_tokens = DEFAULT_OUTPUT_TOKENS;
     if (!is_words && o->data_format)
@@ -147,8 +152,10 @@ static int make_certificate(struct tk_run *r, struct tk_err *reterr)
     if (!o->cert_file && (o->cert_key_file || o->cert_passphrase_file))
         return tk_err_set(reterr, TK_E_FORMAT, "'--%s' goes with '--cert'",
                           o->cert_key_file ? "cert-key" : "cert-passphrase-file");
-    if (o->cert_file && !r->plan.is_tls)
-        return tk_err_set(reterr, TK_E_FORMAT, "'--cert' is for a server that is asked by https");
+    const char *tls = o->cert_file ? "cert" : o->ca_file ? "ca-file" : "insecure";
+    if ((o->cert_file || o->ca_file || o->insecure) && !r->plan.is_tls)
+        return tk_err_set(reterr, TK_E_FORMAT, "'--%s' is for a server that is asked by https",
+                          tls);
     r->plan.cert_file = o->cert_file;
     r->plan.cert_key_file = o->cert_key_file;
     return tk_passphrase_read(o->cert_passphrase_file, &r->arena, &r->plan.cert_passphrase, reterr);

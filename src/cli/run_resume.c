@@ -232,7 +232,8 @@ void tk_resuming_release(struct tk_resuming *r)
 
 /* --- the same run? --- */
 
-static int compare(const struct tk_resuming *r, const struct tk_run *run, struct tk_err *reterr)
+int tk_resuming_compare(const struct tk_resuming *r, const struct tk_run *run,
+                        struct tk_err *reterr)
 {
     struct tk_buf plan = TK_BUF_INIT(MAX_PLAN_BYTES);
     struct tk_load_conf load = {
@@ -320,7 +321,7 @@ static void leave_out_load(struct tk_plan *plan)
 int tk_resuming_apply(struct tk_resuming *r, struct tk_run *run, struct tk_err *reterr)
 {
     struct tk_plan_phase *p = &run->plan.phase[TK_PHASE_MEASURE];
-    int rc = compare(r, run, reterr);
+    int rc = tk_resuming_compare(r, run, reterr);
 
     if (rc < 0)
         return rc;

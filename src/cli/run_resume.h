@@ -37,6 +37,10 @@ int tk_run_words_find(struct tk_str words, const char *option, struct tk_arena *
 int tk_resuming_open(struct tk_resuming *r, const char *path, const struct tk_opt_result *given,
                      int argc, char **argv, struct tk_err *reterr);
 
+/* Whether the run, whose bodies are made, is the one in the file. 0, or TK_E_FORMAT with what differs. */
+int tk_resuming_compare(const struct tk_resuming *r, const struct tk_run *run,
+                        struct tk_err *reterr);
+
 /* Compare the run, whose bodies are made, with the file, and make its plan that of the rest. 0, or
  * TK_E_FORMAT with what differs. */
 int tk_resuming_apply(struct tk_resuming *r, struct tk_run *run, struct tk_err *reterr);

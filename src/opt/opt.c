@@ -103,6 +103,15 @@ static int ambiguous(const struct walk *w, const char *prefix)
     return rc;
 }
 
+static const char *hint_of(const struct tk_opt_command *c, struct tk_str name)
+{
+    for (size_t i = 0; i < c->n_hints; i++) {
+        if (tk_str_is(name, c->hints[i].name))
+            return c->hints[i].text;
+    }
+    return NULL;
+}
+
 static int unknown(const struct walk *w, struct tk_str name)
 {
     const char *closest = NULL;
@@ -119,6 +128,10 @@ static int unknown(const struct walk *w, struct tk_str name)
     }
     free(names);
     int shown = (int)TK_MIN(name.n, 100);
+    const char *hint = hint_of(w->c, name);
+    if (hint)
+        return tk_err_set(w->reterr, TK_E_NOT_FOUND, "unknown option '--%.*s': %s", shown, name.p,
+                          hint);
     if (closest)
         return tk_err_set(w->reterr, TK_E_NOT_FOUND,
                           "unknown option '--%.*s'; did you mean '--%s'?", shown, name.p, closest);

@@ -48,6 +48,12 @@ struct tk_opt {
     bool is_negatable, is_many, is_plain, is_hidden, is_secret;
 };
 
+/* What to say of a name that is not in the table but that people try. */
+struct tk_opt_hint {
+    const char *name; /* without dashes */
+    const char *text; /* follows "unknown option '--name': " */
+};
+
 struct tk_opt_command {
     const char *name;      /* "tokmark run" */
     const char *synopsis;  /* "URL [options]" */
@@ -58,6 +64,8 @@ struct tk_opt_command {
         arg_files; /* its arguments are files whose names end so: ".tokmark", "" for all; NULL: no */
     const struct tk_opt *opts;
     size_t n_opts;
+    const struct tk_opt_hint *hints; /* may be NULL */
+    size_t n_hints;
     bool allows_abbreviation; /* an unambiguous prefix of a name is accepted (argparse does) */
     bool treats_underscore_as_dash;
 };

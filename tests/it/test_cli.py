@@ -46,6 +46,20 @@ def test_words():
     refused(2, "'bad.jsonl', line 1: ", 'run', 'http://h', '--data', 'bad.jsonl')
     t.eq(tk_it.run('run', 'http://h', '--data', 'bad.jsonl').stderr.count('line 1'), 1, 'a broken row: its line is named once')
     refused(2, 'no-such-key', 'run', 'http://h', '--key-file', 'no-such-key')
+    for secret in (['--api-key', 'abc-123'], ['--api-key=abc-123']):
+        refused(2, '--key-file FILE, or from the environment\'s OPENAI_API_KEY', 'run', 'http://h', *secret)
+        t.ok('abc-123' not in tk_it.run('run', 'http://h', *secret).stderr, 'a key is not repeated')
+    refused(2, "did you mean '--requests'", 'run', 'http://h', '--num-prompts', 3)
+    refused(2, 'needs a unit', 'run', 'http://h', '--cancel-share', '5%', '--cancel-after', 20)
+    refused(2, "'--no-file' makes none", 'run', 'http://h', '--no-file', '-o', 'x.tokmark')
+    for words in (['--ca-file', 'x.pem'], ['--insecure'], ['--cert', 'x.pem']):
+        refused(2, f"'{words[0]}' is for a server that is asked by https", 'run', 'http://h', *words)
+    with open('good.jsonl', 'w', encoding='utf-8') as f:
+        f.write('{"prompt": "hello"}\n')
+    refused(2, "'--words' is the length of made-up prompts", 'run', 'http://h', '--data', 'good.jsonl', '--words', 5)
+    refused(2, "'--data-format' goes with a file", 'run', 'http://h', '--data-format', 'jsonl')
+    refused(2, "'--sim-args' goes with '--sim'", 'run', 'http://h', '--sim-args', '--ttft 1ms')
+    refused(2, '--detailed goes with --format vllm-json', 'report', 'x.tokmark', '--detailed')
     refused(2, 'which run', 'report')
     refused(2, 'foo', 'sim', '--port', 0, '--fault', 'foo')
     refused(2, 'foo', 'sim', '--port', 0, '--fault', 'foo:5%')

@@ -256,6 +256,20 @@ def test_differences():
         out = resume(*key, '--percentiles', '50', '--workers', 2)
         check_whole('with the key again', tk_it.run('run', '--resume', RUN, *key), 150, 2)
         t.has(out.stdout, 'Goodput', 'objectives are remembered')
+        sim.stop()
+        for name, args, words in (
+                ('more requests', (*key, '-n', 300), "'phases.measure.requests' was 150 and is 300 now"),
+                ('an open load', (*key, '--rate', 3), "'phases.measure."),
+                ('a key that is missing', ('-c', 4), "'headers' was"),
+                ('another model', (*key, '--model', 'other'), "'model' was \"sim\""),
+                ('another body', (*key, '--extra', '{"top_k":3}'), 'the requests are others now'),
+                ('another server', (*key, url + '/v1'), "'url' was")):
+            again = resume(*args)
+            t.eq((again.returncode, again.stdout), (2, ''), f'whole, {name}: exit status ({again.stderr.strip()})')
+            t.has(again.stderr, words, f'whole, {name}: is named')
+        for args in ((), (*key, '-n', 150, '-c', 4), ('--workers', 1, '--slo', 'none')):
+            again = resume(*args)
+            t.ok(again.returncode == 0 and '150 planned' in again.stdout, f'whole, {args}: printed without the server', again.stderr)
         t.ok('p90' not in out.stdout, 'percentiles may be others')
     remove_run()
 
