@@ -207,8 +207,8 @@ static int run_streams(struct tests *t, size_t i, struct tk_err *reterr)
 
     c.streams = (uint64_t)t->streams.v[i];
     c.requests = c.streams * (uint64_t)t->v->rounds;
-    tk_say(PROGRAM, "%llu stream%s, %llu requests", (unsigned long long)c.streams,
-           c.streams == 1 ? "" : "s", (unsigned long long)c.requests);
+    tk_say(PROGRAM, "%llu stream%s, %llu request%s", (unsigned long long)c.streams,
+           c.streams == 1 ? "" : "s", (unsigned long long)c.requests, c.requests == 1 ? "" : "s");
     return tk_selftest_run(&c, &t->by_streams[i], reterr);
 }
 

@@ -325,14 +325,15 @@ static void say_summary(const struct server *s)
     char late[32];
 
     tk_sim_counts(s->sim, &n);
-    tk_say(PROGRAM,
-           "%llu requests: %llu finished (%llu refused), %llu faults, %llu broken, %llu abandoned; "
-           "%llu at once; %llu events, at most %s late",
-           (unsigned long long)n.n_requests, (unsigned long long)n.n_finished,
-           (unsigned long long)n.n_refused, (unsigned long long)n.n_faults,
-           (unsigned long long)n.n_broken, (unsigned long long)n.n_abandoned,
-           (unsigned long long)n.peak_open, (unsigned long long)n.n_events,
-           tk_num_format_dur(n.late_max, late));
+    tk_say(
+        PROGRAM,
+        "%llu request%s: %llu finished (%llu refused), %llu faults, %llu broken, %llu abandoned; "
+        "%llu at once; %llu events, at most %s late",
+        (unsigned long long)n.n_requests, n.n_requests == 1 ? "" : "s",
+        (unsigned long long)n.n_finished, (unsigned long long)n.n_refused,
+        (unsigned long long)n.n_faults, (unsigned long long)n.n_broken,
+        (unsigned long long)n.n_abandoned, (unsigned long long)n.peak_open,
+        (unsigned long long)n.n_events, tk_num_format_dur(n.late_max, late));
 }
 
 /* Serve until a signal comes. */

@@ -163,8 +163,9 @@ static void say_stopping(struct running *r)
     tk_progress_sum(live, n, &sums);
     if (r->conf->stop_grace > 0)
         tk_say(r->conf->program,
-               "stopping: %llu requests in flight may end within %s (Ctrl-C again: at once)",
-               (unsigned long long)sums.in_flight, tk_num_format_dur(r->conf->stop_grace, text));
+               "stopping: %llu request%s in flight may end within %s (Ctrl-C again: at once)",
+               (unsigned long long)sums.in_flight, sums.in_flight == 1 ? "" : "s",
+               tk_num_format_dur(r->conf->stop_grace, text));
     else
         tk_say(r->conf->program, "stopping");
 }

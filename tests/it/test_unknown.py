@@ -73,9 +73,18 @@ def test_stages(sim):
     t.eq(json.loads(report('--format', 'vllm-json').stdout)['request_rate'], 'inf', 'stages: nor in the file')
 
 
+def test_one(sim):
+    out = tk_it.run('run', sim.url, '-n', 1, '--no-file').stdout
+    t.has(out, ', 1 request\n', 'one request is no plural')
+    t.has(out, ', 1 prompt, ', 'nor is one prompt')
+    out = tk_it.run('run', sim.url, '--stages', '20/s@200ms', '--no-file').stdout
+    t.has(out, ', 1 stage of requests/s', 'nor one stage')
+
+
 with tk_it.Folder(), tk_it.Sim('--ttft', '1ms', '--itl', '0', '--tokens', '4') as sim:
     test_damaged(sim)
     test_goodput(sim)
     test_tokens(sim)
     test_stages(sim)
+    test_one(sim)
 t.done()
