@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import subprocess
 
 import tk_it
 
@@ -19,7 +20,11 @@ def kept(part, victim, *args):
     name = 'tokmark ' + ' '.join(map(str, args))
     there = os.path.exists(victim)
     before = content(victim) if there else None
-    out = tk_it.run(*args)
+    try:
+        out = tk_it.run(*args, timeout=30)
+    except subprocess.TimeoutExpired:
+        t.ok(False, f'{name}: is refused at once')
+        return
     t.eq((out.returncode, out.stdout), (2, ''), f'{name}: exit status ({out.stderr.strip()})')
     t.has(out.stderr, part, f'{name}: says why')
     t.eq(os.path.exists(victim), there, f'{name}: nothing is made, nothing is lost')
