@@ -560,7 +560,7 @@ static void test_places(void)
     T_EQ_I(tk_sink_new(&conf, &s, &err), -EEXIST, "a file that is there already");
     T_EQ_I(tk_runfile_open(text, &r, &err), TK_E_FORMAT, "no run file: %s", err.msg);
     T_EQ_I(tk_runfile_open(path_of("none"), &r, &err), -ENOENT, "no file: %s", err.msg);
-    T_EQ_I(tk_runfile_open(folder, &r, &err), TK_E_DB, "a folder: %s", err.msg);
+    T_EQ_I(tk_runfile_open(folder, &r, &err), -EISDIR, "a folder: %s", err.msg);
 
     /* Where the shared memory of the log cannot be had, the file is locked instead. */
     const char *path = path_of("locked %23?#");
