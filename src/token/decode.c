@@ -379,25 +379,45 @@ static int run_step(struct decoding *d)
 
 /* What transformers' clean_up_tokenization_spaces replaces; the decoders of WordPiece and CTC have one
  * more. */
+static bool is_joined(char c)
+{
+    return c == '.' || c == '?' || c == '!' || c == ',';
+}
+
+/* The first four of the replacements, in one go: none of them makes or takes what another one finds. */
+static void join_punctuation(struct tk_buf *text, size_t from)
+{
+    char *end = text->p + text->n;
+    char *to = text->p + from;
+    const char *done = to; /* what is before it is in its place */
+
+    for (char *p = to; (p = memchr(p, ' ', (size_t)(end - p))) != NULL; p++) {
+        if (end - p < 2 || !is_joined(p[1]))
+            continue;
+        memmove(to, done, (size_t)(p - done));
+        to += p - done;
+        done = p + 1;
+    }
+    memmove(to, done, (size_t)(end - done));
+    text->n = (size_t)(to + (end - done) - text->p);
+    text->p[text->n] = '\0';
+}
+
 /* Which of the pairs below may be found, by index; a text has few of them, and looking for each costs
  * more than all the rest of decoding. Taking a space away makes none of the others, but for " ' ". */
 static unsigned find_pairs(struct tk_str text)
 {
-    static const char firsts[] = ".?!,";
     const char *end = text.p + text.n;
     unsigned found = 0;
 
     for (const char *p = text.p; (p = memchr(p, ' ', (size_t)(end - p))) != NULL; p++) {
-        char c = end - p > 1 ? p[1] : '\0';
-        const char *first = c ? memchr(firsts, c, sizeof(firsts) - 1) : NULL;
-        if (first)
-            found |= 1U << (first - firsts);
-        else if (c == '\'' && end - p > 2)
-            found |= p[2] == ' ' ? ~0U << 4 : 1U << 6 | ~0U << 8;
-        else if (c == 'n' && end - p > 3 && p[2] == '\'')
-            found |= 1U << 5;
+        char c = end - p > 2 ? p[1] : '\0';
+        if (c == '\'')
+            found |= p[2] == ' ' ? ~0U : 1U << 2 | ~0U << 4;
+        else if (c == 'n' && p[2] == '\'')
+            found |= 1U << 1;
         else if (c == 'd')
-            found |= 1U << 7;
+            found |= 1U << 3;
     }
     return found;
 }
@@ -408,10 +428,6 @@ static void clean_up(struct tk_tok_scratch *s, struct tk_buf *text, size_t from,
         struct tk_str from, to;
         bool is_decoder;
     } pairs[] = {
-        { TK_STR_INIT(" ."), TK_STR_INIT("."), false },
-        { TK_STR_INIT(" ?"), TK_STR_INIT("?"), false },
-        { TK_STR_INIT(" !"), TK_STR_INIT("!"), false },
-        { TK_STR_INIT(" ,"), TK_STR_INIT(","), false },
         { TK_STR_INIT(" ' "), TK_STR_INIT("'"), false },
         { TK_STR_INIT(" n't"), TK_STR_INIT("n't"), false },
         { TK_STR_INIT(" 'm"), TK_STR_INIT("'m"), false },
@@ -420,9 +436,10 @@ static void clean_up(struct tk_tok_scratch *s, struct tk_buf *text, size_t from,
         { TK_STR_INIT(" 've"), TK_STR_INIT("'ve"), false },
         { TK_STR_INIT(" 're"), TK_STR_INIT("'re"), false },
     };
-    unsigned found = text->failed || !text->p
-                         ? 0
-                         : find_pairs((struct tk_str){ text->p + from, text->n - from });
+    if (text->failed || text->n == from)
+        return;
+    join_punctuation(text, from);
+    unsigned found = find_pairs((struct tk_str){ text->p + from, text->n - from });
     for (size_t i = 0; i < TK_ARRAY_LEN(pairs); i++) {
         if ((found >> i & 1) && (is_decoder || !pairs[i].is_decoder))
             replace_tail(s, text, from, pairs[i].from, pairs[i].to);
