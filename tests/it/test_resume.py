@@ -179,13 +179,24 @@ def test_duration():
     remove_run()
 
 
+def cut_and_resumed(*args, least=20):
+    """Of a load with an end in time. A client without a processor just then leaves its last requests unsent, as it should:
+    then once more."""
+    for _ in range(5):
+        with tk_it.Sim(*QUICK) as sim:
+            port = sim.port
+            cut(sim, *args, '--arrival', 'constant', '--output-tokens', 3, least=least)
+        with tk_it.Sim(*QUICK, '--port', port) as sim:
+            out = resume()
+        if ' 0 not sent' in out.stdout or out.returncode != 0:
+            break
+        remove_run()
+    return out
+
+
 def test_shapes():
     """Stages of a rate: every stage has its requests; steps of concurrency go on where they were."""
-    with tk_it.Sim(*QUICK) as sim:
-        port = sim.port
-        cut(sim, '--stages', '20/s@1s,100/s@1s', '--arrival', 'constant', '--output-tokens', 3, '--cancel-share', '20%', least=10)
-    with tk_it.Sim(*QUICK, '--port', port) as sim:
-        out = resume()
+    out = cut_and_resumed('--stages', '20/s@1s,100/s@1s', '--cancel-share', '20%', least=10)
     check_whole('stages', out, 120, 2)
     t.eq(query('SELECT stage, count(*) FROM requests WHERE phase = 2 GROUP BY stage'), [(1, 20), (2, 100)], 'stages: each has its own')
     remove_run()
@@ -200,11 +211,7 @@ def test_shapes():
     peak = json.loads(tk_it.run('report', RUN, '--format', 'json').stdout)['concurrency']['peak']
     t.eq(peak, 6, 'permits: up to the last level')
     remove_run()
-    with tk_it.Sim(*QUICK) as sim:
-        port = sim.port
-        cut(sim, '--rate', '100', '--spike', '200/s@500ms+1s', '--arrival', 'constant', '--output-tokens', 3)
-    with tk_it.Sim(*QUICK, '--port', port) as sim:
-        out = resume()
+    out = cut_and_resumed('--rate', '100', '--spike', '200/s@500ms+1s')
     check_whole('spike', out, 300, 2)
     result = json.loads(tk_it.run('report', RUN, '--format', 'json').stdout)
     t.eq(result['recovery']['verdict'], 'resumed', 'spike: the load had a pause, so the recovery is not known')
