@@ -213,7 +213,7 @@ def test_channels():
     huge = {'prompt_tokens': 2**62, 'completion_tokens': 2**63 - 1, 'total_tokens': 1}
     found, out, _ = ask(sse(event(says('a', usage=huge)) + event(STOP) + event(chunk(usage=huge)) + DONE), n=3)
     t.eq([(r.end, r.output_tokens, r.prompt_tokens, r.count_source) for r in found], [('ok', 1, None, 2)] * 3, 'counts that cannot be')
-    t.has(out.stdout, '0 prompt, 3 output', 'counts that cannot be are not added up')
+    t.has(out.stdout, 'not known of the prompt, 3 output', 'counts that cannot be are not added up')
     found, out, _ = ask(plain(json.dumps({k: v for k, v in json.loads(REPLY).items() if k != 'usage'}).encode()), '--no-stream')
     t.eq([(r.end, r.text, r.output_tokens, r.count_source) for r in found], [('ok', 'a b c', None, 0)],
          'a whole reply is not one token')
