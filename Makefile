@@ -1,13 +1,14 @@
 # A thin facade: every target calls meson, ninja or a script. `make help` lists them.
 #
-#   DEVELOPER=1   stop at any warning        JOBS=2   how many at once
+#   DEVELOPER=1   stop at any warning        JOBS=2   how many at once, TESTS=4 of the tests, which mostly wait
 #   PARITY='--random 1000 --only llama3'     what make parity compares; PARITY_TEMPLATES='--count 1000'
 #   PARITY_VLLM='--seeds 1 --only llama3'    the same of the loads of vllm bench serve, where the program is there
 
 DEVELOPER ?=
 JOBS ?= $(shell nproc)
+TESTS ?= $(shell expr 2 \* $(JOBS))
 NINJA = ninja -j$(JOBS) -C
-TEST = meson test --print-errorlogs --num-processes $(JOBS) -C
+TEST = meson test --print-errorlogs --num-processes $(TESTS) -C
 OPTIONS = $(if $(DEVELOPER),-Ddeveloper=true)
 
 .NOTPARALLEL:
