@@ -540,9 +540,10 @@ static int add_text(struct config *c, const char *role, struct tk_str text, bool
     struct special s = { .role = tk_str_of(role), .is_default = is_default };
     s.token.content = tk_arena_dup_str(&c->t->arena, text);
     struct special *grown = room(c->specials, c->n_specials, &c->cap_specials, sizeof(*grown));
+    if (grown) /* the old one is gone, whatever became of the text */
+        c->specials = grown;
     if (!s.token.content.p || !grown)
         return tk_err_set(c->err, -ENOMEM, "out of memory for the special tokens");
-    c->specials = grown;
     c->specials[c->n_specials++] = s;
     return 0;
 }
