@@ -27,6 +27,7 @@
 #include "run/health.h"
 
 #define ID_PREFIX "selftest-"
+#define MAX_WORDS 8
 #define WORD_BYTES 64
 
 /* A load under way. */
@@ -35,6 +36,7 @@ struct test {
     struct tk_selftest *out;
     char log_path[512], run_path[512], cert_path[512];
     struct tk_simchild sim;
+    char words[MAX_WORDS][WORD_BYTES]; /* of `tokmark run`; the options point into them */
     struct tk_run_opts o;
     struct tk_opt_result res;
     struct tk_run run;
@@ -105,10 +107,10 @@ static void get_processor_back(const struct test *t)
 static int parse_words(struct test *t, struct tk_err *reterr)
 {
     const struct tk_selftest_conf *c = t->c;
-    char words[16][WORD_BYTES], *argv[24];
+    char *argv[MAX_WORDS + 2];
     int n = 0, argc = 0;
 
-#define WORD(...) (void)snprintf(words[n++], WORD_BYTES, __VA_ARGS__)
+#define WORD(...) (void)snprintf(t->words[n++], WORD_BYTES, __VA_ARGS__)
     WORD("--requests=%llu", (unsigned long long)c->requests);
     WORD("--model=sim");
     WORD("--words=8");
@@ -123,7 +125,7 @@ static int parse_words(struct test *t, struct tk_err *reterr)
     }
 #undef WORD
     for (; argc < n; argc++)
-        argv[argc] = words[argc];
+        argv[argc] = t->words[argc];
     if (c->is_tls) {
         static char option[] = "--ca-file";
         argv[argc++] = option;
