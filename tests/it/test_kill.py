@@ -34,6 +34,8 @@ def kill_at(delay, rate, name):
     with tk_it.Sim('--ttft', '5ms', '--itl', '2ms') as sim:
         process = tk_it.start('run', sim.url, '--model', 'sim', '--rate', rate, '-n', 10**6, '--output-tokens', 10, '--request-id-prefix', 'k',
                               '-o', name + '.tokmark')
+        while process.poll() is None and not os.path.exists(name + '.tokmark-wal'):
+            time.sleep(0.01) # the file has its tables before it has a log
         time.sleep(delay)
         killed_at = time.monotonic_ns()
         process.kill()
