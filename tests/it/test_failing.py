@@ -225,6 +225,11 @@ def main():
     if not SHIM:
         t.skip('no library that lets calls fail: with a sanitizer there is none')
         return
+    with open(tk_it.TOKMARK, 'rb') as f:
+        counts_lines = b'__gcov_' in f.read()
+    if counts_lines:
+        t.skip('what counts the lines that run makes calls of its own, and cannot live with their failure')
+        return
     with open('prompts.jsonl', 'w', encoding='utf-8') as f:
         for i in range(5):
             f.write(json.dumps({'prompt': f'prompt {i}', 'output_tokens': 3 + i}) + '\n')
