@@ -28,7 +28,7 @@ def from_page(name):
     with open(os.path.join(ROOT, name), encoding='utf-8') as file:
         blocks = re.findall(r'^```\w*\n(.*?)^```', file.read(), re.DOTALL | re.MULTILINE)
     for line in '\n'.join(blocks).splitlines():
-        if re.match(r'(build/)?tokmark |vllm ', line):
+        if re.match(r'(build/)?tokmark [a-z]|vllm ', line):
             yield name, line.strip()
 
 
