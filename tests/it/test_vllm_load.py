@@ -66,6 +66,11 @@ with tk_it.Folder():
     outs = [tk_it.run('vllm', '--model', tok, '--tokenizer-mode', mode, '--num-prompts', '3', '--request-id-prefix', 'x', '--dry-run').stdout
             for mode in ('auto', 'slow', 'hf')]
     t.ok(outs[0] and outs.count(outs[0]) == 3, 'three words for the same tokenizer, that of the model')
+    poem = ['--dataset-name', 'sonnet', '--dataset-path', os.path.join(here, 'poem.txt'), '--num-prompts', '2', '--sonnet-prefix-len', '80',
+            '--request-id-prefix', 'x', '--dry-run']
+    outs = [tk_it.run('vllm', '--model', tok, *poem, *words.split()).stdout
+            for words in ('--input-len 150 --output-len 4', '--sonnet-input-len 150 --sonnet-output-len 4')]
+    t.ok(outs[0] and outs[0] == outs[1], 'the lengths of any data set are those of the poem')
     out = tk_it.run('vllm', '--model', tok, '--skip-tokenizer-init', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'),
                     '--dry-run')
     t.ok('<|user|>' not in out.stdout and out.returncode == 0, 'no template where the tokenizer is left out', out.stderr)

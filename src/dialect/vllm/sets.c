@@ -12,7 +12,7 @@ static size_t n_wanted(const struct tk_vllm *v)
     return v->o->num_prompts > 0 ? (size_t)v->o->num_prompts : 0;
 }
 
-/* --output-len is newer than the page and stands over each set's own option. */
+/* --output-len and --input-len are newer than the page and stand over a set's own options. */
 static int64_t output_len(const struct tk_vllm *v, int64_t own)
 {
     return tk_vllm_given(v, "output-len") ? v->o->output_len : own;
@@ -60,8 +60,8 @@ static void fill_repetition(const struct tk_vllm *v, struct tk_data_conf *conf)
 static void fill_sonnet(const struct tk_vllm *v, struct tk_data_conf *conf)
 {
     conf->n_wanted = n_wanted(v);
-    conf->input_tokens = v->o->sonnet_input_len;
-    conf->output_tokens = v->o->sonnet_output_len;
+    conf->input_tokens = input_len(v, v->o->sonnet_input_len);
+    conf->output_tokens = output_len(v, v->o->sonnet_output_len);
     conf->prefix_tokens = v->o->sonnet_prefix_len;
     conf->keeps_plain = v->is_chat; /* the server puts its template around it */
 }
