@@ -144,12 +144,12 @@ static void put_namespace(struct command *c)
 
 static void put_notes(const struct command *c)
 {
-    if (c->v.n_missing != 0)
+    if (c->v.n_surplus != 0)
         tk_say(PROGRAM,
                "Across all generated prompts, there were %lld %s tokens than expected after "
                "decoding and re-encoding. This is expected due to the imperfect nature of the "
                "sampling procedure.",
-               llabs((long long)c->v.n_missing), c->v.n_missing > 0 ? "more" : "fewer");
+               llabs((long long)c->v.n_surplus), c->v.n_surplus > 0 ? "more" : "fewer");
     if (c->o.trust_remote_code)
         tk_say(PROGRAM, "--trust-remote-code has no effect: tokmark runs no code of a model");
 }

@@ -48,7 +48,7 @@ struct tk_data_conf {
     unsigned n_threads;    /* 0: as many as there are processors for the process */
     struct tk_mt *numpy;   /* prefix_repetition: NumPy's global generator, seeded by the callee; its
                                state afterwards is the caller's. NULL: one of its own */
-    int64_t *ret_n_missing; /* tokens by which the prompts together are longer or (below 0) shorter
+    int64_t *ret_n_surplus; /* tokens by which the prompts together are longer or (below 0) shorter
                                than asked for; NULL: not wanted */
 };
 

@@ -25,7 +25,7 @@ struct repetition {
     uint64_t vocab;
     struct tk__fit prefix, suffix;
     struct tk_buf text;
-    int64_t n_missing;
+    int64_t n_surplus;
 };
 
 static int check(const struct tk_data_conf *conf, struct tk_err *reterr)
@@ -71,7 +71,7 @@ static int draw(struct repetition *r, struct tk__fit *fit, int64_t n)
         int rc = add_random(r, fit, wants);
         wants = rc ? rc : tk__fit_run(fit, r->conf->tokenizer, r->scratch);
     } while (wants > 0);
-    r->n_missing += (int64_t)fit->ids.n - n;
+    r->n_surplus += (int64_t)fit->ids.n - n;
     return (int)wants;
 }
 
@@ -158,8 +158,8 @@ static int prefix_repetition_load(const struct tk_data_conf *conf, struct tk_ite
         rc = make_prompts(&r);
     if (rc == 0 && conf->do_shuffle)
         rc = shuffle(&r.adder, conf->seed, reterr);
-    if (rc == 0 && conf->ret_n_missing)
-        *conf->ret_n_missing = r.n_missing;
+    if (rc == 0 && conf->ret_n_surplus)
+        *conf->ret_n_surplus = r.n_surplus;
     tk_tok_scratch_free(r.scratch);
     tk__fit_release(&r.prefix);
     tk__fit_release(&r.suffix);

@@ -40,7 +40,7 @@ struct random {
     uint32_t *prefix; /* owned; n_prefix ids */
     size_t n_prefix;
     struct shape *shapes; /* owned; of each prompt */
-    int64_t n_missing;
+    int64_t n_surplus;
 };
 
 struct slot {
@@ -212,7 +212,7 @@ static int take(void *owner, struct tk_tok_scratch *s, size_t i, void *at)
     if (slot->wants < 0)
         return tk_err_set(r->reterr, (int)slot->wants, "prompt %zu could not be made: %s", i,
                           tk_err_text((int)slot->wants));
-    r->n_missing += (int64_t)fit->ids.n - (int64_t)fit->target;
+    r->n_surplus += (int64_t)fit->ids.n - (int64_t)fit->target;
     struct tk_item item = {
         .prompt = tk_buf_str(&fit->text),
         .prompt_tokens = (int64_t)fit->ids.n,
@@ -264,8 +264,8 @@ static int random_load(const struct tk_data_conf *conf, struct tk_items *ret, st
         rc = draw_prefix(&r);
     if (rc == 0)
         rc = make_prompts(&r);
-    if (rc == 0 && conf->ret_n_missing)
-        *conf->ret_n_missing = r.n_missing;
+    if (rc == 0 && conf->ret_n_surplus)
+        *conf->ret_n_surplus = r.n_surplus;
     free(r.shapes);
     free(r.prefix);
     free(r.allowed);

@@ -30,7 +30,7 @@ static int read_items(struct tk_vllm *v, struct tk_err *reterr)
         .tokenizer = v->tokenizer,
         .chat = v->chat,
         .numpy = &v->numpy,
-        .ret_n_missing = &v->n_missing,
+        .ret_n_surplus = &v->n_surplus,
     };
 
     v->set->fill(v, &conf);

@@ -145,7 +145,7 @@ struct tk_vllm {
     size_t n_rps;
     bool has_prompt_len; /* the prompts were counted by the tokenizer */
     struct tk_mt numpy;  /* NumPy's global generator, as the data set leaves it to the arrivals */
-    int64_t n_missing; /* tokens that prompts of exact length have too many, or too few (below 0) */
+    int64_t n_surplus; /* tokens that prompts of exact length have too many, or too few (below 0) */
 };
 
 bool tk_vllm_given(const struct tk_vllm *v, const char *option);
