@@ -5,48 +5,19 @@
 #include "lib/tap.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <unistd.h>
 
 #include "failmalloc.h"
+#include "folder.h"
 #include "vectors.h"
 
-#include "base/str.h"
 #include "token/loaders.h"
 
-static char folder[4096]; /* the one in use */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static void remove_folder(void)
-{
-    (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void write_file(const char *name, struct tk_str text)
-{
-    char path[8192];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "wb");
-    if (f) {
-        fwrite(text.p, 1, text.n, f);
-        fclose(f);
-    }
-}
-
 /* A folder with a model under the name that its class knows. */
-static bool make_folder(const char *model, const char *as)
+static bool make_model_folder(const char *model, const char *as)
 {
-    const char *tmp = getenv("TMPDIR");
     char from[4096], to[8192];
-    snprintf(folder, sizeof(folder), "%s/tk_classes_XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder))
+    if (!make_folder())
         return false;
     snprintf(from, sizeof(from), "%s/data/token/loaders/%s", getenv("TK_TESTS_DIR"), model);
     snprintf(to, sizeof(to), "%s/%s", folder, as);
@@ -62,21 +33,6 @@ static char *text_of(struct tk_json_val *one, const char *key)
     return tk_str_dup(s);
 }
 
-static void write_files(struct tk_json_val *one)
-{
-    struct tk_json_val files, v;
-    struct tk_json_iter it;
-    struct tk_str key, raw;
-    int rc = tk_json_find(one, "files", &files);
-    rc = rc < 0 ? rc : tk_json_obj(&files, &it);
-    while (rc == 0 && tk_json_obj_next(&it, &key, &v) > 0) {
-        char *name = tk_str_dup(key);
-        if (tk_json_get_raw(&v, &raw) == 0)
-            write_file(name, raw);
-        free(name);
-    }
-}
-
 static void replay_case(struct replay *r, struct tk_json_val *one)
 {
     char *name = text_of(one, "name");
@@ -86,8 +42,7 @@ static void replay_case(struct replay *r, struct tk_json_val *one)
     struct tk_err err = { 0 };
     struct tk_json_val v;
     int64_t size = 0;
-    int rc = make_folder(model, as) ? 0 : -EIO;
-    write_files(one);
+    int rc = make_model_folder(model, as) ? write_files(one) : -EIO;
     if (rc == 0)
         rc = tk_tokenizer_open(folder, TK_TOK_MODE_AUTO, NULL, &t, &err);
     if (T_EQ_I(rc, 0, "%s: loads %s", name, err.msg)) {
@@ -110,7 +65,7 @@ static void refused(const char *model, const char *as, const char *config, int w
 {
     struct tk_tokenizer *t = NULL;
     struct tk_err err = { 0 };
-    T_OK(make_folder(model, as), "a folder");
+    T_OK(make_model_folder(model, as), "a folder");
     write_file("tokenizer_config.json", tk_str_of(config));
     T_EQ_I(tk_tokenizer_open(folder, TK_TOK_MODE_AUTO, NULL, &t, &err), want, "%s", config);
     T_OK(strstr(err.msg, part) != NULL, "says '%s': %s", part, err.msg);
@@ -123,7 +78,7 @@ static void check_memory(void)
 {
     struct tk_tokenizer *t = NULL;
     unsigned odd = 0;
-    T_OK(make_folder("unigram.model", "spiece.model"), "a folder");
+    T_OK(make_model_folder("unigram.model", "spiece.model"), "a folder");
     write_file("tokenizer_config.json",
                TK_STR("{\"tokenizer_class\":\"T5Tokenizer\",\"pad_token\":\"<unk>\"}"));
     for (int n = 1;; n++) {
@@ -143,21 +98,7 @@ static void check_memory(void)
 
 int main(void)
 {
-    struct vectors v;
-    struct replay r;
-    struct tk_json_iter it;
-    struct tk_json_val one;
-    if (!T_OK(vectors_open(&v, "loaders/classes") == 0, "the vectors are there"))
-        return T_DONE();
-    replay_init(&r);
-    int rc = tk_json_arr(&v.root, &it);
-    while (rc == 0 && (rc = tk_json_arr_next(&it, &one)) > 0) {
-        replay_case(&r, &one);
-        rc = 0;
-    }
-    T_EQ_I(rc, 0, "the vectors are whole");
-    replay_release(&r);
-    vectors_close(&v);
+    replay_file("loaders/classes", replay_case);
     refused("bpe.model", "tokenizer.model", "{\"tokenizer_class\":\"RemBertTokenizer\"}",
             TK_E_UNSUPPORTED, "RemBertTokenizer");
     refused("unigram.model", "spiece.model",

@@ -1,70 +1,8 @@
 /* test_config.c - folders with configuration files, against what transformers makes of them */
 #include "lib/tap.h"
 
-#include <ftw.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "folder.h"
 #include "vectors.h"
-
-#include "base/str.h"
-
-static char folder[4096]; /* the one in use */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static void remove_folder(void)
-{
-    (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void make_folder(void)
-{
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof(folder), "%s/tk_config_XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder))
-        folder[0] = '\0';
-}
-
-static void write_file(const char *name, struct tk_str text)
-{
-    char path[8192];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    char *slash = strrchr(path, '/');
-    *slash = '\0';
-    (void)mkdir(path, 0700);
-    *slash = '/';
-    FILE *f = fopen(path, "wb");
-    if (f) {
-        fwrite(text.p, 1, text.n, f);
-        fclose(f);
-    }
-}
-
-/* The files of a case: a string as it is, anything else as JSON. */
-static int write_files(struct tk_json_val *one)
-{
-    struct tk_json_val files, v;
-    struct tk_json_iter it;
-    struct tk_str key, text;
-    int rc = tk_json_find(one, "files", &files);
-    rc = rc < 0 ? rc : tk_json_obj(&files, &it);
-    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &v)) > 0) {
-        char *name = tk_str_dup(key);
-        rc = tk_json_type(&v) == TK_JSON_STRING ? tk_json_get_str(&v, &text)
-                                                : tk_json_get_raw(&v, &text);
-        if (rc == 0)
-            write_file(name, text);
-        free(name);
-    }
-    return rc;
-}
 
 static int64_t number(struct tk_json_val *one, const char *key, int64_t none)
 {
@@ -220,22 +158,7 @@ static void check_nested_space(const char *class, const char *adds, int want)
 
 int main(void)
 {
-    struct vectors v;
-    struct replay r;
-    struct tk_json_iter it;
-    struct tk_json_val one;
-    if (!T_OK(vectors_open(&v, "folders") == 0, "the vectors are there"))
-        return T_DONE();
-    replay_init(&r);
-    int rc = tk_json_arr(&v.root, &it);
-    while (rc == 0 && (rc = tk_json_arr_next(&it, &one)) > 0) {
-        replay_case(&r, &one);
-        rc = 0;
-    }
-    T_EQ_I(rc, 0, "the vectors are whole");
-    replay_release(&r);
-    vectors_close(&v);
-
+    replay_file("folders", replay_case);
     static const char forced[] =
         ",\"clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output\":true";
     check_cleanup(TK_TOK_CLEANUP_4, "", "a.");

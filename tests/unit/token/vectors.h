@@ -165,4 +165,25 @@ static T_UNUSED void replay_all(struct replay *r, struct tk_json_val *one, const
     T_OK(rc == 0 && bad == 0, "%.*s: %s, %u of %u differ", TK_STR_ARG(name), key, bad, n);
 }
 
+/* Each case of a file, by `fn`. */
+static T_UNUSED void replay_file(const char *file,
+                                 void (*fn)(struct replay *, struct tk_json_val *))
+{
+    struct vectors v;
+    struct replay r;
+    struct tk_json_iter it;
+    struct tk_json_val one;
+    if (!T_OK(vectors_open(&v, file) == 0, "%s is there", file))
+        return;
+    replay_init(&r);
+    int rc = tk_json_arr(&v.root, &it);
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &one)) > 0) {
+        fn(&r, &one);
+        rc = 0;
+    }
+    T_EQ_I(rc, 0, "%s is whole", file);
+    replay_release(&r);
+    vectors_close(&v);
+}
+
 #endif
