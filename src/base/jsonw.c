@@ -182,6 +182,30 @@ void tk_jsonw_raw(struct tk_jsonw *w, struct tk_str json)
     tk_buf_add_str(w->out, json);
 }
 
+void tk_jsonw_put_z(struct tk_jsonw *w, const char *key, const char *z)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_z(w, z);
+}
+
+void tk_jsonw_put_i64(struct tk_jsonw *w, const char *key, int64_t i)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_i64(w, i);
+}
+
+void tk_jsonw_put_double(struct tk_jsonw *w, const char *key, double d)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_double(w, d);
+}
+
+void tk_jsonw_put_bool(struct tk_jsonw *w, const char *key, bool b)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_bool(w, b);
+}
+
 /* ---- escapes ---- */
 
 #define REPLACEMENT 0xFFFDu

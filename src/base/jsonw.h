@@ -46,6 +46,12 @@ void tk_jsonw_bool(struct tk_jsonw *w, bool b);
 void tk_jsonw_null(struct tk_jsonw *w);
 void tk_jsonw_raw(struct tk_jsonw *w, struct tk_str json); /* text that is JSON already */
 
+/* A member of an object: its key, and its value as above. */
+void tk_jsonw_put_z(struct tk_jsonw *w, const char *key, const char *z);
+void tk_jsonw_put_i64(struct tk_jsonw *w, const char *key, int64_t i);
+void tk_jsonw_put_double(struct tk_jsonw *w, const char *key, double d);
+void tk_jsonw_put_bool(struct tk_jsonw *w, const char *key, bool b);
+
 /* Only the escaped content of a string, without quotes, in the style's alphabet. 0, TK_E_LIMIT,
  * -ENOMEM. */
 int tk_json_escape(struct tk_buf *out, struct tk_str s, enum tk_jsonw_style style);

@@ -365,8 +365,7 @@ static void put_machine(const struct tests *t, struct tk_buf *out)
 
 static void key_ms(struct tk_jsonw *w, const char *key, double ns)
 {
-    tk_jsonw_key(w, key);
-    tk_jsonw_double(w, ns * 1e-6);
+    tk_jsonw_put_double(w, key, ns * 1e-6);
 }
 
 static void put_error_json(struct tk_jsonw *w, const char *key, const struct tk_selftest_error *e)
@@ -381,24 +380,15 @@ static void put_error_json(struct tk_jsonw *w, const char *key, const struct tk_
     tk_jsonw_obj_end(w);
 }
 
-static void key_count(struct tk_jsonw *w, const char *key, uint64_t n)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_i64(w, (int64_t)n);
-}
-
 static void put_counts_json(struct tk_jsonw *w, const struct tk_selftest *s)
 {
-    key_count(w, "requests", s->n_requests);
-    key_count(w, "failed", s->n_failed);
-    key_count(w, "unmatched", s->n_unmatched);
-    key_count(w, "workers", s->n_workers);
-    tk_jsonw_key(w, "busiest_worker");
-    tk_jsonw_double(w, s->busiest_worker);
-    tk_jsonw_key(w, "worst_wait");
-    tk_jsonw_double(w, s->worst_wait);
-    tk_jsonw_key(w, "machine_free");
-    tk_jsonw_bool(w, !s->is_disturbed);
+    tk_jsonw_put_i64(w, "requests", (int64_t)s->n_requests);
+    tk_jsonw_put_i64(w, "failed", (int64_t)s->n_failed);
+    tk_jsonw_put_i64(w, "unmatched", (int64_t)s->n_unmatched);
+    tk_jsonw_put_i64(w, "workers", (int64_t)s->n_workers);
+    tk_jsonw_put_double(w, "busiest_worker", s->busiest_worker);
+    tk_jsonw_put_double(w, "worst_wait", s->worst_wait);
+    tk_jsonw_put_bool(w, "machine_free", !s->is_disturbed);
 }
 
 static void put_loads_json(const struct tests *t, struct tk_jsonw *w)
@@ -409,13 +399,12 @@ static void put_loads_json(const struct tests *t, struct tk_jsonw *w)
         const struct tk_selftest *s = &t->by_streams[i];
 
         tk_jsonw_obj(w);
-        key_count(w, "streams", (uint64_t)t->streams.v[i]);
+        tk_jsonw_put_i64(w, "streams", (int64_t)t->streams.v[i]);
         put_counts_json(w, s);
-        key_count(w, "events", s->n_events);
+        tk_jsonw_put_i64(w, "events", (int64_t)s->n_events);
         put_error_json(w, "ttft", &s->ttft);
         put_error_json(w, "gap", &s->gap);
-        tk_jsonw_key(w, "cpu_us_per_event");
-        tk_jsonw_double(w, s->cpu * 1e-3);
+        tk_jsonw_put_double(w, "cpu_us_per_event", s->cpu * 1e-3);
         tk_jsonw_obj_end(w);
     }
     tk_jsonw_arr_end(w);
@@ -425,16 +414,13 @@ static void put_loads_json(const struct tests *t, struct tk_jsonw *w)
         const struct tk_selftest *s = &t->by_rate[i];
 
         tk_jsonw_obj(w);
-        tk_jsonw_key(w, "rate");
-        tk_jsonw_double(w, t->rates.v[i]);
-        tk_jsonw_key(w, "sent_rate");
-        tk_jsonw_double(w, s->sent_rate);
+        tk_jsonw_put_double(w, "rate", t->rates.v[i]);
+        tk_jsonw_put_double(w, "sent_rate", s->sent_rate);
         put_counts_json(w, s);
         key_ms(w, "late_p50_ms", s->late_p50);
         key_ms(w, "late_p99_ms", s->late_p99);
         key_ms(w, "late_max_ms", s->late_max);
-        tk_jsonw_key(w, "cpu_us_per_request");
-        tk_jsonw_double(w, s->cpu * 1e-3);
+        tk_jsonw_put_double(w, "cpu_us_per_request", s->cpu * 1e-3);
         tk_jsonw_obj_end(w);
     }
     tk_jsonw_arr_end(w);
@@ -452,10 +438,8 @@ static void put_json(const struct tests *t, struct tk_buf *out)
         tk_jsonw_raw(&w, tk_buf_str(&host));
     else
         tk_jsonw_null(&w);
-    tk_jsonw_key(&w, "server_has_processor");
-    tk_jsonw_bool(&w, t->server_cpu >= 0);
-    tk_jsonw_key(&w, "tls");
-    tk_jsonw_bool(&w, t->v->is_tls);
+    tk_jsonw_put_bool(&w, "server_has_processor", t->server_cpu >= 0);
+    tk_jsonw_put_bool(&w, "tls", t->v->is_tls);
     put_loads_json(t, &w);
     tk_jsonw_obj_end(&w);
     tk_buf_add_c(out, '\n');

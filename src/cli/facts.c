@@ -60,12 +60,9 @@ static void put_totals(struct tk_jsonw *w, const struct tk_facts *f)
 static void put_run(struct tk_jsonw *w, const struct tk_facts *f)
 {
     tk_jsonw_obj(w);
-    tk_jsonw_key(w, "wall_begin_ns");
-    tk_jsonw_i64(w, f->wall_begin);
-    tk_jsonw_key(w, "interrupted");
-    tk_jsonw_bool(w, f->is_interrupted);
-    tk_jsonw_key(w, "terminated");
-    tk_jsonw_bool(w, f->is_terminated);
+    tk_jsonw_put_i64(w, "wall_begin_ns", f->wall_begin);
+    tk_jsonw_put_bool(w, "interrupted", f->is_interrupted);
+    tk_jsonw_put_bool(w, "terminated", f->is_terminated);
     tk_jsonw_obj_end(w);
 }
 

@@ -118,12 +118,6 @@ void tk_session_release(struct tk_session *s)
 
 /* --- the machine --- */
 
-static void put_text(struct tk_jsonw *w, const char *key, const char *value)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_z(w, value);
-}
-
 int tk_session_host_json(struct tk_buf *out)
 {
     struct tk_jsonw w;
@@ -131,12 +125,12 @@ int tk_session_host_json(struct tk_buf *out)
 
     tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
     tk_jsonw_obj(&w);
-    put_text(&w, "program", "tokmark " TK_VERSION);
+    tk_jsonw_put_z(&w, "program", "tokmark " TK_VERSION);
     if (uname(&u) == 0) {
-        put_text(&w, "system", u.sysname);
-        put_text(&w, "release", u.release);
-        put_text(&w, "machine", u.machine);
-        put_text(&w, "name", u.nodename);
+        tk_jsonw_put_z(&w, "system", u.sysname);
+        tk_jsonw_put_z(&w, "release", u.release);
+        tk_jsonw_put_z(&w, "machine", u.machine);
+        tk_jsonw_put_z(&w, "name", u.nodename);
     }
     tk_jsonw_key(&w, "processors");
     tk_jsonw_i64(&w, sysconf(_SC_NPROCESSORS_ONLN));

@@ -1,4 +1,4 @@
-/* inside.h - the load and its stages: what text.c and json.c take from loads.c */
+/* inside.h - what the files of the report take from each other */
 #ifndef TK_REPORT_INSIDE_H
 #define TK_REPORT_INSIDE_H
 
@@ -18,6 +18,9 @@ void tk__report_load(const struct tk_report_plan *p, struct tk_buf *out);
  * load had none. */
 void tk__report_stages(struct tk__text *t);
 void tk__report_recovery(struct tk__text *t);
+
+/* A member of the result that may be infinite ("inf") or not known (null). */
+void tk__report_number(struct tk_jsonw *w, const char *key, double d);
 
 /* The members "stages" and "recovery" of the result. */
 void tk__report_loads_json(const struct tk_report *r, struct tk_jsonw *w);

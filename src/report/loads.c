@@ -237,28 +237,12 @@ void tk__report_recovery(struct tk__text *t)
 
 /* --- as JSON --- */
 
-static void put_double(struct tk_jsonw *w, const char *key, double d)
-{
-    tk_jsonw_key(w, key);
-    if (isinf(d))
-        tk_jsonw_z(w, "inf");
-    else
-        tk_jsonw_double(w, d); /* NaN: null */
-}
-
-static void put_i64(struct tk_jsonw *w, const char *key, int64_t i)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_i64(w, i);
-}
-
 static void put_percentile(struct tk_jsonw *w, const char *key, double ns, bool is_certified)
 {
     tk_jsonw_key(w, key);
     tk_jsonw_obj(w);
-    put_double(w, "value", ns * 1e-6);
-    tk_jsonw_key(w, "certified");
-    tk_jsonw_bool(w, is_certified);
+    tk__report_number(w, "value", ns * 1e-6);
+    tk_jsonw_put_bool(w, "certified", is_certified);
     tk_jsonw_obj_end(w);
 }
 
@@ -266,7 +250,7 @@ static void put_latency_json(struct tk_jsonw *w, const char *key, const struct t
 {
     tk_jsonw_key(w, key);
     tk_jsonw_obj(w);
-    put_i64(w, "n", (int64_t)l->n);
+    tk_jsonw_put_i64(w, "n", (int64_t)l->n);
     put_percentile(w, "50", l->p50, l->is_p50_certified);
     put_percentile(w, "99", l->p99, l->is_p99_certified);
     tk_jsonw_obj_end(w);
@@ -276,20 +260,19 @@ static void put_stage_json(struct tk_jsonw *w, const struct tk_stage_figures *f,
                            const struct tk_shape *shape)
 {
     tk_jsonw_obj(w);
-    tk_jsonw_key(w, "of");
-    tk_jsonw_z(w, tk_shape_of_word(shape->of));
-    put_double(w, "from", f->plan.from);
-    put_double(w, "to", f->plan.to);
-    put_double(w, "begin_s", (double)f->begin / 1e9);
-    put_double(w, "duration_s", f->seconds);
-    put_i64(w, "due", (int64_t)f->plan.n_due);
-    put_i64(w, "sent", (int64_t)f->sent);
-    put_i64(w, "succeeded", (int64_t)f->succeeded);
-    put_i64(w, "failed", (int64_t)f->failed);
-    put_i64(w, "cancelled", (int64_t)f->cancelled);
-    put_double(w, "asked", f->asked);
-    put_double(w, "sent_per_s", f->rate);
-    put_double(w, "requests_per_s", f->throughput);
+    tk_jsonw_put_z(w, "of", tk_shape_of_word(shape->of));
+    tk__report_number(w, "from", f->plan.from);
+    tk__report_number(w, "to", f->plan.to);
+    tk__report_number(w, "begin_s", (double)f->begin / 1e9);
+    tk__report_number(w, "duration_s", f->seconds);
+    tk_jsonw_put_i64(w, "due", (int64_t)f->plan.n_due);
+    tk_jsonw_put_i64(w, "sent", (int64_t)f->sent);
+    tk_jsonw_put_i64(w, "succeeded", (int64_t)f->succeeded);
+    tk_jsonw_put_i64(w, "failed", (int64_t)f->failed);
+    tk_jsonw_put_i64(w, "cancelled", (int64_t)f->cancelled);
+    tk__report_number(w, "asked", f->asked);
+    tk__report_number(w, "sent_per_s", f->rate);
+    tk__report_number(w, "requests_per_s", f->throughput);
     put_latency_json(w, "ttft_ms", &f->ttft);
     put_latency_json(w, "e2el_ms", &f->e2el);
     put_latency_json(w, "ttft_due_ms", &f->ttft_due);
@@ -307,20 +290,18 @@ static void put_recovery_json(struct tk_jsonw *w, const struct tk_recovery *v)
         return;
     }
     tk_jsonw_obj(w);
-    tk_jsonw_key(w, "verdict");
-    tk_jsonw_z(w, tk_recovery_word(v->verdict));
-    put_double(w, "time_s",
-               v->verdict == TK_RECOVERY_RECOVERED ? (double)v->time / 1e9 : (double)NAN);
-    put_double(w, "resolution_s", v->window > 0 ? (double)v->window / 1e9 : (double)NAN);
-    put_double(w, "watched_s", is_found ? (double)v->watched / 1e9 : (double)NAN);
-    tk_jsonw_key(w, "metric");
-    tk_jsonw_z(w, tk_metric_def(v->metric)->name);
-    put_i64(w, "n_before", (int64_t)v->n_before);
-    put_double(w, "before_ms", v->before * 1e-6);
-    put_double(w, "worst_ms", v->worst * 1e-6);
-    put_double(w, "as_before_up_to_ms", v->limit * 1e-6);
-    put_double(w, "spike_begin_s", (double)v->spike_begin / 1e9);
-    put_double(w, "spike_end_s", (double)v->spike_end / 1e9);
+    tk_jsonw_put_z(w, "verdict", tk_recovery_word(v->verdict));
+    tk__report_number(w, "time_s",
+                      v->verdict == TK_RECOVERY_RECOVERED ? (double)v->time / 1e9 : (double)NAN);
+    tk__report_number(w, "resolution_s", v->window > 0 ? (double)v->window / 1e9 : (double)NAN);
+    tk__report_number(w, "watched_s", is_found ? (double)v->watched / 1e9 : (double)NAN);
+    tk_jsonw_put_z(w, "metric", tk_metric_def(v->metric)->name);
+    tk_jsonw_put_i64(w, "n_before", (int64_t)v->n_before);
+    tk__report_number(w, "before_ms", v->before * 1e-6);
+    tk__report_number(w, "worst_ms", v->worst * 1e-6);
+    tk__report_number(w, "as_before_up_to_ms", v->limit * 1e-6);
+    tk__report_number(w, "spike_begin_s", (double)v->spike_begin / 1e9);
+    tk__report_number(w, "spike_end_s", (double)v->spike_end / 1e9);
     tk_jsonw_obj_end(w);
 }
 

@@ -124,30 +124,12 @@ static void put_positive(struct tk_jsonw *w, const char *key, double d)
         tk_jsonw_null(w);
 }
 
-static void put_text(struct tk_jsonw *w, const char *key, const char *z)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_z(w, z);
-}
-
 static void put_url(struct tk_jsonw *w, const char *key, const char *url)
 {
     struct tk_buf masked = TK_BUF_INIT(MAX_URL_BYTES);
 
-    put_text(w, key, !url || tk_plan_mask_url(url, &masked) == 0 ? masked.p : "***");
+    tk_jsonw_put_z(w, key, !url || tk_plan_mask_url(url, &masked) == 0 ? masked.p : "***");
     tk_buf_release(&masked);
-}
-
-static void put_bool(struct tk_jsonw *w, const char *key, bool b)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_bool(w, b);
-}
-
-static void put_count(struct tk_jsonw *w, const char *key, uint64_t n)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_i64(w, (int64_t)n);
 }
 
 static void put_rate(struct tk_jsonw *w, const struct tk_plan_phase *p)
@@ -169,17 +151,17 @@ static void put_phase(struct tk_jsonw *w, const char *name, const struct tk_plan
         return;
     }
     tk_jsonw_obj(w);
-    put_count(w, "requests", p->n_requests);
+    tk_jsonw_put_i64(w, "requests", (int64_t)p->n_requests);
     put_seconds(w, "duration_s", p->duration);
     put_seconds(w, "grace_s", p->grace);
-    put_count(w, "concurrency", p->concurrency);
-    put_text(w, "arrival", tk_arrival_word(p->arrival));
+    tk_jsonw_put_i64(w, "concurrency", p->concurrency);
+    tk_jsonw_put_z(w, "arrival", tk_arrival_word(p->arrival));
     put_rate(w, p);
     put_positive(w, "burstiness", p->arrival == TK_ARRIVAL_GAMMA ? p->burstiness : 0);
     tk_jsonw_key(w, "shape");
     tk_shape_put_json(&p->shape, w);
-    put_count(w, "scheduled", p->n_due);
-    put_bool(w, "first_item_only", p->is_first_item_only);
+    tk_jsonw_put_i64(w, "scheduled", (int64_t)p->n_due);
+    tk_jsonw_put_bool(w, "first_item_only", p->is_first_item_only);
     tk_jsonw_obj_end(w);
 }
 
@@ -190,8 +172,8 @@ static void put_headers(struct tk_jsonw *w, const struct tk_plan *p)
     for (size_t i = 0; i < p->n_headers; i++) {
         const struct tk_plan_header *h = &p->headers[i];
         tk_jsonw_obj(w);
-        put_text(w, "name", h->name);
-        put_text(w, "value", h->is_secret ? "***" : h->value);
+        tk_jsonw_put_z(w, "name", h->name);
+        tk_jsonw_put_z(w, "value", h->is_secret ? "***" : h->value);
         tk_jsonw_obj_end(w);
     }
     tk_jsonw_arr_end(w);
@@ -199,24 +181,24 @@ static void put_headers(struct tk_jsonw *w, const struct tk_plan *p)
 
 static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
 {
-    put_text(w, "tool", p->tool);
+    tk_jsonw_put_z(w, "tool", p->tool);
     put_url(w, "url", p->url);
-    put_text(w, "host", p->host);
-    put_count(w, "port", p->port);
-    put_text(w, "unix", p->unix_path);
-    put_text(w, "source_addresses", p->source_addresses);
-    put_bool(w, "tls", p->is_tls);
+    tk_jsonw_put_z(w, "host", p->host);
+    tk_jsonw_put_i64(w, "port", p->port);
+    tk_jsonw_put_z(w, "unix", p->unix_path);
+    tk_jsonw_put_z(w, "source_addresses", p->source_addresses);
+    tk_jsonw_put_bool(w, "tls", p->is_tls);
     put_url(w, "target", p->target);
-    put_text(w, "authority", p->authority);
-    put_text(w, "ca_file", p->ca_file);
-    put_bool(w, "insecure", p->is_insecure);
-    put_text(w, "cert_file", p->cert_file);
-    put_text(w, "cert_key_file", p->cert_key_file);
-    put_text(w, "api", p->api);
-    put_text(w, "model", p->model);
-    put_bool(w, "streamed", p->is_streamed);
+    tk_jsonw_put_z(w, "authority", p->authority);
+    tk_jsonw_put_z(w, "ca_file", p->ca_file);
+    tk_jsonw_put_bool(w, "insecure", p->is_insecure);
+    tk_jsonw_put_z(w, "cert_file", p->cert_file);
+    tk_jsonw_put_z(w, "cert_key_file", p->cert_key_file);
+    tk_jsonw_put_z(w, "api", p->api);
+    tk_jsonw_put_z(w, "model", p->model);
+    tk_jsonw_put_bool(w, "streamed", p->is_streamed);
     put_headers(w, p);
-    put_text(w, "request_id_prefix", p->request_id_prefix);
+    tk_jsonw_put_z(w, "request_id_prefix", p->request_id_prefix);
 }
 
 /* Without a number of tokens and a time the point is drawn. */
@@ -240,13 +222,13 @@ static void put_cancel(struct tk_jsonw *w, const struct tk_plan_cancel *c)
 
 static void put_load(struct tk_jsonw *w, const struct tk_plan *p)
 {
-    put_text(w, "data", p->data);
+    tk_jsonw_put_z(w, "data", p->data);
     tk_jsonw_key(w, "items");
     if (p->n_items > 0)
         tk_jsonw_i64(w, (int64_t)p->n_items);
     else
         tk_jsonw_null(w); /* they were not made */
-    put_count(w, "seed", p->seed);
+    tk_jsonw_put_i64(w, "seed", (int64_t)p->seed);
     tk_jsonw_key(w, "phases");
     tk_jsonw_obj(w);
     put_phase(w, "check", &p->phase[0]);
@@ -271,14 +253,14 @@ int tk_plan_to_json(const struct tk_plan *p, struct tk_buf *out)
     tk_jsonw_obj(&w);
     put_target(&w, p);
     put_load(&w, p);
-    put_count(&w, "workers", p->n_workers);
-    put_text(&w, "record", p->level == TK_RECORD_ALL ? "all" : "requests");
-    put_bool(&w, "realtime", p->is_realtime);
-    put_bool(&w, "keeps_text", p->keeps_text);
-    put_count(&w, "max_trace_bytes", p->max_trace_bytes);
-    put_count(&w, "max_record_bytes", p->max_record_bytes);
-    put_bool(&w, "new_connection", p->is_new_connection);
-    put_bool(&w, "opens_ahead", p->opens_ahead);
+    tk_jsonw_put_i64(&w, "workers", p->n_workers);
+    tk_jsonw_put_z(&w, "record", p->level == TK_RECORD_ALL ? "all" : "requests");
+    tk_jsonw_put_bool(&w, "realtime", p->is_realtime);
+    tk_jsonw_put_bool(&w, "keeps_text", p->keeps_text);
+    tk_jsonw_put_i64(&w, "max_trace_bytes", p->max_trace_bytes);
+    tk_jsonw_put_i64(&w, "max_record_bytes", p->max_record_bytes);
+    tk_jsonw_put_bool(&w, "new_connection", p->is_new_connection);
+    tk_jsonw_put_bool(&w, "opens_ahead", p->opens_ahead);
     tk_jsonw_obj_end(&w);
     return out->failed;
 }

@@ -109,57 +109,44 @@ static void take_line(struct tk__journal *j)
         plan_write(j, FLUSH_DUR);
 }
 
-static void key_i64(struct tk_jsonw *w, const char *key, int64_t i)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_i64(w, i);
-}
-
-static void key_z(struct tk_jsonw *w, const char *key, const char *z)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_z(w, z);
-}
-
 static void put_request(struct tk_jsonw *w, const struct tk__stream *st)
 {
     static const char digits[] = "0123456789abcdef";
     char hash[17] = "";
 
-    key_i64(w, "serial", (int64_t)st->serial);
+    tk_jsonw_put_i64(w, "serial", (int64_t)st->serial);
     if (st->id[0])
-        key_z(w, "id", st->id);
-    key_i64(w, "conn", (int64_t)st->conn_id);
-    key_i64(w, "n_on_conn", (int64_t)st->n_on_conn);
-    key_z(w, "method", st->method);
-    key_z(w, "path", st->path);
-    key_i64(w, "accepted_at", st->accepted_at);
-    key_i64(w, "arrived_at", st->arrived_at);
-    key_i64(w, "seen_at", st->seen_at);
-    key_z(w, "arrival", st->is_kernel_stamp ? "kernel" : "user");
+        tk_jsonw_put_z(w, "id", st->id);
+    tk_jsonw_put_i64(w, "conn", (int64_t)st->conn_id);
+    tk_jsonw_put_i64(w, "n_on_conn", (int64_t)st->n_on_conn);
+    tk_jsonw_put_z(w, "method", st->method);
+    tk_jsonw_put_z(w, "path", st->path);
+    tk_jsonw_put_i64(w, "accepted_at", st->accepted_at);
+    tk_jsonw_put_i64(w, "arrived_at", st->arrived_at);
+    tk_jsonw_put_i64(w, "seen_at", st->seen_at);
+    tk_jsonw_put_z(w, "arrival", st->is_kernel_stamp ? "kernel" : "user");
     for (unsigned i = 0; i < 16; i++)
         hash[i] = digits[st->body_hash >> (60 - 4 * i) & 15];
-    key_i64(w, "body_bytes", (int64_t)st->body_bytes);
-    key_z(w, "body_hash", hash);
+    tk_jsonw_put_i64(w, "body_bytes", (int64_t)st->body_bytes);
+    tk_jsonw_put_z(w, "body_hash", hash);
 }
 
 static void put_call(struct tk_jsonw *w, const struct tk__stream *st)
 {
     const struct tk__call *c = &st->call;
 
-    tk_jsonw_key(w, "stream");
-    tk_jsonw_bool(w, c->is_streamed);
-    key_i64(w, "n_choices", c->n_choices);
-    key_i64(w, "prompt_bytes", c->prompt_bytes);
-    key_i64(w, "prompt_tokens", c->prompt_tokens);
-    key_i64(w, "tokens_asked", c->tokens_asked);
-    key_i64(w, "tokens_planned", c->knobs.is_endless ? -1 : c->n_tokens);
-    key_i64(w, "ttft_dur", c->knobs.ttft_dur);
-    key_i64(w, "itl_dur", c->knobs.itl_dur);
+    tk_jsonw_put_bool(w, "stream", c->is_streamed);
+    tk_jsonw_put_i64(w, "n_choices", c->n_choices);
+    tk_jsonw_put_i64(w, "prompt_bytes", c->prompt_bytes);
+    tk_jsonw_put_i64(w, "prompt_tokens", c->prompt_tokens);
+    tk_jsonw_put_i64(w, "tokens_asked", c->tokens_asked);
+    tk_jsonw_put_i64(w, "tokens_planned", c->knobs.is_endless ? -1 : c->n_tokens);
+    tk_jsonw_put_i64(w, "ttft_dur", c->knobs.ttft_dur);
+    tk_jsonw_put_i64(w, "itl_dur", c->knobs.itl_dur);
     if (st->sim->engine) {
-        key_i64(w, "scheduled_at", st->seq.scheduled_at);
-        key_i64(w, "cached_tokens", st->seq.n_cached);
-        key_i64(w, "n_preempted", st->seq.n_preempted);
+        tk_jsonw_put_i64(w, "scheduled_at", st->seq.scheduled_at);
+        tk_jsonw_put_i64(w, "cached_tokens", st->seq.n_cached);
+        tk_jsonw_put_i64(w, "n_preempted", st->seq.n_preempted);
     }
 }
 
@@ -178,20 +165,20 @@ static void put_answer(struct tk_jsonw *w, struct tk_buf *fault, const struct tk
 {
     const struct tk__instants *a = &st->sent;
 
-    key_i64(w, "status", st->status);
-    key_i64(w, "tokens_sent", st->n_sent);
-    key_i64(w, "head_at", st->head_at);
-    key_i64(w, "role_at", st->role_at);
+    tk_jsonw_put_i64(w, "status", st->status);
+    tk_jsonw_put_i64(w, "tokens_sent", st->n_sent);
+    tk_jsonw_put_i64(w, "head_at", st->head_at);
+    tk_jsonw_put_i64(w, "role_at", st->role_at);
     tk_jsonw_key(w, "sent_at");
     tk_jsonw_arr(w);
     for (size_t i = 0; i < a->n; i++)
         tk_jsonw_i64(w, a->v[i]);
     tk_jsonw_arr_end(w);
-    key_i64(w, "ended_at", st->ended_at);
-    key_z(w, "end", end_names[st->end]);
+    tk_jsonw_put_i64(w, "ended_at", st->ended_at);
+    tk_jsonw_put_z(w, "end", end_names[st->end]);
     if (st->call.n_choices > 0)
         put_fault(w, fault, st);
-    key_z(w, "expect", tk__faults_expect(st));
+    tk_jsonw_put_z(w, "expect", tk__faults_expect(st));
 }
 
 void tk__journal_add(struct tk__journal *j, const struct tk__stream *st)
@@ -203,7 +190,7 @@ void tk__journal_add(struct tk__journal *j, const struct tk__stream *st)
     tk_buf_reset(&j->line);
     tk_jsonw_init(&w, &j->line, TK_JSONW_COMPACT);
     tk_jsonw_obj(&w);
-    key_z(&w, "kind", "request");
+    tk_jsonw_put_z(&w, "kind", "request");
     put_request(&w, st);
     if (st->call.n_choices > 0)
         put_call(&w, st);
@@ -223,17 +210,17 @@ void tk__journal_sum(struct tk__journal *j, const struct tk_sim_counts *n)
     tk_buf_reset(&j->line);
     tk_jsonw_init(&w, &j->line, TK_JSONW_COMPACT);
     tk_jsonw_obj(&w);
-    key_z(&w, "kind", "summary");
-    key_i64(&w, "n_requests", (int64_t)n->n_requests);
-    key_i64(&w, "n_finished", (int64_t)n->n_finished);
-    key_i64(&w, "n_refused", (int64_t)n->n_refused);
-    key_i64(&w, "n_faults", (int64_t)n->n_faults);
-    key_i64(&w, "n_broken", (int64_t)n->n_broken);
-    key_i64(&w, "n_abandoned", (int64_t)n->n_abandoned);
-    key_i64(&w, "peak_open", (int64_t)n->peak_open);
-    key_i64(&w, "n_events", (int64_t)n->n_events);
-    key_i64(&w, "n_tokens", (int64_t)n->n_tokens);
-    key_i64(&w, "late_max", n->late_max);
+    tk_jsonw_put_z(&w, "kind", "summary");
+    tk_jsonw_put_i64(&w, "n_requests", (int64_t)n->n_requests);
+    tk_jsonw_put_i64(&w, "n_finished", (int64_t)n->n_finished);
+    tk_jsonw_put_i64(&w, "n_refused", (int64_t)n->n_refused);
+    tk_jsonw_put_i64(&w, "n_faults", (int64_t)n->n_faults);
+    tk_jsonw_put_i64(&w, "n_broken", (int64_t)n->n_broken);
+    tk_jsonw_put_i64(&w, "n_abandoned", (int64_t)n->n_abandoned);
+    tk_jsonw_put_i64(&w, "peak_open", (int64_t)n->peak_open);
+    tk_jsonw_put_i64(&w, "n_events", (int64_t)n->n_events);
+    tk_jsonw_put_i64(&w, "n_tokens", (int64_t)n->n_tokens);
+    tk_jsonw_put_i64(&w, "late_max", n->late_max);
     tk_jsonw_obj_end(&w);
     take_line(j);
 }

@@ -240,12 +240,6 @@ static void put_str(struct tk_jsonw *w, const char *key, struct tk_str text)
     tk_jsonw_str(w, text);
 }
 
-static void put_bool(struct tk_jsonw *w, const char *key, bool b)
-{
-    tk_jsonw_key(w, key);
-    tk_jsonw_bool(w, b);
-}
-
 static bool falls_back(const struct convert *c)
 {
     return c->class->family == TK__SPM_LLAMA || c->class->family == TK__SPM_GEMMA;
@@ -256,7 +250,7 @@ static int put_bpe(struct convert *c)
     struct tk_jsonw *w = &c->w;
 
     put_str(w, "type", TK_STR("BPE"));
-    put_bool(w, "fuse_unk", true);
+    tk_jsonw_put_bool(w, "fuse_unk", true);
     for (uint32_t i = 0; i < c->f->n; i++) {
         if (c->f->pieces[i].type == TK__SPM_UNKNOWN) {
             put_str(w, "unk_token", c->f->pieces[i].text);
@@ -297,7 +291,7 @@ static int put_model(struct convert *c)
 
     tk_jsonw_key(&c->w, "model");
     tk_jsonw_obj(&c->w);
-    put_bool(&c->w, "byte_fallback", falls_back(c));
+    tk_jsonw_put_bool(&c->w, "byte_fallback", falls_back(c));
     if (c->f->model_type == 2)
         rc = put_bpe(c);
     else
@@ -312,8 +306,8 @@ static void put_added(struct convert *c, struct tk_str text, bool is_special)
 {
     tk_jsonw_obj(&c->w);
     put_str(&c->w, "content", text);
-    put_bool(&c->w, "normalized", false);
-    put_bool(&c->w, "special", is_special);
+    tk_jsonw_put_bool(&c->w, "normalized", false);
+    tk_jsonw_put_bool(&c->w, "special", is_special);
     tk_jsonw_obj_end(&c->w);
 }
 
@@ -400,7 +394,7 @@ static void put_metaspace(struct convert *c, const char *key)
     put_str(&c->w, "type", TK_STR("Metaspace"));
     put_str(&c->w, "replacement", TK_STR(META_TEXT));
     put_str(&c->w, "prepend_scheme", tk_str_of(scheme));
-    put_bool(&c->w, "split", c->class->family != TK__SPM_LLAMA);
+    tk_jsonw_put_bool(&c->w, "split", c->class->family != TK__SPM_LLAMA);
     tk_jsonw_obj_end(&c->w);
 }
 

@@ -49,6 +49,22 @@ static void style(enum tk_jsonw_style style, const char *want)
     tk_buf_release(&b);
 }
 
+static void test_members(void)
+{
+    struct tk_buf b = TK_BUF_INIT(1000);
+    struct tk_jsonw w;
+    tk_jsonw_init(&w, &b, TK_JSONW_COMPACT);
+    tk_jsonw_obj(&w);
+    tk_jsonw_put_z(&w, "z", "text");
+    tk_jsonw_put_z(&w, "none", NULL);
+    tk_jsonw_put_i64(&w, "i", -7);
+    tk_jsonw_put_double(&w, "d", 0.5);
+    tk_jsonw_put_bool(&w, "b", true);
+    tk_jsonw_obj_end(&w);
+    T_EQ_S(b.p, "{\"z\":\"text\",\"none\":null,\"i\":-7,\"d\":0.5,\"b\":true}", "members");
+    tk_buf_release(&b);
+}
+
 static void escape(enum tk_jsonw_style style, struct tk_str in, const char *want)
 {
     struct tk_buf b = TK_BUF_INIT(10000);
@@ -153,6 +169,7 @@ int main(void)
                            "  \"d\": [1,2],\n"
                            "  \"e\": \"\xC3\xA9\"\n"
                            "}");
+    test_members();
     number(TK_JSONW_COMPACT, 0.1, "0.1");
     number(TK_JSONW_COMPACT, NAN, "null");
     number(TK_JSONW_PRETTY, -HUGE_VAL, "null");
