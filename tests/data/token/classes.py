@@ -3,6 +3,8 @@
 what they make of given ones, and the types of models that use them.
 
     classes.py       needs transformers 4.57 and tokenizers; run once per new release of transformers
+
+`make parity` says whether the file is what this makes.
 """
 
 import importlib
@@ -13,7 +15,7 @@ import re
 import transformers
 from transformers.models.auto import tokenization_auto
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../../src/token/config_classes.c')
 ROLES = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token']
 # What a class does to ids beyond its special tokens; the others do nothing.
 FAMILIES = {
@@ -72,28 +74,32 @@ def c_string(s):
     return '"' + ''.join(c if ' ' <= c <= '~' else ''.join(f'\\x{b:02x}' for b in c.encode()) + '""' for c in s) + '"'
 
 
-def main():
+def lines():
     by_type = types()
     names = sorted({*by_type.values(), *(n for n in FAMILY if hasattr(transformers, n + 'Fast')),
                     *(n[:-4] for n in dir(transformers) if n.endswith('TokenizerFast') and n != 'PreTrainedTokenizerFast')} - {'PreTrainedTokenizer'})
-    path = os.path.join(HERE, '../../../src/token/config_classes.c')
-    with open(path, 'w', encoding='ascii') as f:
-        f.write('/* config_classes.c - fast tokenizer classes of transformers, and the types of models that use them\n *\n'
-                f' * Made by tests/data/token/classes.py from transformers {transformers.__version__}.\n */\n'
-                '#include "token/config_classes.h"\n\n/* clang-format off */\nconst struct tk__class tk__classes[] = {\n')
-        for name in names:
-            texts, bits, normalizes = defaults(name)
-            while texts and texts[-1] is None:
-                texts.pop()
-            f.write(f'    {{ "{name}", TK__FAMILY_{FAMILY.get(name, "PLAIN")}, {bits:#04x}, {"true" if normalizes else "false"},\n'
-                    f'      {{ {", ".join(map(c_string, texts)) or "NULL"} }},\n'
-                    f'      {{ {", ".join(map(c_string, more(name))) or "NULL"} }} }},\n')
-        f.write('    { NULL, TK__FAMILY_PLAIN, 0, false, { NULL }, { NULL } },\n};\n\nconst char *const tk__class_of_type[][2] = {\n')
-        for model_type in sorted(by_type):
-            if by_type[model_type] != 'PreTrainedTokenizer':
-                f.write(f'    {{ "{model_type}", "{by_type[model_type]}" }},\n')
-        f.write('    { NULL, NULL },\n};\n/* clang-format on */\n')
+    yield ('/* config_classes.c - fast tokenizer classes of transformers, and the types of models that use them\n *\n'
+           f' * Made by tests/data/token/classes.py from transformers {transformers.__version__}.\n */\n'
+           '#include "token/config_classes.h"\n\n/* clang-format off */\nconst struct tk__class tk__classes[] = {\n')
+    for name in names:
+        texts, bits, normalizes = defaults(name)
+        while texts and texts[-1] is None:
+            texts.pop()
+        yield (f'    {{ "{name}", TK__FAMILY_{FAMILY.get(name, "PLAIN")}, {bits:#04x}, {"true" if normalizes else "false"},\n'
+               f'      {{ {", ".join(map(c_string, texts)) or "NULL"} }},\n'
+               f'      {{ {", ".join(map(c_string, more(name))) or "NULL"} }} }},\n')
+    yield '    { NULL, TK__FAMILY_PLAIN, 0, false, { NULL }, { NULL } },\n};\n\nconst char *const tk__class_of_type[][2] = {\n'
+    for model_type in sorted(by_type):
+        if by_type[model_type] != 'PreTrainedTokenizer':
+            yield f'    {{ "{model_type}", "{by_type[model_type]}" }},\n'
+    yield '    { NULL, NULL },\n};\n/* clang-format on */\n'
+
+
+def made():
+    """The file as it has to be."""
+    return ''.join(lines())
 
 
 if __name__ == '__main__':
-    main()
+    with open(PATH, 'w', encoding='ascii') as out:
+        out.write(made())
