@@ -71,7 +71,7 @@ static void fill_burstgpt(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->n_wanted = n_wanted(v);
 }
 
-const struct tk__vllm_set tk__vllm_sets[] = {
+static const struct tk__vllm_set sets[] = {
     {
         .name = "custom",
         .ops = &tk_data_jsonl,
@@ -117,14 +117,13 @@ const struct tk__vllm_set tk__vllm_sets[] = {
         .need = TK_VLLM_NEEDS_TOKENIZER,
         .fill = fill_burstgpt,
     },
-    { .name = NULL },
 };
 
 const struct tk__vllm_set *tk__vllm_set(const struct tk_vllm *v)
 {
-    for (const struct tk__vllm_set *s = tk__vllm_sets; s->name; s++) {
-        if (strcmp(s->name, v->o->dataset_name) == 0)
-            return s;
+    for (size_t i = 0; i < TK_ARRAY_LEN(sets); i++) {
+        if (strcmp(sets[i].name, v->o->dataset_name) == 0)
+            return &sets[i];
     }
     return NULL;
 }

@@ -16,8 +16,6 @@ struct tk__vllm_set {
     void (*fill)(const struct tk_vllm *v, struct tk_data_conf *conf);
 };
 
-extern const struct tk__vllm_set tk__vllm_sets[]; /* ends with a name of NULL */
-
 /* NULL when tokmark has no such set yet. */
 const struct tk__vllm_set *tk__vllm_set(const struct tk_vllm *v);
 
