@@ -8,7 +8,7 @@
 #include "tap.h"
 
 struct maker {
-    atomic_int n_made, n_released;
+    atomic_int n_made;
     size_t n_taken;
     size_t stop_at; /* SIZE_MAX: never */
     bool is_ordered;
