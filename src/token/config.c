@@ -28,7 +28,6 @@
 #define MAX_CONFIG ((size_t)32 << 20) /* bytes of one of these files */
 #define MAX_TEMPLATE ((size_t)4 << 20)
 #define MAX_TEMPLATES 64
-#define MAX_EXTRA 10000 /* sentinels of T5 */
 
 static const char *const roles[TK__N_ROLES] = {
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
@@ -559,8 +558,8 @@ static int add_extra(struct config *c)
                    10))
             return 0;
     }
-    if (c->n_extra > MAX_EXTRA)
-        return tk_err_set(c->err, TK_E_LIMIT, "more than %d 'extra_ids'", MAX_EXTRA);
+    if (c->n_extra > TK__MAX_EXTRA)
+        return tk_err_set(c->err, TK_E_LIMIT, "more than %d 'extra_ids'", TK__MAX_EXTRA);
     for (size_t i = 0; rc == 0 && i < c->n_extra; i++) {
         int n = snprintf(text, sizeof(text), "<extra_id_%zu>", i);
         rc = add_text(c, additional, (struct tk_str){ text, (size_t)n }, true);

@@ -32,7 +32,7 @@ struct tk__class {
 };
 
 extern const struct tk__class tk__classes[]; /* ends with a NULL name */
-extern const char
-    *const tk__class_of_type[][2]; /* config.json's model_type, class; ends with NULL */
+/* config.json's model_type, class; ends with NULL. */
+extern const char *const tk__class_of_type[][2];
 
 #endif

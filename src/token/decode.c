@@ -377,14 +377,13 @@ static int run_step(struct decoding *d)
 
 /* ---- the whole ---- */
 
-/* What transformers' clean_up_tokenization_spaces replaces; the decoders of WordPiece and CTC have one
- * more. */
 static bool is_joined(char c)
 {
     return c == '.' || c == '?' || c == '!' || c == ',';
 }
 
-/* The first four of the replacements, in one go: none of them makes or takes what another one finds. */
+/* The first four replacements, " ." by "." and so on, in one go: none of them makes or takes what another
+ * one finds. */
 static void join_punctuation(struct tk_buf *text, size_t from)
 {
     char *end = text->p + text->n;
@@ -422,6 +421,8 @@ static unsigned find_pairs(struct tk_str text)
     return found;
 }
 
+/* What transformers' clean_up_tokenization_spaces replaces; the decoders of WordPiece and CTC have one
+ * more. */
 static void clean_up(struct tk_tok_scratch *s, struct tk_buf *text, size_t from, bool is_decoder)
 {
     static const struct {

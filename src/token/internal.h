@@ -24,6 +24,7 @@
 #define TK__MAX_ARENA ((size_t)512 << 20) /* what a file may make a tokenizer keep */
 #define TK__MAX_STRING ((size_t)16 << 20) /* one string of a file that is kept */
 #define TK__MAX_ADDED 1000000U            /* added tokens */
+#define TK__MAX_EXTRA 10000               /* sentinels of T5 */
 #define TK__MAX_POST 64U                  /* ids that a post-processor adds */
 #define TK__WORD_KEY 24                   /* longest word that is cached, bytes */
 #define TK__LONG_KEY 64                   /* the same in a large scratch */
@@ -319,11 +320,11 @@ struct tk__added {
     uint32_t id;
     bool single_word, lstrip, rstrip, normalized, special;
     bool was_special; /* it is, or was before its flags were changed */
-    bool as_is;       /* it is looked for in the text as it came … */
-    bool
-        in_normal; /* … in normalized text: `tokenizers` keeps a place that a token once had, and the
-                         first one of a special token for good */
-    bool has_role; /* a special token of the configuration: BOS, padding, an additional one */
+    /* Where it is looked for: `tokenizers` keeps a place that a token once had, and the first one of a
+     * special token for good. */
+    bool as_is;     /* in the text as it came */
+    bool in_normal; /* in normalized text */
+    bool has_role;  /* a special token of the configuration: BOS, padding, an additional one */
 };
 
 /* Build the two matchers. */

@@ -24,7 +24,6 @@
 #include "token/spm.h"
 
 #define MAX_CONFIG ((size_t)32 << 20)
-#define META_TEXT "\xE2\x96\x81"
 
 static const struct {
     const char *name; /* class without "Fast", or model_type */
@@ -265,7 +264,7 @@ static void make_decoder(struct loading *l)
     t->decode.is_set = true;
     if (l->file.escapes) {
         step = push(t, TK__DECODE_REPLACE);
-        step->a = TK_STR(META_TEXT);
+        step->a = TK_STR(TK__SPM_SPACE);
         step->b = TK_STR(" ");
     }
     (void)push(t, TK__DECODE_BYTE_FALLBACK);

@@ -34,6 +34,8 @@ struct tk__spm_file {
     bool adds_prefix, removes_extra, escapes;
 };
 
+#define TK__SPM_SPACE "\xE2\x96\x81" /* U+2581, which stands for a space in pieces */
+
 /* The classes of transformers that read such models. */
 enum tk__spm_family { TK__SPM_BARE, TK__SPM_LLAMA, TK__SPM_GEMMA, TK__SPM_T5, TK__SPM_XLMR };
 

@@ -19,8 +19,6 @@
 #include "token/spm.h"
 
 #define MAX_JSON ((size_t)512 << 20)
-#define META_TEXT "\xE2\x96\x81"
-#define MAX_EXTRA 10000 /* sentinels of T5 */
 
 /* A token of the new file. */
 struct token {
@@ -100,8 +98,8 @@ static int take_tokens(struct convert *c, struct tk_arena *arena)
     bool is_t5 = family == TK__SPM_T5;
     int rc = 0;
 
-    if (is_t5 && c->class->n_extra > MAX_EXTRA)
-        return tk_err_set(c->err, TK_E_LIMIT, "more than %d 'extra_ids'", MAX_EXTRA);
+    if (is_t5 && c->class->n_extra > TK__MAX_EXTRA)
+        return tk_err_set(c->err, TK_E_LIMIT, "more than %d 'extra_ids'", TK__MAX_EXTRA);
     c->tokens = calloc((size_t)c->f->n + 8 + (is_t5 ? c->class->n_extra : 0), sizeof(*c->tokens));
     if (!c->tokens)
         return -ENOMEM;
@@ -352,7 +350,7 @@ static int put_base64(struct convert *c, struct tk_str bytes)
 static int put_normalizer(struct convert *c)
 {
     static const char replace[] =
-        "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" META_TEXT "\"}";
+        "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" TK__SPM_SPACE "\"}";
     enum tk__spm_family family = c->class->family;
     struct tk_jsonw *w = &c->w;
     int rc = 0;
@@ -365,7 +363,7 @@ static int put_normalizer(struct convert *c)
     tk_jsonw_key(w, "normalizers");
     tk_jsonw_arr(w);
     if (family == TK__SPM_LLAMA && c->class->adds_space)
-        tk_jsonw_raw(w, TK_STR("{\"type\":\"Prepend\",\"prepend\":\"" META_TEXT "\"}"));
+        tk_jsonw_raw(w, TK_STR("{\"type\":\"Prepend\",\"prepend\":\"" TK__SPM_SPACE "\"}"));
     if (falls_back(c)) {
         tk_jsonw_raw(w, tk_str_of(replace));
     } else {
@@ -378,7 +376,7 @@ static int put_normalizer(struct convert *c)
         }
         tk_jsonw_raw(w, TK_STR("{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true}"));
         tk_jsonw_raw(w, TK_STR("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},"
-                               "\"content\":\"" META_TEXT "\"}"));
+                               "\"content\":\"" TK__SPM_SPACE "\"}"));
     }
     tk_jsonw_arr_end(w);
     tk_jsonw_obj_end(w);
@@ -392,7 +390,7 @@ static void put_metaspace(struct convert *c, const char *key)
     tk_jsonw_key(&c->w, key);
     tk_jsonw_obj(&c->w);
     put_str(&c->w, "type", TK_STR("Metaspace"));
-    put_str(&c->w, "replacement", TK_STR(META_TEXT));
+    put_str(&c->w, "replacement", TK_STR(TK__SPM_SPACE));
     put_str(&c->w, "prepend_scheme", tk_str_of(scheme));
     tk_jsonw_put_bool(&c->w, "split", c->class->family != TK__SPM_LLAMA);
     tk_jsonw_obj_end(&c->w);
@@ -422,7 +420,7 @@ static void put_decoder(struct convert *c)
     put_str(w, "type", TK_STR("Sequence"));
     tk_jsonw_key(w, "decoders");
     tk_jsonw_arr(w);
-    tk_jsonw_raw(w, TK_STR("{\"type\":\"Replace\",\"pattern\":{\"String\":\"" META_TEXT "\"},"
+    tk_jsonw_raw(w, TK_STR("{\"type\":\"Replace\",\"pattern\":{\"String\":\"" TK__SPM_SPACE "\"},"
                            "\"content\":\" \"}"));
     tk_jsonw_raw(w, TK_STR("{\"type\":\"ByteFallback\"}"));
     tk_jsonw_raw(w, TK_STR("{\"type\":\"Fuse\"}"));

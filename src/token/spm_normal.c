@@ -15,7 +15,6 @@
 #include "token/spm.h"
 #include "token/unicode.h"
 
-#define META TK_STR("\xE2\x96\x81") /* U+2581 */
 #define MAX_MAP ((size_t)16 << 20)
 
 struct tk__spm_normal {
@@ -114,7 +113,7 @@ static size_t prefix(const struct tk__spm_normal *n, struct tk_str in, struct tk
 
 static struct tk_str space_of(const struct tk__spm_normal *n)
 {
-    return n->escapes ? META : TK_STR(" ");
+    return n->escapes ? TK_STR(TK__SPM_SPACE) : TK_STR(" ");
 }
 
 /* Without the spaces at the front; how many bytes went. */
@@ -139,7 +138,7 @@ static void add(struct tk__step *x, const struct tk__spm_normal *n, struct tk_st
         size_t before = space ? (size_t)(space - text.p) : text.n;
         (void)tk_buf_add(x->out, text.p, before);
         if (space)
-            (void)tk_buf_add_str(x->out, META);
+            (void)tk_buf_add_str(x->out, TK_STR(TK__SPM_SPACE));
         before += space != NULL;
         text.p += before;
         text.n -= before;
@@ -176,6 +175,7 @@ int tk__spm_normal_step(struct tk__step *x)
     const struct tk__spm_normal *n = x->step->spm;
     struct tk_str in = x->in;
     struct tk_str space = space_of(n);
+
     if (n->removes_extra) {
         size_t skipped = skip_spaces(n, in);
         in.p += skipped;
