@@ -228,13 +228,22 @@ static int read_decoder(struct config *c, struct tk_json_val *root)
 
 /* ---- tokenizer_config.json ---- */
 
-static const struct tk__class *find_class(struct tk_str name)
+const struct tk__class *tk__class_find(struct tk_str name)
 {
     if (tk_str_ends(name, TK_STR("Fast")))
         name.n -= 4;
     for (const struct tk__class *k = tk__classes; k->name; k++) {
         if (tk_str_is(name, k->name))
             return k;
+    }
+    return NULL;
+}
+
+const struct tk__class *tk__class_find_type(struct tk_str model_type)
+{
+    for (size_t i = 0; tk__class_of_type[i][0]; i++) {
+        if (tk_str_is(model_type, tk__class_of_type[i][0]))
+            return tk__class_find(tk_str_of(tk__class_of_type[i][1]));
     }
     return NULL;
 }
@@ -246,7 +255,7 @@ static int read_class(struct config *c, struct tk_json_val *root)
     c->has_class = name.p != NULL;
     if (rc < 0 || !name.p)
         return rc;
-    c->class = find_class(name);
+    c->class = tk__class_find(name);
     if (family(c) == TK__FAMILY_REFUSED)
         return tk_err_set(c->err, TK_E_UNSUPPORTED, "the tokenizer class '%.*s' is not supported",
                           TK_STR_ARG(name));
@@ -260,10 +269,8 @@ static int read_model_type(struct config *c, struct tk_json_val *root)
     if (rc < 0 || c->has_class)
         return rc;
     rc = tk__ju_str(root, "model_type", "configuration", &c->t->arena, &name, c->err);
-    for (size_t i = 0; rc == 0 && tk__class_of_type[i][0]; i++) {
-        if (tk_str_is(name, tk__class_of_type[i][0]))
-            c->class = find_class(tk_str_of(tk__class_of_type[i][1]));
-    }
+    if (rc == 0)
+        c->class = tk__class_find_type(name);
     if (rc == 0 && family(c) == TK__FAMILY_REFUSED)
         return tk_err_set(c->err, TK_E_UNSUPPORTED, "the tokenizer class '%s' is not supported",
                           c->class->name);

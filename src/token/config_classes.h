@@ -35,4 +35,9 @@ extern const struct tk__class tk__classes[]; /* ends with a NULL name */
 /* config.json's model_type, class; ends with NULL. */
 extern const char *const tk__class_of_type[][2];
 
+/* By name, with "Fast" or without it; NULL: one that does nothing of its own. */
+const struct tk__class *tk__class_find(struct tk_str name);
+/* The class of models of that type; NULL: none of these. */
+const struct tk__class *tk__class_find_type(struct tk_str model_type);
+
 #endif

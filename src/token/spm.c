@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "token/config_classes.h"
 #include "token/jsonu.h"
 #include "token/loaders.h"
 #include "token/spm.h"
@@ -26,26 +27,12 @@
 #define MAX_CONFIG ((size_t)32 << 20)
 
 static const struct {
-    const char *name; /* class without "Fast", or model_type */
+    const char *class; /* without "Fast" */
     enum tk__spm_family family;
 } families[] = {
-    { "LlamaTokenizer", TK__SPM_LLAMA },
-    { "CodeLlamaTokenizer", TK__SPM_LLAMA },
-    { "GemmaTokenizer", TK__SPM_GEMMA },
-    { "T5Tokenizer", TK__SPM_T5 },
-    { "MT5Tokenizer", TK__SPM_T5 },
-    { "XLMRobertaTokenizer", TK__SPM_XLMR },
-    { "llama", TK__SPM_LLAMA },
-    { "mistral", TK__SPM_LLAMA },
-    { "mixtral", TK__SPM_LLAMA },
-    { "gemma", TK__SPM_GEMMA },
-    { "gemma2", TK__SPM_GEMMA },
-    { "gemma3", TK__SPM_GEMMA },
-    { "gemma3_text", TK__SPM_GEMMA },
-    { "t5", TK__SPM_T5 },
-    { "mt5", TK__SPM_T5 },
-    { "umt5", TK__SPM_T5 },
-    { "xlm-roberta", TK__SPM_XLMR },
+    { "LlamaTokenizer", TK__SPM_LLAMA }, { "CodeLlamaTokenizer", TK__SPM_LLAMA },
+    { "GemmaTokenizer", TK__SPM_GEMMA }, { "T5Tokenizer", TK__SPM_T5 },
+    { "MT5Tokenizer", TK__SPM_T5 },      { "XLMRobertaTokenizer", TK__SPM_XLMR },
 };
 
 struct loading {
@@ -54,7 +41,9 @@ struct loading {
     const char *folder; /* of the configuration; NULL: none */
     struct tk_err *err;
     struct tk__spm_class class;
-    struct tk_str name; /* of the class, as the configuration has it; .p is NULL when it has none */
+    /* The class without "Fast", or what the configuration has instead of one that is known; .p is NULL
+     * when it has nothing. */
+    struct tk_str name;
 };
 
 /* ---- the class ---- */
@@ -102,18 +91,20 @@ static int look_at(struct loading *l, const char *name, const char *key)
 /* The class that the configuration names, if it is one of ours. */
 static int look_up_family(struct loading *l)
 {
-    struct tk_str name;
+    const struct tk__class *class = NULL;
     int rc = l->folder ? look_at(l, "tokenizer_config.json", "tokenizer_class") : 0;
 
-    if (rc == 0 && l->folder && !l->name.p)
+    if (rc == 0 && l->name.p) {
+        class = tk__class_find(l->name);
+    } else if (rc == 0 && l->folder) {
         rc = look_at(l, "config.json", "model_type");
-    name = l->name;
-    if (rc < 0 || !name.p)
+        class = tk__class_find_type(l->name);
+    }
+    if (rc < 0 || !class)
         return rc;
-    if (tk_str_ends(name, TK_STR("Fast")))
-        name.n -= 4;
+    l->name = tk_str_of(class->name);
     for (size_t i = 0; i < TK_ARRAY_LEN(families); i++) {
-        if (tk_str_is(name, families[i].name))
+        if (tk_str_is(l->name, families[i].class))
             l->class.family = families[i].family;
     }
     return 0;
@@ -136,7 +127,7 @@ bool tk__spm_is_converted(const char *folder, char *out, size_t size)
     struct tk_tokenizer *t = tk__tokenizer_new(NULL, NULL);
     struct loading l = { .t = t, .folder = folder };
     bool is = t && look_up_family(&l) == 0 && l.class.is_told;
-    bool is_code = is && tk_str_starts(l.name, TK_STR("CodeLlama")); /* its class does not */
+    bool is_code = is && tk_str_is(l.name, "CodeLlamaTokenizer"); /* it does not */
     const char *name = is_code                           ? NULL
                        : l.class.family == TK__SPM_LLAMA ? "tokenizer.model"
                        : l.class.family == TK__SPM_T5    ? "spiece.model"
