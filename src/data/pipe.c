@@ -10,8 +10,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
+
+#include "base/cpus.h"
 
 #define MAX_THREADS 256U
 #define SLOTS_PER_THREAD 32U
@@ -119,15 +120,6 @@ static int take_all(struct pipe_run *r, bool has_threads)
     return rc;
 }
 
-static unsigned processors(void)
-{
-    cpu_set_t set;
-
-    if (sched_getaffinity(0, sizeof(set), &set) != 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
-}
-
 /* Start it; false: it cannot be had. */
 static bool start(struct pipe_run *r, struct pipe_thread *t)
 {
@@ -159,7 +151,7 @@ static int run(struct pipe_run *r, unsigned n_threads)
 
 int tk__pipe_run(const struct tk__pipe *p)
 {
-    unsigned n_threads = TK_MIN(p->n_threads ? p->n_threads : processors(), MAX_THREADS);
+    unsigned n_threads = TK_MIN(p->n_threads ? p->n_threads : tk_cpus_usable(), MAX_THREADS);
     struct pipe_run r = { .p = p, .n_slots = (size_t)n_threads * SLOTS_PER_THREAD };
     int rc = -ENOMEM;
 

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <math.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/cpus.h"
 #include "base/err.h"
 #include "load/internal.h"
 
@@ -34,15 +34,6 @@ uint64_t tk_load_max_streams(const struct tk_plan *p)
     return max;
 }
 
-static unsigned usable_cpus(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set))
-        return 1;
-    int n = CPU_COUNT(&set);
-    return n > 0 ? (unsigned)n : 1;
-}
-
 static unsigned count_workers(const struct tk_load_conf *conf)
 {
     const struct tk_plan *p = conf->plan;
@@ -56,7 +47,7 @@ static unsigned count_workers(const struct tk_load_conf *conf)
         if (isfinite(rate))
             n = TK_MAX(n, (uint64_t)ceil(rate / RATE_PER_WORKER));
     }
-    return (unsigned)TK_MIN(TK_MAX(n, 1), usable_cpus());
+    return (unsigned)TK_MIN(TK_MAX(n, 1), tk_cpus_usable());
 }
 
 /* Room for as many descriptors as the plan's streams need; said before the start if there is not. Where

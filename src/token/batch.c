@@ -5,9 +5,9 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 
+#include "base/cpus.h"
 #include "token/internal.h"
 
 #define MAX_THREADS 256U
@@ -61,20 +61,12 @@ static void *work(void *arg)
     return NULL;
 }
 
-static unsigned processors(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) != 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
-}
-
 static int run(struct batch *b, unsigned n_threads)
 {
     pthread_t threads[MAX_THREADS];
     unsigned n = 0;
     if (n_threads == 0)
-        n_threads = processors();
+        n_threads = tk_cpus_usable();
     n_threads = TK_MIN(n_threads, MAX_THREADS);
     b->run = TK_MAX(1, TK_MIN(RUN, b->n / ((size_t)n_threads * 4)));
     /* One fewer: this thread works too. A thread that cannot be had is done without. */
