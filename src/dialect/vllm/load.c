@@ -149,7 +149,6 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
 {
     v->exit_status = 1;
     tk_mt_seed_numpy(&v->numpy, (uint64_t)v->o->seed);
-    v->has_prompt_len = v->tokenizer != NULL;
     int rc = read_items(v, reterr);
     if (rc == 0)
         rc = check_items(v, reterr);

@@ -384,7 +384,7 @@ void tk_vllm_form(const struct tk_vllm *v, struct tk_vllm_form *ret)
         .n_percentiles = v->n_percentiles,
         .has_goodput = v->has_goodput,
         .is_chat = v->is_chat,
-        .has_prompt_len = v->has_prompt_len,
+        .has_prompt_len = v->tokenizer != NULL,
         .is_detailed = o->save_detailed,
     };
     memcpy(ret->has_metric, v->has_metric, sizeof(ret->has_metric));

@@ -143,8 +143,7 @@ struct tk_vllm {
     tk_ns *due;              /* NULL: all at once */
     struct tk_vllm_rps *rps; /* with a ramp */
     size_t n_rps;
-    bool has_prompt_len; /* the prompts were counted by the tokenizer */
-    struct tk_mt numpy;  /* NumPy's global generator, as the data set leaves it to the arrivals */
+    struct tk_mt numpy; /* NumPy's global generator, as the data set leaves it to the arrivals */
     int64_t n_surplus; /* tokens that prompts of exact length have too many, or too few (below 0) */
 };
 
