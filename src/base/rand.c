@@ -237,3 +237,13 @@ uint64_t tk_splitmix_next(uint64_t *state)
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
 }
+
+void tk_splitmix_order(uint64_t *state, unsigned char *order, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) { /* shuffled from the inside out */
+        unsigned j = (unsigned)(tk_splitmix_next(state) % (i + 1));
+        order[i] = (unsigned char)i; /* j may be i */
+        order[i] = order[j];
+        order[j] = (unsigned char)i;
+    }
+}

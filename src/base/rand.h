@@ -39,5 +39,7 @@ void tk_mt_shuffle(struct tk_mt *m, uint32_t *order, size_t n);
 
 /* splitmix64 (Steele, Lea, Flood 2014): for draws of a request's own, by seed and index. */
 uint64_t tk_splitmix_next(uint64_t *state);
+/* 0 … n-1 into order[n], n up to 256, in an order drawn from it. */
+void tk_splitmix_order(uint64_t *state, unsigned char *order, unsigned n);
 
 #endif

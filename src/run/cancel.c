@@ -18,13 +18,9 @@
 static unsigned place_of(uint64_t seed, uint64_t index)
 {
     uint64_t rng = seed ^ (index / BLOCK + 1) * UINT64_C(0xd1342543de82ef95);
-    unsigned char order[BLOCK] = { 0 };
+    unsigned char order[BLOCK];
 
-    for (unsigned i = 0; i < BLOCK; i++) { /* shuffled from the inside out */
-        unsigned j = (unsigned)(tk_splitmix_next(&rng) % (i + 1));
-        order[i] = order[j];
-        order[j] = (unsigned char)i;
-    }
+    tk_splitmix_order(&rng, order, BLOCK);
     return order[index % BLOCK];
 }
 

@@ -107,14 +107,9 @@ struct tk__faults *tk__faults_free(struct tk__faults *f)
 static double draw(uint64_t seed, uint64_t n)
 {
     uint64_t rng = seed ^ (n / WINDOW + 1) * UINT64_C(0xa0761d6478bd642f);
-    unsigned char order[WINDOW] = { 0 };
+    unsigned char order[WINDOW];
 
-    for (unsigned i = 0; i < WINDOW; i++) { /* shuffled from the inside out */
-        unsigned j = (unsigned)(tk_splitmix_next(&rng) % (i + 1));
-
-        order[i] = order[j];
-        order[j] = (unsigned char)i;
-    }
+    tk_splitmix_order(&rng, order, WINDOW);
     rng ^= n;
     return (order[n % WINDOW] + tk__rng_double(&rng)) / WINDOW;
 }

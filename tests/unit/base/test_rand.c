@@ -100,11 +100,28 @@ static void shuffles(void)
     T_EQ_U(order[0], 0, "shuffle of none");
 }
 
+static void splitmix(void)
+{
+    static const uint64_t want[] = { UINT64_C(0xe220a8397b1dcdaf), UINT64_C(0x6e789e6aa1b965f4),
+                                     UINT64_C(0x06c45d188009454f) };
+    static const unsigned char twelve[] = { 2, 6, 9, 11, 10, 8, 7, 5, 4, 0, 1, 3 };
+    unsigned char order[12];
+    uint64_t state = 0;
+    for (size_t i = 0; i < TK_ARRAY_LEN(want); i++)
+        T_EQ_U(tk_splitmix_next(&state), want[i], "splitmix64 of 0, word %zu", i);
+    state = 3;
+    tk_splitmix_order(&state, order, 12);
+    T_OK(memcmp(order, twelve, sizeof(twelve)) == 0, "an order of twelve");
+    tk_splitmix_order(&state, order, 1);
+    T_EQ_U(order[0], 0, "of one");
+}
+
 int main(void)
 {
     seeds();
     distributions();
     integers();
     shuffles();
+    splitmix();
     return T_DONE();
 }
