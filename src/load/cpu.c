@@ -64,8 +64,7 @@ void tk__cpu_close(struct tk_cpu *c)
 
 void tk__cpu_begin(struct tk_cpu *c, struct tk_health_worker *h)
 {
-    h->span = h->cpu = h->starved = 0;
-    h->max_cpu = h->max_starved = h->cpu_when_starved = (double)NAN;
+    tk_health_worker_init(h);
     look(c);
 }
 

@@ -13,7 +13,6 @@
 #include "load/internal.h"
 
 #include <errno.h>
-#include <math.h>
 #include <sched.h>
 
 #include "base/err.h"
@@ -527,9 +526,7 @@ int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, stru
     init_links(w);
     init_callbacks(w);
     w->is_virtual = l->conf.virt;
-    w->cpu.fd = -1;
-    w->health.measured.max_cpu = w->health.measured.max_starved = (double)NAN;
-    w->health.measured.cpu_when_starved = (double)NAN;
+    tk_health_worker_init(&w->health.measured);
     int rc = 0;
     if (w->is_virtual)
         w->loop = l->conf.virt->loop;

@@ -56,7 +56,7 @@ static const struct field worker_fields[] = {
 };
 /* clang-format on */
 
-static void init_worker(struct tk_health_worker *w)
+void tk_health_worker_init(struct tk_health_worker *w)
 {
     *w = (struct tk_health_worker){ .max_cpu = (double)NAN,
                                     .max_starved = (double)NAN,
@@ -158,7 +158,7 @@ static void get_workers(struct tk_json_val *array, struct tk_health *h)
     if (tk_json_arr(array, &it) != 0)
         return;
     for (size_t i = 0; i < TK_HEALTH_MAX_WORKERS && tk_json_arr_next(&it, &v) > 0; i++) {
-        init_worker(&h->workers[i]);
+        tk_health_worker_init(&h->workers[i]);
         if (tk_json_obj(&v, &members) != 0)
             return;
         while (tk_json_obj_next(&members, &key, &member) > 0)

@@ -55,6 +55,7 @@ struct tk_health {
 
 /* Nothing is known yet. */
 void tk_health_init(struct tk_health *h);
+void tk_health_worker_init(struct tk_health_worker *w);
 
 /* Count worker `w` in; at most TK_HEALTH_MAX_WORKERS. The phase's sums follow. */
 void tk_health_add_worker(struct tk_health *h, const struct tk_health_worker *w);
