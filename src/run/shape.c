@@ -77,13 +77,6 @@ static double slope(const struct tk_stage *s)
     return is_level(s) ? 0 : (s->to - s->from) / seconds(s->duration);
 }
 
-double tk_stage_level(const struct tk_stage *s, double at_s)
-{
-    if (is_exponential(s))
-        return s->from * exp(growth(s) * at_s);
-    return s->from + slope(s) * at_s;
-}
-
 double tk_stage_area(const struct tk_stage *s, double at_s)
 {
     if (is_exponential(s))

@@ -58,7 +58,6 @@ struct tk_shape {
 
 /* --- one stage; `at_s` counts from its begin --- */
 
-double tk_stage_level(const struct tk_stage *s, double at_s);
 /* Integral of the level over the first `at_s` seconds: of a rate, the requests expected in them. */
 double tk_stage_area(const struct tk_stage *s, double at_s);
 /* The instant at which the integral reaches `area`, which is below that of the stage. */

@@ -1,4 +1,4 @@
-/* test_shape.c - stages: their words, levels and integrals, the permits, JSON both ways */
+/* test_shape.c - stages: their words and integrals, the permits, JSON both ways */
 #include "run/shape.h"
 
 #include <errno.h>
@@ -103,6 +103,15 @@ static void test_bad_words(void)
     T_EQ_I(parse(many, TK_CURVE_LINEAR, &s, &e), 0, "as many as may be: %s", e.msg);
 }
 
+/* What the closed forms are the integral of. */
+static double level_at(const struct tk_stage *s, double at_s)
+{
+    double part = at_s / ((double)s->duration / S);
+
+    return s->curve == TK_CURVE_EXPONENTIAL ? s->from * pow(s->to / s->from, part)
+                                            : s->from + (s->to - s->from) * part;
+}
+
 static void test_integral(void)
 {
     const struct tk_stage t[] = {
@@ -117,12 +126,10 @@ static void test_integral(void)
     T_NEAR(tk_stage_whole_area(&t[0]), 40, 0, "level");
     T_NEAR(tk_stage_whole_area(&t[1]), 28, 1e-12, "a ramp is the mean times the length");
     T_NEAR(tk_stage_whole_area(&t[4]), 30 / log(2), 1e-9, "a factor of 2 each second");
-    T_NEAR(tk_stage_level(&t[4], 1), 4, 1e-12, "its level after one");
-    T_NEAR(tk_stage_level(&t[2], 1), 9.5, 1e-12, "down");
     for (size_t i = 0; i < TK_ARRAY_LEN(t); i++) {
         double sum = 0, before = 0; /* by the trapezium rule, which knows no closed form */
         for (int k = 0; k <= 4000; k++) {
-            double now = tk_stage_level(&t[i], k / 1000.0);
+            double now = level_at(&t[i], k / 1000.0);
             sum += k ? (before + now) / 2000 : 0;
             before = now;
         }
