@@ -419,6 +419,12 @@ static void test_rest_of_many(void)
     releases_of(&w, &l);
     T_EQ_U(w.totals.failed, 8, "many: two rounds of four");
     T_EQ_I(l.at[4], 25 * MS, "many: a time-out is pause enough");
+    struct tk_worker *worker = &w.load->workers[0];
+    T_EQ_U(worker->health.rests, 0, "many: and none is counted");
+    tk__worker_rest(worker);
+    tk__worker_rest(worker);
+    T_EQ_U(worker->health.rests, 1, "many: two refusals at once");
+    T_EQ_I(worker->health.rest_dur, 10 * MS, "many: of one length");
     close_world(&w);
 
     open_world(&w, knobs_of(50 * MS, 10 * MS, 6));

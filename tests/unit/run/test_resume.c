@@ -2,7 +2,10 @@
 #include "run/resume.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -104,6 +107,26 @@ static void test_line(void)
     T_OK(s[0].begin_at == 0 && s[3].begin_at == 0, "those that never began are nowhere");
 }
 
+/* Another process, which says who it is and does nothing more. */
+static pid_t begin_child(struct tk__process *ret)
+{
+    int fds[2];
+    pid_t child = pipe2(fds, O_CLOEXEC) == 0 ? fork() : -1;
+
+    if (child == 0) {
+        struct tk__process self;
+        tk__process_self(&self);
+        if (write(fds[1], &self, sizeof(self)) == (ssize_t)sizeof(self))
+            (void)pause();
+        _exit(1);
+    }
+    if (child < 0 || read(fds[0], ret, sizeof(*ret)) != (ssize_t)sizeof(*ret))
+        abort();
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    return child;
+}
+
 static void test_process(void)
 {
     struct tk__process self, other;
@@ -111,11 +134,20 @@ static void test_process(void)
     T_EQ_I(self.pid, getpid(), "this process");
     T_OK(self.started > 0 && self.boot[0], "has a start and a boot");
     T_OK(!tk__process_lives(&self), "is no other one");
-    other = self;
-    other.pid = getppid();
+    pid_t child = begin_child(&other);
+    T_EQ_I(other.pid, child, "another process");
+    T_OK(tk__process_lives(&other), "lives");
+    other.started++;
     T_OK(!tk__process_lives(&other), "a number that was given away again");
+    other.started--;
     other.boot[0] ^= 1;
     T_OK(!tk__process_lives(&other), "a number of another boot");
+    other.boot[0] ^= 1;
+    (void)kill(child, SIGKILL);
+    (void)waitid(P_PID, (id_t)child, NULL, WEXITED | WNOWAIT);
+    T_OK(!tk__process_lives(&other), "killed, and nobody has waited for it");
+    (void)waitpid(child, NULL, 0);
+    T_OK(!tk__process_lives(&other), "gone");
 }
 
 /* A record with a trace of two reads, stamped by the kernel, whose instants begin at `at`. */
