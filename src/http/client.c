@@ -72,7 +72,6 @@ struct tk_http_conn {
     bool is_retired;
 };
 
-static void on_retire_timer(struct tk_timer *t);
 static int on_head(struct tk__h1 *h, int status, const struct tk_headers *headers);
 static int on_data(struct tk__h1 *h, struct tk_str data);
 static const struct tk__h1_calls h1_calls = { on_head, on_data };

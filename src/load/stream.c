@@ -183,7 +183,8 @@ static void cancel_by_plan(struct tk_stream *s)
     fail(s, TK_END_CANCELLED_BY_PLAN, TK_E_CANCELLED, NULL);
 }
 
-static void plan_cancel(struct tk_stream *s)
+/* Whether, and where. */
+static void set_cancel_point(struct tk_stream *s)
 {
     const struct tk_plan *p = plan(s);
     struct tk_record *r = rec(s);
@@ -342,7 +343,7 @@ void tk__stream_start(struct tk_stream *s, uint64_t index, tk_ns due_at, tk_ns n
     uint32_t item = tk__load_item(&l->conf, l->phase, index);
     reset_stream(s, now);
     init_record(s, index, item, due_at, now);
-    plan_cancel(s);
+    set_cancel_point(s);
     s->json = l->conf.bodies[item].json;
     tk_trace_begin(&s->trace, w->pool, now,
                    plan(s)->level == TK_RECORD_ALL ? plan(s)->max_trace_bytes : 0);

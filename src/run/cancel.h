@@ -15,14 +15,12 @@ struct tk_plan_cancel {
     tk_ns after;     /* so long after it was sent; 0: not by time */
 };
 
-/* Where a request is given up; both 0: it is not. */
+/* Where a request is given up; both 0: it is not. Tokens are counted as the server says with every chunk,
+ * where it does; else each chunk is one. */
 struct tk_cancel_point {
     uint32_t tokens;
     tk_ns after;
 };
-
-/* How many tokens came: as the server says with every chunk, where it does; else each chunk counts as
- * one. */
 
 /* A request that does not say how many tokens it asks for gets its draw from 1 to this. */
 #define TK_CANCEL_OPEN_TOKENS 128

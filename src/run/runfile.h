@@ -96,8 +96,8 @@ void tk__writer_rollback(struct tk__writer *w);
  * syncs both. When that fails, the log has it still. */
 void tk__writer_checkpoint(struct tk__writer *w);
 
-/* Mark the run as finished, move everything into the one file, and close it: only free may follow. TK_E_DB also when that is all there, but
- * in two files. */
+/* Mark the run as finished, move everything into the one file, and close it: only free may follow. TK_E_DB
+ * also when all is there, but in two files. */
 int tk__writer_finish(struct tk__writer *w, struct tk_err *reterr);
 
 /* --- runfile_read.c --- */

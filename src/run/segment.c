@@ -1,3 +1,4 @@
+/* segment.c - which process writes a run file; segments put on one line of time */
 #include "run/segment.h"
 
 #include <fcntl.h>

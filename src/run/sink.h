@@ -61,9 +61,10 @@ struct tk_sink_conf {
     void *owner;
 };
 
-/* Create the file and start the writer thread. Unless the run is resumed there must be no file of that name, or an empty one:
- * whether one may be overwritten is settled before. An unwritable place is an error here, before the
- * run. 0, -EEXIST, -EBUSY (another process goes on with the run), TK_E_DB, -ENOMEM, -EAGAIN (no thread). */
+/* Create the file and start the writer thread. Unless the run is resumed there must be no file of that
+ * name, or an empty one: whether one may be overwritten is settled before. An unwritable place is an error
+ * here, before the run. 0, -EEXIST, -EBUSY (another process goes on with the run), TK_E_DB, -ENOMEM,
+ * -EAGAIN (no thread). */
 int tk_sink_new(const struct tk_sink_conf *conf, struct tk_sink **ret, struct tk_err *reterr);
 
 /* Any thread. Ownership passes to the sink. Never blocks, never fails, makes no system call. */
