@@ -21,11 +21,10 @@
  * before the load starts; keep the cut members in tk_api_opts if that ever shows.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "api/openai.h"
 #include "base/jsoncheck.h"
+#include "base/jsondoc.h"
 #include "base/str.h"
 
 static struct tk__extra *find_extra(struct tk__body *b, struct tk_str key)
@@ -43,40 +42,34 @@ static struct tk_str rebase(struct tk_str s, const char *copy, const char *text)
     return (struct tk_str){ text + (s.p - copy), s.n };
 }
 
-static int cut_members(struct tk__body *b, struct tk_json *j, const char *copy, struct tk_str text)
+static int cut_members(struct tk__body *b, struct tk_jsondoc *d, const char *text)
 {
-    struct tk_json_val root, val;
+    struct tk_json_val val;
     struct tk_json_iter it;
     struct tk_str key, raw;
-    int rc = tk_json_parse(j, copy, text.n, &root);
-    if (rc == 0)
-        rc = tk_json_obj(&root, &it);
+    int rc = tk_json_obj(&d->root, &it);
     while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &val)) > 0) {
         if (!tk_json_is_whole(&val) || tk_json_get_raw(&val, &raw) != 0)
             return TK_E_FORMAT;
-        key = rebase(key, copy, text.p);
+        key = rebase(key, d->text, text);
         struct tk__extra *e = find_extra(b, key);
         if (!e && b->n_extra == TK__EXTRA_MAX)
             return TK_E_LIMIT;
         if (!e)
             e = &b->extra[b->n_extra++];
-        *e = (struct tk__extra){ .key = key, .value = rebase(raw, copy, text.p) };
+        *e = (struct tk__extra){ .key = key, .value = rebase(raw, d->text, text) };
         rc = 0;
     }
-    return rc == 0 && !tk_json_at_end(j) ? TK_E_FORMAT : rc;
+    return rc == 0 && !tk_json_at_end(d->json) ? TK_E_FORMAT : rc;
 }
 
 static int parse_extra(struct tk__body *b, struct tk_str text, struct tk_err *reterr)
 {
-    char *copy = calloc(1, text.n + TK_JSON_PADDING);
-    struct tk_json *j = copy ? tk_json_new(text.n) : NULL;
-    int rc = -ENOMEM;
-    if (j) {
-        memcpy(copy, text.p, text.n);
-        rc = cut_members(b, j, copy, text);
-    }
-    tk_json_free(j);
-    free(copy);
+    struct tk_jsondoc d;
+    int rc = tk_jsondoc_init(&d, text);
+    if (rc == 0)
+        rc = cut_members(b, &d, text.p);
+    tk_jsondoc_release(&d);
     if (rc == TK_E_LIMIT)
         return tk_err_set(reterr, rc, "the extra body has more than %d members", TK__EXTRA_MAX);
     if (rc == -ENOMEM)

@@ -4,11 +4,10 @@
  */
 #include "cli/facts.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
+#include "base/jsondoc.h"
 #include "base/jsonw.h"
 #include "base/str.h"
 #include "run/segment.h"
@@ -147,18 +146,11 @@ static void get_run(struct tk_json_val *root, struct tk_facts *f)
 static void get_fact(struct tk_records *r, const char *name, struct tk_facts *f,
                      void (*get)(struct tk_json_val *root, struct tk_facts *f))
 {
-    struct tk_str text = tk_records_fact(r, name);
-    struct tk_json_val root;
-    char *copy = text.n > 0 ? calloc(1, text.n + TK_JSON_PADDING) : NULL;
-    struct tk_json *j = copy ? tk_json_new(text.n) : NULL;
+    struct tk_jsondoc d;
 
-    if (j) {
-        memcpy(copy, text.p, text.n);
-        if (tk_json_parse(j, copy, text.n, &root) == 0)
-            get(&root, f);
-    }
-    tk_json_free(j);
-    free(copy);
+    if (tk_jsondoc_init(&d, tk_records_fact(r, name)) == 0)
+        get(&d.root, f);
+    tk_jsondoc_release(&d);
 }
 
 void tk_facts_get(struct tk_records *r, struct tk_facts *ret)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/json.h"
+#include "base/jsondoc.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -165,20 +165,15 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
 /* The member "program" of the host's JSON. */
 static const char *program_of(struct tk_str host, struct tk_arena *arena)
 {
-    struct tk_json_val root, v;
+    struct tk_json_val v;
+    struct tk_jsondoc d;
     struct tk_str s;
-    char *copy = host.n > 0 ? calloc(1, host.n + TK_JSON_PADDING) : NULL;
-    struct tk_json *j = copy ? tk_json_new(host.n) : NULL;
     const char *program = NULL;
 
-    if (j) {
-        memcpy(copy, host.p, host.n);
-        if (tk_json_parse(j, copy, host.n, &root) == 0 && tk_json_find(&root, "program", &v) == 0 &&
-            tk_json_get_str(&v, &s) == 0)
-            program = tk_arena_dup(arena, s);
-    }
-    tk_json_free(j);
-    free(copy);
+    if (tk_jsondoc_init(&d, host) == 0 && tk_json_find(&d.root, "program", &v) == 0 &&
+        tk_json_get_str(&v, &s) == 0)
+        program = tk_arena_dup(arena, s);
+    tk_jsondoc_release(&d);
     return program;
 }
 

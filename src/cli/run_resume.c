@@ -11,10 +11,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/jsondoc.h"
 #include "base/jsonw.h"
 #include "base/str.h"
 
@@ -104,26 +103,20 @@ static bool is_replaced(const char *word, const struct tk_opt_result *given)
 /* Call `each` with every word; 0 or the first code that is not 0. */
 static int each_word(struct tk_str words, int (*each)(void *owner, struct tk_str word), void *owner)
 {
-    struct tk_json_val root, v;
+    struct tk_json_val v;
     struct tk_json_iter it;
+    struct tk_jsondoc d;
     struct tk_str word;
-    char *copy = calloc(1, words.n + TK_JSON_PADDING);
-    struct tk_json *j = copy ? tk_json_new(words.n + 1) : NULL;
-    int rc = -ENOMEM;
+    int rc = tk_jsondoc_init(&d, words);
 
-    if (j) {
-        memcpy(copy, words.p, words.n);
-        rc = tk_json_parse(j, copy, words.n, &root);
+    if (rc == 0)
+        rc = tk_json_arr(&d.root, &it);
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &v)) > 0) {
+        rc = tk_json_get_str(&v, &word);
         if (rc == 0)
-            rc = tk_json_arr(&root, &it);
-        while (rc == 0 && (rc = tk_json_arr_next(&it, &v)) > 0) {
-            rc = tk_json_get_str(&v, &word);
-            if (rc == 0)
-                rc = each(owner, word);
-        }
+            rc = each(owner, word);
     }
-    tk_json_free(j);
-    free(copy);
+    tk_jsondoc_release(&d);
     return rc;
 }
 

@@ -5,10 +5,9 @@
  * number. Documented in docs/result-json.md.
  */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/jsoncheck.h"
+#include "base/jsondoc.h"
 #include "base/jsonw.h"
 #include "report/inside.h"
 
@@ -33,18 +32,11 @@ void tk__report_number(struct tk_jsonw *w, const char *key, double d)
 
 static bool is_json(struct tk_str text)
 {
-    struct tk_json_val root;
-    char *copy = text.n > 0 ? calloc(1, text.n + TK_JSON_PADDING) : NULL;
-    struct tk_json *j = copy ? tk_json_new(text.n) : NULL;
-    bool is_whole = false;
+    struct tk_jsondoc d;
+    bool is_whole = tk_jsondoc_init(&d, text) == 0 && tk_json_is_whole(&d.root) &&
+                    tk_json_at_end(d.json);
 
-    if (j) {
-        memcpy(copy, text.p, text.n);
-        is_whole = tk_json_parse(j, copy, text.n, &root) == 0 && tk_json_is_whole(&root) &&
-                   tk_json_at_end(j);
-    }
-    tk_json_free(j);
-    free(copy);
+    tk_jsondoc_release(&d);
     return is_whole;
 }
 

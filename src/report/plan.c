@@ -1,10 +1,9 @@
 /* plan.c - what of a plan's JSON people want to see, and what the verdict needs of it */
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/jsondoc.h"
 #include "base/str.h"
 #include "report/inside.h"
 #include "run/shape.h"
@@ -166,20 +165,13 @@ static int read_members(struct reading *r, struct tk_json_val *root)
 int tk_report_plan_read(struct tk_str json, struct tk_arena *arena, struct tk_report_plan *ret)
 {
     struct reading r = { .arena = arena, .p = ret };
-    struct tk_json_val root;
-    char *copy = calloc(1, json.n + TK_JSON_PADDING);
-    struct tk_json *j = copy ? tk_json_new(json.n + 1) : NULL;
-    int rc = -ENOMEM;
+    struct tk_jsondoc d;
+    int rc = tk_jsondoc_init(&d, json);
 
     memset(ret, 0, sizeof(*ret));
-    if (j) {
-        memcpy(copy, json.p ? json.p : "", json.n);
-        rc = tk_json_parse(j, copy, json.n, &root);
-        if (rc == 0)
-            rc = read_members(&r, &root);
-    }
-    tk_json_free(j);
-    free(copy);
+    if (rc == 0)
+        rc = read_members(&r, &d.root);
+    tk_jsondoc_release(&d);
     return rc;
 }
 

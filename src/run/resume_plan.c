@@ -6,10 +6,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
+#include "base/jsondoc.h"
 #include "base/str.h"
 #include "run/resume.h"
 
@@ -80,19 +79,12 @@ static int take_apart(struct members *m, struct tk_buf *path, struct tk_json_val
 static int read_members(struct members *m, struct tk_str json)
 {
     struct tk_buf path = TK_BUF_INIT(4096);
-    struct tk_json_val root;
-    char *copy = calloc(1, json.n + TK_JSON_PADDING);
-    struct tk_json *j = copy ? tk_json_new(json.n + 1) : NULL;
-    int rc = -ENOMEM;
+    struct tk_jsondoc d;
+    int rc = tk_jsondoc_init(&d, json);
 
-    if (j) {
-        memcpy(copy, json.p ? json.p : "", json.n);
-        rc = tk_json_parse(j, copy, json.n, &root);
-        if (rc == 0)
-            rc = take_apart(m, &path, &root, 0);
-    }
-    tk_json_free(j);
-    free(copy);
+    if (rc == 0)
+        rc = take_apart(m, &path, &d.root, 0);
+    tk_jsondoc_release(&d);
     tk_buf_release(&path);
     return rc;
 }

@@ -1,10 +1,8 @@
 /* python.c - values as Python writes them: floats, strings, JSON, the Namespace line */
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/jsondoc.h"
 #include "base/jsonw.h"
 #include "base/str.h"
 #include "dialect/vllm/options.h"
@@ -103,25 +101,18 @@ static int redump_value(struct tk_json_val *v, struct tk_jsonw *w)
 
 int tk_vllm_redump(struct tk_str json, struct tk_buf *out)
 {
-    struct tk_json_val root;
+    struct tk_jsondoc d;
     struct tk_jsonw w;
-    char *copy = calloc(1, json.n + TK_JSON_PADDING);
-    struct tk_json *j = copy ? tk_json_new(json.n + 1) : NULL;
-    int rc = -ENOMEM;
+    int rc = tk_jsondoc_init(&d, json);
 
-    if (j) {
-        memcpy(copy, json.p, json.n);
-        tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
-        rc = tk_json_parse(j, copy, json.n, &root);
-        if (rc == 0)
-            rc = redump_value(&root, &w);
-        if (rc == 0 && !tk_json_at_end(j))
-            rc = TK_E_FORMAT;
-        if (rc == 0)
-            rc = out->failed;
-    }
-    tk_json_free(j);
-    free(copy);
+    tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
+    if (rc == 0)
+        rc = redump_value(&d.root, &w);
+    if (rc == 0 && !tk_json_at_end(d.json))
+        rc = TK_E_FORMAT;
+    if (rc == 0)
+        rc = out->failed;
+    tk_jsondoc_release(&d);
     return rc;
 }
 
