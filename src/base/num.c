@@ -230,6 +230,22 @@ int tk_num_parse_rate(struct tk_str s, double *ret)
     return 0;
 }
 
+int tk_num_parse_share(struct tk_str s, double *ret)
+{
+    bool is_percent = s.n > 0 && s.p[s.n - 1] == '%';
+    double d = 0;
+
+    s.n -= is_percent;
+    int rc = tk_num_parse_double(tk_str_trim(s), &d);
+    if (rc)
+        return rc;
+    d /= is_percent ? 100 : 1;
+    if (!(d >= 0 && d <= 1))
+        return TK_E_RANGE;
+    *ret = d;
+    return 0;
+}
+
 static int hex_digit(char c)
 {
     if (is_digit(c))

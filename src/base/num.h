@@ -19,6 +19,9 @@ int tk_num_parse_dur(struct tk_str s, tk_ns *ret);
 /* A rate per second: "10", "0.5", "10/s", "600/m", "inf". */
 int tk_num_parse_rate(struct tk_str s, double *ret);
 
+/* A share from 0 to 1: "5%", "0.05". */
+int tk_num_parse_share(struct tk_str s, double *ret);
+
 /* Hexadecimal digits only. */
 int tk_num_parse_hex(struct tk_str s, uint64_t *ret);
 

@@ -17,7 +17,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "cli/run_plan.h"
@@ -285,19 +284,6 @@ static int make_permits(struct tk_run *r, struct tk_err *reterr)
 
 /* --- what is given up --- */
 
-/* "5%", "0.05" */
-static int parse_share(const char *text, double *ret)
-{
-    struct tk_str s = tk_str_trim(tk_str_of(text));
-    bool is_percent = s.n > 0 && s.p[s.n - 1] == '%';
-
-    s.n -= is_percent;
-    int rc = tk_num_parse_double(tk_str_trim(s), ret);
-    if (rc == 0 && is_percent)
-        *ret /= 100;
-    return rc == 0 && !(*ret >= 0 && *ret <= 1) ? TK_E_RANGE : rc;
-}
-
 /* "20tokens", "1s" */
 static int parse_point(const char *text, struct tk_plan_cancel *ret)
 {
@@ -331,7 +317,7 @@ static int make_cancel(struct tk_run *r, struct tk_err *reterr)
                                             "'--cancel-after' goes with '--cancel-share', which "
                                             "says how many requests are given up")
                                : 0;
-    rc = parse_share(o->cancel_share, &c->share);
+    rc = tk_num_parse_share(tk_str_trim(tk_str_of(o->cancel_share)), &c->share);
     if (rc != 0)
         return tk_err_set(
             reterr, rc,

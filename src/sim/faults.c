@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/json.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "sim/internal.h"
 
@@ -30,24 +30,6 @@ struct tk__faults {
     uint64_t seed;
 };
 
-/* "5%" or "0.05". */
-static int parse_share(struct tk_str text, double *ret)
-{
-    bool is_percent = text.n > 0 && text.p[text.n - 1] == '%';
-    double share;
-    int rc;
-
-    text.n -= is_percent;
-    rc = tk_num_parse_double(tk_str_trim(text), &share);
-    if (rc < 0)
-        return rc;
-    share /= is_percent ? 100 : 1;
-    if (!(share >= 0 && share <= 1))
-        return TK_E_RANGE;
-    *ret = share;
-    return 0;
-}
-
 static int add_fault(struct tk__faults *f, struct tk_str part, struct tk_err *reterr)
 {
     struct tk_sim_knobs knobs = TK_SIM_KNOBS_DEFAULT;
@@ -57,7 +39,7 @@ static int add_fault(struct tk__faults *f, struct tk_str part, struct tk_err *re
     int rc;
 
     tk_str_split(&share, ':', &words);
-    if (!share.p || parse_share(tk_str_trim(share), &p) < 0)
+    if (!share.p || tk_num_parse_share(tk_str_trim(share), &p) < 0)
         return tk_err_set(reterr, TK_E_FORMAT, "'%.*s' has no share, as in 'status=503:5%%'",
                           TK_STR_ARG(part));
     if (f->n == MAX_FAULTS || before + p > 1 + 1e-9)

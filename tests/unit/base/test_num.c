@@ -40,6 +40,13 @@ static void rate(const char *in, int want_rc, double want)
     T_NEAR(got, want_rc ? 77 : want, 0, "rate '%s': value", in);
 }
 
+static void share(const char *in, int want_rc, double want)
+{
+    double got = 77;
+    T_EQ_I(tk_num_parse_share(tk_str_of(in), &got), want_rc, "share '%s'", in);
+    T_NEAR(got, want_rc ? 77 : want, 0, "share '%s': value", in);
+}
+
 static void hex(const char *in, int want_rc, uint64_t want)
 {
     uint64_t got = 77;
@@ -180,6 +187,20 @@ static void doubles(void)
     rate("10/", TK_E_FORMAT, 0);
     rate("10/x", TK_E_FORMAT, 0);
     rate("", TK_E_FORMAT, 0);
+
+    share("5%", 0, 0.05);
+    share("12.5 %", 0, 0.125);
+    share("0.05", 0, 0.05);
+    share("0", 0, 0);
+    share("100%", 0, 1);
+    share("1", 0, 1);
+    share("101%", TK_E_RANGE, 0);
+    share("5", TK_E_RANGE, 0);
+    share("-1%", TK_E_RANGE, 0);
+    share("nan", TK_E_RANGE, 0);
+    share("%", TK_E_FORMAT, 0);
+    share("5%%", TK_E_FORMAT, 0);
+    share("", TK_E_FORMAT, 0);
 
     real("1", 0, 1);
     real("+1.5", 0, 1.5);
