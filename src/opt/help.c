@@ -269,7 +269,8 @@ static bool is_choice(const struct tk_opt *o, struct tk_str word)
     return false;
 }
 
-char tk__opt_first_letter(const struct tk_opt *o, const char *text)
+/* A capital, but for a word that is to be typed: one of the option's choices, or before a colon. */
+static char first_letter(const struct tk_opt *o, const char *text)
 {
     struct tk_str word = { text, strcspn(text, " ,:;") };
 
@@ -278,17 +279,15 @@ char tk__opt_first_letter(const struct tk_opt *o, const char *text)
     return (char)toupper((unsigned char)text[0]);
 }
 
-/* A sentence: a capital letter in front, a full stop behind. */
-static void add_sentence(const struct tk_opt *o, const char *text, struct tk_buf *out)
+void tk__opt_add_sentence(const struct tk_opt *o, const char *text, struct tk_buf *out)
 {
     size_t n = strlen(text);
     if (n == 0)
         return;
-    tk_buf_add_c(out, tk__opt_first_letter(o, text));
+    tk_buf_add_c(out, first_letter(o, text));
     tk_buf_add(out, text + 1, n - 1);
     if (!strchr(".!?", text[n - 1]))
         tk_buf_add_c(out, '.');
-    tk_buf_add_c(out, '\n');
 }
 
 static void add_section(const struct tk_opt *o, struct tk_buf *out)
@@ -300,8 +299,8 @@ static void add_section(const struct tk_opt *o, struct tk_buf *out)
     if (o->letter)
         tk_buf_addf(out, ", `-%c`", o->letter);
     tk_buf_add_z(out, "\n\n");
-    add_sentence(o, o->help ? o->help : "", out);
-    tk_buf_add_c(out, '\n');
+    tk__opt_add_sentence(o, o->help ? o->help : "", out);
+    tk_buf_add_z(out, "\n\n");
     begin = out->n;
     tk__opt_add_facts(o, "`", out);
     if (out->n > begin) {

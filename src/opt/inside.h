@@ -43,9 +43,9 @@ void tk__opt_add_name(const struct tk_opt *o, struct tk_buf *out);
 /* "from 1 to 100; default 1; environment TK_X"; `code` surrounds what is to be typed. */
 void tk__opt_add_facts(const struct tk_opt *o, const char *code, struct tk_buf *out);
 
-/* The first letter of a sentence about `o` (or NULL): a capital, but for a word that is to be typed, which is
- * one of the option's choices or stands before a colon. */
-char tk__opt_first_letter(const struct tk_opt *o, const char *text);
+/* `text` as a sentence about `o` (or NULL): a capital letter in front unless the first word is to be typed
+ * (one of the option's choices, or before a colon), a full stop behind. "" adds nothing. */
+void tk__opt_add_sentence(const struct tk_opt *o, const char *text, struct tk_buf *out);
 
 /* How far two words are from each other: insertions, deletions, replacements, and swaps of two
  * neighbours; UINT_MAX when one is too long to be a name. */

@@ -79,14 +79,8 @@ static void add_code_lines(const char *text, struct tk_buf *out)
 static void add_sentence(const struct tk_opt *o, const char *text, struct tk_buf *out)
 {
     struct tk_buf b = TK_BUF_INIT(MAX_TEXT);
-    size_t n = strlen(text);
 
-    if (n > 0) {
-        tk_buf_add_c(&b, tk__opt_first_letter(o, text));
-        tk_buf_add_z(&b, text + 1);
-        if (!strchr(".!?", text[n - 1]))
-            tk_buf_add_c(&b, '.');
-    }
+    tk__opt_add_sentence(o, text, &b);
     if (b.n > 0)
         add_prose(b.p, out);
     tk__opt_end_piece(&b, out);

@@ -60,8 +60,7 @@ struct tk_opt_command {
     const char *about;     /* a paragraph */
     const char *examples;  /* lines, or NULL */
     const char *arg_words; /* what its arguments may be: "bash zsh"; NULL: anything */
-    const char *
-        arg_files; /* its arguments are files whose names end so: ".tokmark", "" for all; NULL: no */
+    const char *arg_files; /* … are files whose names end so: ".tokmark", "" for all; NULL: no */
     const struct tk_opt *opts;
     size_t n_opts;
     const struct tk_opt_hint *hints; /* may be NULL */
@@ -123,17 +122,17 @@ int tk_opt_complete_fish(const struct tk_opt_program *p, struct tk_buf *out);
  * seconds, infinity as "inf", what is not set null, secrets that are set "***". */
 int tk_opt_to_json(const struct tk_opt_command *c, const void *values, struct tk_buf *out);
 
-/* Call `each` with a word for each option that was given, "--name=value", in the table's order; of a list
- * with one for each element. Parsed again they give the same values. `word` lives during the call. 0, or
- * the code of the first call that is not 0, or of memory. */
-int tk_opt_words(const struct tk_opt_command *c, const void *values, const bool *is_given,
-                 int (*each)(void *owner, const struct tk_opt *o, const char *word), void *owner);
-
 /* The same with where each comes from: {"rate":{"value":5.0,"from":"command line"},…}; from is
  * "command line", "environment", "default", or null, and then the value is null too: not set. Each has
  * a line of its own where the writer is pretty. 0 or -ENOMEM; the writer's buffer fails by itself. */
 int tk_opt_put_config(const struct tk_opt_command *c, const void *values,
                       const struct tk_opt_result *r, struct tk_jsonw *w);
+
+/* Call `each` with a word for each option that was given, "--name=value", in the table's order; of a list
+ * with one for each element. Parsed again they give the same values. `word` lives during the call. 0, or
+ * the code of the first call that is not 0, or of memory. */
+int tk_opt_words(const struct tk_opt_command *c, const void *values, const bool *is_given,
+                 int (*each)(void *owner, const struct tk_opt *o, const char *word), void *owner);
 
 /* The closest of the names, or NULL when none is close: for "did you mean". */
 const char *tk_opt_closest(const char *word, const char *const *names, size_t n);

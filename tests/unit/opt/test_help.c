@@ -137,17 +137,26 @@ static const char want_manual[] =
     "tokmark test http://localhost:8000 --concurrency 100 --rate 20 --arrival poisson\n"
     "```\n";
 
+static void sentence(const struct tk_opt *o, const char *text, const char *want, const char *why)
+{
+    struct tk_buf out = TK_BUF_INIT(100);
+
+    tk__opt_add_sentence(o, text, &out);
+    T_EQ_S(out.p ? out.p : "", want, "%s", why);
+    tk_buf_release(&out);
+}
+
 /* Words that are typed stay as they are typed. */
-static void letters(void)
+static void sentences(void)
 {
     const struct tk_opt o = { .name = "format", .choices = "text vllm-json" };
 
-    T_EQ_I(tk__opt_first_letter(&o, "arrivals"), 'A', "a sentence has a capital letter");
-    T_EQ_I(tk__opt_first_letter(&o, "text and more"), 't', "a choice has none");
-    T_EQ_I(tk__opt_first_letter(&o, "texts"), 'T', "but that is no choice");
-    T_EQ_I(tk__opt_first_letter(&o, "sonnet: its lines"), 's', "nor has what is before a colon");
-    T_EQ_I(tk__opt_first_letter(NULL, "one of a, b"), 'O', "no option");
-    T_EQ_I(tk__opt_first_letter(&o, ""), '\0', "nothing");
+    sentence(&o, "arrivals", "Arrivals.", "a sentence has a capital letter");
+    sentence(&o, "text and more", "text and more.", "a choice has none");
+    sentence(&o, "texts", "Texts.", "but that is no choice");
+    sentence(&o, "sonnet: its lines", "sonnet: its lines.", "nor has what is before a colon");
+    sentence(NULL, "which of a, b?", "Which of a, b?", "no option, and an end of its own");
+    sentence(&o, "", "", "nothing");
 }
 
 static void texts(void)
@@ -264,7 +273,7 @@ static void no_memory(void)
 
 int main(void)
 {
-    letters();
+    sentences();
     texts();
     echoes();
     configs();
