@@ -6,7 +6,6 @@
  * it names is at fault, with 1 otherwise. Once the measured load has begun there is a result in
  * any case.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -274,16 +273,11 @@ static int report(struct command *c)
 static int run_session(struct command *c, struct tk_err *reterr)
 {
     struct tk_session_conf conf = session_conf(c);
-    struct tk_load_conf load = {
-        .plan = &c->run.plan,
-        .bodies = c->run.bodies,
-        .n_bodies = (uint32_t)c->run.items.n,
-    };
     struct tk_buf words = TK_BUF_INIT((size_t)64 << 20);
-    char hash[32];
+    char hash[TK_RUN_HASH_BYTES];
     int rc = tk_run_words(&c->o, &c->res, &words);
 
-    (void)snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)tk_load_hash(&load));
+    tk_run_hash(&c->run, hash);
     struct tk_sink_fact facts[] = {
         { "words", tk_buf_str(&words) },
         { "load_hash", tk_str_of(hash) },

@@ -82,6 +82,17 @@ int tk_run_words(const struct tk_run_opts *o, const struct tk_opt_result *res, s
     return rc < 0 ? rc : out->failed;
 }
 
+void tk_run_hash(const struct tk_run *run, char ret[TK_RUN_HASH_BYTES])
+{
+    struct tk_load_conf load = {
+        .plan = &run->plan,
+        .bodies = run->bodies,
+        .n_bodies = (uint32_t)run->items.n,
+    };
+
+    (void)snprintf(ret, TK_RUN_HASH_BYTES, "%016llx", (unsigned long long)tk_load_hash(&load));
+}
+
 /* --- words out of the file --- */
 
 /* Whether `word` of the file is replaced by what is given now. */
@@ -229,12 +240,7 @@ int tk_resuming_compare(const struct tk_resuming *r, const struct tk_run *run,
                         struct tk_err *reterr)
 {
     struct tk_buf plan = TK_BUF_INIT(MAX_PLAN_BYTES);
-    struct tk_load_conf load = {
-        .plan = &run->plan,
-        .bodies = run->bodies,
-        .n_bodies = (uint32_t)run->items.n,
-    };
-    char hash[32];
+    char hash[TK_RUN_HASH_BYTES];
     int rc = tk_plan_to_json(&run->plan, &plan);
 
     if (rc == 0)
@@ -244,7 +250,7 @@ int tk_resuming_compare(const struct tk_resuming *r, const struct tk_run *run,
     tk_buf_release(&plan);
     if (rc < 0)
         return rc;
-    (void)snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)tk_load_hash(&load));
+    tk_run_hash(run, hash);
     if (!tk_str_is(r->from.load_hash, hash))
         return tk_err_set(reterr, TK_E_FORMAT,
                           "the requests are others now: the data ('%s') or what goes into every "

@@ -27,6 +27,11 @@ struct tk_resuming {
  * them: not what is about this one process, nor secrets. `args`: the URL. 0 or a negative code. */
 int tk_run_words(const struct tk_run_opts *o, const struct tk_opt_result *res, struct tk_buf *out);
 
+#define TK_RUN_HASH_BYTES 17
+
+/* What a run, whose bodies are made, sends, in hexadecimal digits: the file's "load_hash". */
+void tk_run_hash(const struct tk_run *run, char ret[TK_RUN_HASH_BYTES]);
+
 /* The value of an option in these words, of a list all of them with commas between: copied into `arena`;
  * NULL: it was not given, or there are no words. 0 or a negative code. */
 int tk_run_words_find(struct tk_str words, const char *option, struct tk_arena *arena,
