@@ -16,7 +16,6 @@
 #include "dialect/vllm/vllm.h"
 
 #define PROGRAM "tokmark report"
-#define DEFAULT_PERCENTILES "50,90,99" /* as of `tokmark run` */
 #define MAX_TEXT ((size_t)64 << 30)
 
 struct values {
@@ -189,7 +188,8 @@ static int choose_figures(struct making *m, struct tk_err *reterr)
         return tk_err_set(reterr, rc, "the words of the run cannot be read: %s", tk_err_text(rc));
     if (m->v->slo.n > 0 || !slo)
         list = m->v->slo;
-    percentiles = percentiles ? percentiles : DEFAULT_PERCENTILES;
+    if (!percentiles) /* nor did the run say */
+        percentiles = tk_run_command.opts[tk_run_opt("percentiles")].def;
     rc = tk_result_opts_parse(&list, percentiles, &m->which, reterr);
     m->which.leaves_gaps_out = is_vllm(m->v); /* its own figures have them */
     return rc;
