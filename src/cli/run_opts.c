@@ -374,7 +374,7 @@ static const struct tk_opt options[] = {
       .is_negatable = true,
       .group = "result",
       .help = "a line about the run on standard error; default: where that is a terminal" },
-    FLAG("plain", plain, "result", "ASCII only, no colour"),
+    FLAG("plain", plain, "result", "no bold on a terminal"),
     FLAG("strict", strict, "result",
          "end with status 4 when the client itself was the limit, so that the figures do not hold"),
 };
