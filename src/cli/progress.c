@@ -1,8 +1,9 @@
 /* progress.c - one line about a run that goes on
  *
- * The rates are of requests that ended, as in the result, and of token events. They are smoothed with a time constant of two seconds, so that a line that is drawn four times a
- * second can be read. The time left is the longer of what the requests still to end need at the
- * pace of the last seconds and nothing; with a bound by time it is that bound.
+ * The rates are of requests that ended, as in the result, and of token events. They are smoothed with a
+ * time constant of two seconds, so that a line that is drawn four times a second can be read. The time
+ * left is what the requests still to end need at the pace so far, or until the bound by time if that is
+ * sooner.
  */
 #include "cli/progress.h"
 

@@ -22,7 +22,8 @@ struct tk_result_opts {
 };
 
 /* "ttft=500ms,tpot=50ms" (each word of the list may have several) and "50,90,99". `itl` is the gap
- * between chunks; the word "none" takes the objectives before it away. 0, or TK_E_FORMAT / TK_E_RANGE / TK_E_NOT_FOUND with a message. */
+ * between chunks; the word "none" takes the objectives before it away. 0, or TK_E_FORMAT, TK_E_RANGE or
+ * TK_E_NOT_FOUND with a message. */
 int tk_result_opts_parse(const struct tk_opt_list *slo, const char *percentiles,
                          struct tk_result_opts *ret, struct tk_err *reterr);
 

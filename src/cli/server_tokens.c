@@ -137,8 +137,7 @@ static void begin(struct tk_server_tokens *s, struct tk_jsonw *w)
     }
 }
 
-/* An id, or llama.cpp's {"id", "piece"}. */
-/* *ret is the id, out of range or not. */
+/* An id, or llama.cpp's {"id", "piece"}; *ret is the id, out of range or not. */
 static int read_id(struct tk_json_val *v, struct tk_tok_ids *ids, int64_t *ret)
 {
     struct tk_json_val m;
