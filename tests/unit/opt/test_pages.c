@@ -122,51 +122,52 @@ static void man(void)
     tk_buf_release(&out);
 }
 
-static void has(const char *text, const char *part)
-{
-    T_OK(text && strstr(text, part), "has %s", part);
-}
+static const struct {
+    const char *shell;
+    int (*make)(const struct tk_opt_program *p, struct tk_buf *out);
+    const char *parts[12];
+} shells[] = {
+    { "bash",
+      tk_opt_complete_bash,
+      { "_p_words 'run show pick help --help --version'\n",
+        "        run:--concurrency | run:-c) return ;;\n",
+        "        run:--kind) _p_words 'one two'; return ;;\n",
+        "        run:--data) _p_files '' 'words'; return ;;\n",
+        "        run:--to) _p_files '/' ''; return ;;\n",
+        "            run) _p_words '--concurrency --stream --no-stream --kind --data --to --header "
+        "--help' ;;\n",
+        "        show) _p_files '.x' '' ;;\n        pick) _p_words 'red blue' ;;\n",
+        "complete -F _p p\n" } },
+    { "zsh",
+      tk_opt_complete_zsh,
+      { "        'run:it'\\''s run'\n", "'(-c --concurrency)-c+[.at most; not --more]:N: ' \\\n",
+        "'(--no-stream --stream)--no-stream[a server'\\''s \\[stream\\]]' \\\n",
+        "'--kind=[a:b]:WORD:(one two)' \\\n",
+        "'--data=[C:\\\\path]:FILE|words:{_files; compadd words}' \\\n",
+        "'--to=[]:FOLDER:_files -/' \\\n", "'*-H+[one]:'\\''N\\: V'\\'': ' \\\n",
+        "'*:file:_files -g \"*.x\"'\n", "'1:word:(red blue)'\n" } },
+    { "fish",
+      tk_opt_complete_fish,
+      { "-a run -d 'it\\'s run'\n", "from run' -l concurrency -s c -x -d '.at most; not --more'\n",
+        "from run' -l kind -x -a 'one two' -d 'a:b'\n",
+        "from run' -l data -r -F -a 'words' -d 'C:\\\\path'\n",
+        "from run' -l to -x -a '(__fish_complete_directories)'",
+        "from show' -F -a '(__fish_complete_suffix .x)'\n", "from pick' -a 'red blue'\n" } },
+};
 
 static void scripts(void)
 {
-    struct tk_buf out = TK_BUF_INIT(1 << 16);
+    for (size_t i = 0; i < TK_ARRAY_LEN(shells); i++) {
+        struct tk_buf out = TK_BUF_INIT(1 << 16);
 
-    T_EQ_I(tk_opt_complete_bash(&program, &out), 0, "bash");
-    has(out.p, "_p_words 'run show pick help --help --version'\n");
-    has(out.p, "        run:--concurrency | run:-c) return ;;\n");
-    has(out.p, "        run:--kind) _p_words 'one two'; return ;;\n");
-    has(out.p, "        run:--data) _p_files '' 'words'; return ;;\n");
-    has(out.p, "        run:--to) _p_files '/' ''; return ;;\n");
-    has(out.p,
-        "            run) _p_words '--concurrency --stream --no-stream --kind --data --to --header --help' ;;\n");
-    has(out.p, "        show) _p_files '.x' '' ;;\n        pick) _p_words 'red blue' ;;\n");
-    has(out.p, "complete -F _p p\n");
-    T_OK(!strstr(out.p, "ghost") && !strstr(out.p, "%1$s"), "and nothing else");
-    tk_buf_reset(&out);
-
-    T_EQ_I(tk_opt_complete_zsh(&program, &out), 0, "zsh");
-    has(out.p, "        'run:it'\\''s run'\n");
-    has(out.p, "'(-c --concurrency)-c+[.at most; not --more]:N: ' \\\n");
-    has(out.p, "'(--no-stream --stream)--no-stream[a server'\\''s \\[stream\\]]' \\\n");
-    has(out.p, "'--kind=[a:b]:WORD:(one two)' \\\n");
-    has(out.p, "'--data=[C:\\\\path]:FILE|words:{_files; compadd words}' \\\n");
-    has(out.p, "'--to=[]:FOLDER:_files -/' \\\n");
-    has(out.p, "'*-H+[one]:'\\''N\\: V'\\'': ' \\\n");
-    has(out.p, "'*:file:_files -g \"*.x\"'\n");
-    has(out.p, "'1:word:(red blue)'\n");
-    T_OK(!strstr(out.p, "ghost"), "and nothing else");
-    tk_buf_reset(&out);
-
-    T_EQ_I(tk_opt_complete_fish(&program, &out), 0, "fish");
-    has(out.p, "-a run -d 'it\\'s run'\n");
-    has(out.p, "from run' -l concurrency -s c -x -d '.at most; not --more'\n");
-    has(out.p, "from run' -l kind -x -a 'one two' -d 'a:b'\n");
-    has(out.p, "from run' -l data -r -F -a 'words' -d 'C:\\\\path'\n");
-    has(out.p, "from run' -l to -x -a '(__fish_complete_directories)'");
-    has(out.p, "from show' -F -a '(__fish_complete_suffix .x)'\n");
-    has(out.p, "from pick' -a 'red blue'\n");
-    T_OK(!strstr(out.p, "ghost"), "and nothing else");
-    tk_buf_release(&out);
+        T_EQ_I(shells[i].make(&program, &out), 0, "%s", shells[i].shell);
+        for (size_t k = 0; shells[i].parts[k]; k++)
+            T_OK(strstr(out.p, shells[i].parts[k]), "%s has %s", shells[i].shell,
+                 shells[i].parts[k]);
+        T_OK(!strstr(out.p, "ghost") && !strstr(out.p, "%1$s"), "%s: and nothing else",
+             shells[i].shell);
+        tk_buf_release(&out);
+    }
 }
 
 static int man_of_run(const struct tk_opt_program *p, struct tk_buf *out)
