@@ -8,6 +8,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import time
 
 import tk_it
 
@@ -102,16 +103,27 @@ def loop(name, kind, error, once, fault, counts, more=''):
     return n_failed, statuses
 
 
+def run_of(sim):
+    """A run with data, run file and JSON: how it is done once, and what is wrong with its end."""
+    def once(what):
+        clean('prompts.jsonl')
+        return failing(what, 'run', sim.url, '-n', 3, '-c', 2, '--data', 'prompts.jsonl', '-o', 'run.tokmark', '--json', 'out.json')
+
+    return once, lambda out: fault_of_run(out, 3)
+
+
+def killed_run(sim, path, n, c, least):
+    """A run of n requests, killed when its file has `least` of them."""
+    process = tk_it.start('run', sim.url, '-n', n, '-c', c, '--data', 'prompts.jsonl', '-o', path)
+    while process.poll() is None and (not os.path.exists(path) or rows(path)[1] < least):
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+
+
 def test_run():
-    """A run: options, data, run file, JSON."""
     with tk_it.Sim('--ttft', '1ms', '--itl', '200us') as sim:
-        def once(what):
-            clean('prompts.jsonl')
-            return failing(what, 'run', sim.url, '-n', 3, '-c', 2, '--data', 'prompts.jsonl', '-o', 'run.tokmark', '--json', 'out.json')
-
-        def fault(out):
-            return fault_of_run(out, 3)
-
+        once, fault = run_of(sim)
         for kind, errors in (('open', ('EIO',)), ('read', ('EIO',)), ('write', ('EIO', 'ENOSPC')), ('sync', ('EIO',))):
             for error in errors:
                 for more in ('', '+'):
@@ -122,13 +134,7 @@ def test_run():
 
 def test_run_memory():
     with tk_it.Sim('--ttft', '1ms', '--itl', '200us') as sim:
-        def once(what):
-            clean('prompts.jsonl')
-            return failing(what, 'run', sim.url, '-n', 3, '-c', 2, '--data', 'prompts.jsonl', '-o', 'run.tokmark', '--json', 'out.json')
-
-        def fault(out):
-            return fault_of_run(out, 3)
-
+        once, fault = run_of(sim)
         most = 1
         while once(f'malloc:{most}:ENOMEM')[1]:
             most *= 2
@@ -155,11 +161,7 @@ def test_report():
     """Reports of a file: of a run that came to its end, and of one that was killed, whose log lies beside it."""
     with tk_it.Sim('--ttft', '1ms', '--itl', '200us') as sim:
         tk_it.run('run', sim.url, '-n', 40, '-c', 4, '--data', 'prompts.jsonl', '-o', 'whole.tokmark', '--keep-text')
-        process = tk_it.start('run', sim.url, '-n', 10**6, '-c', 4, '--data', 'prompts.jsonl', '-o', 'cut.tokmark')
-        while not os.path.exists('cut.tokmark') or rows('cut.tokmark')[1] < 40:
-            pass
-        process.kill()
-        process.communicate()
+        killed_run(sim, 'cut.tokmark', 10**6, 4, 40)
     for path in ('whole.tokmark', 'cut.tokmark'):
         def once(what, path=path):
             return failing(what, 'report', path)
@@ -192,11 +194,7 @@ def test_report():
 def test_resume():
     """Going on with a run: whatever fails, what was in the file stays there."""
     with tk_it.Sim('--ttft', '2ms', '--itl', '1ms') as sim:
-        process = tk_it.start('run', sim.url, '-n', 60, '-c', 2, '--data', 'prompts.jsonl', '-o', 'kept.tokmark')
-        while not os.path.exists('kept.tokmark') or rows('kept.tokmark')[1] < 20:
-            pass
-        process.kill()
-        process.communicate()
+        killed_run(sim, 'kept.tokmark', 60, 2, 20)
         for end in ('', '-wal'):
             shutil.copy('kept.tokmark' + end, 'first' + end)
         before = rows('kept.tokmark')[1]
