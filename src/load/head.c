@@ -159,11 +159,10 @@ static void describe_cancel(const struct tk_plan *p, uint64_t index, int64_t ask
         return;
     }
     tk_jsonw_obj(w);
-    tk_jsonw_key(w, at.tokens ? "after_tokens" : "after_s");
     if (at.tokens)
-        tk_jsonw_i64(w, at.tokens);
+        tk_jsonw_put_i64(w, "after_tokens", at.tokens);
     else
-        tk_jsonw_double(w, (double)at.after / (double)TK_NS_PER_S);
+        tk_jsonw_put_double(w, "after_s", (double)at.after / (double)TK_NS_PER_S);
     tk_jsonw_obj_end(w);
 }
 

@@ -105,23 +105,20 @@ size_t tk_plan_secret_at(const struct tk_plan *p, struct tk_str text)
 
 /* --- the plan as JSON --- */
 
+/* Of both, 0 is written as null. */
 static void put_seconds(struct tk_jsonw *w, const char *key, tk_ns dur)
 {
-    tk_jsonw_key(w, key);
-    if (dur == 0)
-        tk_jsonw_null(w);
-    else
-        tk_jsonw_double(w, (double)dur / 1e9);
+    tk_jsonw_put_double(w, key, dur ? (double)dur / 1e9 : (double)NAN);
 }
 
-/* What is not above 0 is not there. */
-static void put_positive(struct tk_jsonw *w, const char *key, double d)
+static void put_number(struct tk_jsonw *w, const char *key, uint64_t n)
 {
+    if (n > 0) {
+        tk_jsonw_put_i64(w, key, (int64_t)n);
+        return;
+    }
     tk_jsonw_key(w, key);
-    if (d > 0)
-        tk_jsonw_double(w, d);
-    else
-        tk_jsonw_null(w);
+    tk_jsonw_null(w);
 }
 
 static void put_url(struct tk_jsonw *w, const char *key, const char *url)
@@ -157,7 +154,8 @@ static void put_phase(struct tk_jsonw *w, const char *name, const struct tk_plan
     tk_jsonw_put_i64(w, "concurrency", p->concurrency);
     tk_jsonw_put_z(w, "arrival", tk_arrival_word(p->arrival));
     put_rate(w, p);
-    put_positive(w, "burstiness", p->arrival == TK_ARRIVAL_GAMMA ? p->burstiness : 0);
+    tk_jsonw_put_double(w, "burstiness",
+                        p->arrival == TK_ARRIVAL_GAMMA ? p->burstiness : (double)NAN);
     tk_jsonw_key(w, "shape");
     tk_shape_put_json(&p->shape, w);
     tk_jsonw_put_i64(w, "scheduled", (int64_t)p->n_due);
@@ -210,12 +208,8 @@ static void put_cancel(struct tk_jsonw *w, const struct tk_plan_cancel *c)
         return;
     }
     tk_jsonw_obj(w);
-    put_positive(w, "share", c->share);
-    tk_jsonw_key(w, "after_tokens");
-    if (c->tokens)
-        tk_jsonw_i64(w, c->tokens);
-    else
-        tk_jsonw_null(w);
+    tk_jsonw_put_double(w, "share", c->share);
+    put_number(w, "after_tokens", c->tokens);
     put_seconds(w, "after_s", c->after);
     tk_jsonw_obj_end(w);
 }
@@ -223,11 +217,7 @@ static void put_cancel(struct tk_jsonw *w, const struct tk_plan_cancel *c)
 static void put_load(struct tk_jsonw *w, const struct tk_plan *p)
 {
     tk_jsonw_put_z(w, "data", p->data);
-    tk_jsonw_key(w, "items");
-    if (p->n_items > 0)
-        tk_jsonw_i64(w, (int64_t)p->n_items);
-    else
-        tk_jsonw_null(w); /* they were not made */
+    put_number(w, "items", p->n_items); /* 0: they were not made */
     tk_jsonw_put_i64(w, "seed", (int64_t)p->seed);
     tk_jsonw_key(w, "phases");
     tk_jsonw_obj(w);

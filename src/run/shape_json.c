@@ -16,19 +16,11 @@
 static void put_stage(struct tk_jsonw *w, const struct tk_stage *s)
 {
     tk_jsonw_obj(w);
-    tk_jsonw_key(w, "from");
-    tk_jsonw_double(w, s->from);
-    tk_jsonw_key(w, "to");
-    tk_jsonw_double(w, s->to);
-    tk_jsonw_key(w, "duration_s");
-    if (s->duration > 0)
-        tk_jsonw_double(w, (double)s->duration / 1e9);
-    else
-        tk_jsonw_null(w);
-    tk_jsonw_key(w, "curve");
-    tk_jsonw_z(w, tk_curve_word(s->curve));
-    tk_jsonw_key(w, "due");
-    tk_jsonw_i64(w, (int64_t)s->n_due);
+    tk_jsonw_put_double(w, "from", s->from);
+    tk_jsonw_put_double(w, "to", s->to);
+    tk_jsonw_put_double(w, "duration_s", s->duration > 0 ? (double)s->duration / 1e9 : (double)NAN);
+    tk_jsonw_put_z(w, "curve", tk_curve_word(s->curve));
+    tk_jsonw_put_i64(w, "due", (int64_t)s->n_due);
     tk_jsonw_obj_end(w);
 }
 
@@ -39,10 +31,8 @@ void tk_shape_put_json(const struct tk_shape *s, struct tk_jsonw *w)
         return;
     }
     tk_jsonw_obj(w);
-    tk_jsonw_key(w, "of");
-    tk_jsonw_z(w, tk_shape_of_word(s->of));
-    tk_jsonw_key(w, "kind");
-    tk_jsonw_z(w, tk_shape_kind_word(s->kind));
+    tk_jsonw_put_z(w, "of", tk_shape_of_word(s->of));
+    tk_jsonw_put_z(w, "kind", tk_shape_kind_word(s->kind));
     tk_jsonw_key(w, "stages");
     tk_jsonw_arr(w);
     for (size_t i = 0; i < s->n; i++)
