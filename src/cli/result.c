@@ -147,14 +147,9 @@ int tk_result_summary(const struct tk_result *r, struct tk_records *records,
 
     size_t n;
     const struct tk_segment *segments = tk_records_segments(records, &n);
-    unsigned n_begun = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (segments[i].begin_at == 0) /* stopped before its load began */
-            continue;
-        if (n_begun++ == 0 && conf.begin_at == 0) /* a run that was killed has no totals */
-            conf.begin_at = segments[i].begin_at;
-    }
-    conf.asked.is_resumed = n_begun > 1;
+    for (size_t i = 0; i < n && conf.begin_at == 0; i++) /* a run that was killed has no totals */
+        conf.begin_at = segments[i].begin_at;
+    conf.asked.is_resumed = tk_segments_begun(segments, n) > 1;
     tk_records_rewind(records);
     if (rc == 0)
         rc = tk_summary_new(records, &conf, ret, reterr);

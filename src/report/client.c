@@ -99,22 +99,13 @@ static void put_not_limit(struct tk__text *t)
     tk_buf_add_c(t->out, '\n');
 }
 
-/* Of a run that was resumed: what the engine says is of its last segment. */
-static bool is_resumed(const struct tk_report *r)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < r->n_segments; i++)
-        n += r->segments[i].begin_at != 0;
-    return n > 1;
-}
-
 /* A verdict holds for what could be judged. */
 static void put_unjudged(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
 
-    if (t->r->has_health && is_resumed(t->r)) {
+    /* What the engine says of a run that was resumed is of its last segment. */
+    if (t->r->has_health && tk_segments_begun(t->r->segments, t->r->n_segments) > 1) {
         tk__text_indent(t);
         tk_buf_add_z(t->out,
                      "not judged: processors, the run file's writer before the run was resumed\n");

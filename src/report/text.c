@@ -136,12 +136,10 @@ static void put_cancelled(struct tk__text *t)
 /* Of a run that was resumed: how long its parts took. */
 static void put_segments(struct tk__text *t)
 {
+    size_t n = tk_segments_begun(t->r->segments, t->r->n_segments);
     const char *plus = "";
-    size_t n = 0;
     char dur[32];
 
-    for (size_t i = 0; i < t->r->n_segments; i++)
-        n += t->r->segments[i].begin_at != 0;
     if (n < 2)
         return;
     tk__text_indent(t);

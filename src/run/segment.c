@@ -62,6 +62,15 @@ bool tk__process_lives(const struct tk__process *p)
            start_of(p->pid) == p->started;
 }
 
+size_t tk_segments_begun(const struct tk_segment *s, size_t n)
+{
+    size_t n_begun = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_begun += s[i].begin_at != 0;
+    return n_begun;
+}
+
 void tk__segments_line_up(struct tk_segment *s, size_t n)
 {
     tk_ns line = 0;

@@ -31,6 +31,9 @@ struct tk_segment {
         n_requests; /* of the measured load that ended in it; counted where there are several */
 };
 
+/* Of n segments, those whose measured load began: with two of them the run was resumed. */
+size_t tk_segments_begun(const struct tk_segment *s, size_t n);
+
 /* What is known of a segment at its begin and at its end; 0: not known. By its own clock. */
 struct tk_segment_span {
     tk_ns begin_at, wall_begin; /* the measured load began */

@@ -105,6 +105,8 @@ static void test_line(void)
     T_EQ_I(s[5].begin_at, 114 * S, "the line has no gap");
     T_EQ_I(s[5].end_at, 115 * S, "the line's end: the sum of all");
     T_OK(s[0].begin_at == 0 && s[3].begin_at == 0, "those that never began are nowhere");
+    T_EQ_U(tk_segments_begun(s, TK_ARRAY_LEN(s)), 4, "nor are they counted");
+    T_EQ_U(tk_segments_begun(NULL, 0), 0, "none at all");
 }
 
 /* Another process, which says who it is and does nothing more. */
