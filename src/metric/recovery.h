@@ -5,7 +5,6 @@
 #ifndef TK_METRIC_RECOVERY_H
 #define TK_METRIC_RECOVERY_H
 
-#include "base/buf.h"
 #include "base/def.h"
 #include "metric/def.h"
 #include "metric/sample.h"

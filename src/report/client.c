@@ -6,7 +6,6 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "report/text.h"
 
@@ -15,11 +14,6 @@
 static const char *plural(uint64_t n)
 {
     return n == 1 ? "" : "s";
-}
-
-static const char *ms_of(double ns, char out[32])
-{
-    return tk_report_ms(ns * 1e-6, out);
 }
 
 /* --- the verdict --- */
@@ -116,7 +110,7 @@ static void put_unjudged(struct tk__text *t)
                      "not judged: processors, the run file's writer (the run did not come to "
                      "its end)\n");
     }
-    if (t->r->is_damaged) {
+    if (s->is_damaged) {
         tk__text_indent(t);
         tk_buf_addf(t->out,
                     "not judged: whether all was sent in time (the run file is damaged: %" PRIu64
@@ -158,8 +152,8 @@ static void put_delay(struct tk__text *t, const char *words, const struct tk_del
 {
     char p50[32], p99[32], max[32];
 
-    tk_buf_addf(t->out, "%s by p50 %s, p99 %s, max %s ms", words, ms_of(d->p50, p50),
-                ms_of(d->p99, p99), ms_of(d->max, max));
+    tk_buf_addf(t->out, "%s by p50 %s, p99 %s, max %s ms", words, tk__text_ms(d->p50, p50),
+                tk__text_ms(d->p99, p99), tk__text_ms(d->max, max));
 }
 
 /* Where permits held requests back, that is no lateness: they could go out at another rate. */
@@ -240,7 +234,8 @@ static void put_workers(struct tk__text *t)
     }
     if (h->n_timers > 0)
         tk_buf_addf(t->out, "; timers late by %s, at most %s ms",
-                    ms_of(tk_health_lag_mean(h), mean), ms_of((double)h->loop_lag_max, max));
+                    tk__text_ms(tk_health_lag_mean(h), mean),
+                    tk__text_ms((double)h->loop_lag_max, max));
     tk_buf_add_c(t->out, '\n');
     for (uint32_t i = 0; h->n_workers > 1 && i < TK_MIN(h->n_workers, MAX_WORKER_LINES); i++) {
         const struct tk_health_worker *w = &h->workers[i];
@@ -264,7 +259,7 @@ static void put_connections(struct tk__text *t)
                 h->conns_opened, h->conns_failed, s->reused, s->sent);
     if (h->rests > 0)
         tk_buf_addf(t->out, "; %" PRIu64 " pause%s after failures, %s ms in all", h->rests,
-                    plural(h->rests), ms_of((double)h->rest_dur, ms));
+                    plural(h->rests), tk__text_ms((double)h->rest_dur, ms));
     tk_buf_add_c(t->out, '\n');
 }
 
@@ -299,7 +294,7 @@ static void put_writer(struct tk__text *t)
     else
         tk_buf_addf(
             t->out, "run file: releases waited %" PRIu64 " time%s for its writer, %s ms in all\n",
-            h->records_full, plural(h->records_full), ms_of((double)h->records_full_dur, ms));
+            h->records_full, plural(h->records_full), tk__text_ms((double)h->records_full_dur, ms));
 }
 
 /* Figures over gaps that are not all there must not look as if they were. */

@@ -401,6 +401,12 @@ static void put_verdict(struct tk_jsonw *w, const struct tk_verdict *v)
     tk_jsonw_obj_end(w);
 }
 
+/* By the wall clock; 0: not known. */
+static void put_began(struct tk_jsonw *w, tk_ns wall)
+{
+    tk_jsonw_put_double(w, "began_s", wall != 0 ? seconds(wall) : (double)NAN);
+}
+
 /* Of a run that was never resumed there are none. */
 static void put_segments(struct tk_jsonw *w, const struct tk_report *r)
 {
@@ -409,11 +415,7 @@ static void put_segments(struct tk_jsonw *w, const struct tk_report *r)
     for (size_t i = 0; r->n_segments > 1 && i < r->n_segments; i++) {
         const struct tk_segment *s = &r->segments[i];
         tk_jsonw_obj(w);
-        tk_jsonw_key(w, "began_s");
-        if (s->wall_begin != 0)
-            tk_jsonw_double(w, (double)s->wall_begin * 1e-9);
-        else
-            tk_jsonw_null(w);
+        put_began(w, s->wall_begin);
         tk__report_number(w, "duration_s", (double)(s->end_at - s->begin_at) * 1e-9);
         tk_jsonw_put_i64(w, "ended", (int64_t)s->n_requests);
         tk_jsonw_obj_end(w);
@@ -425,14 +427,10 @@ static void put_run(struct tk_jsonw *w, const struct tk_report *r)
 {
     tk_jsonw_key(w, "run");
     tk_jsonw_obj(w);
-    tk_jsonw_key(w, "began_s");
-    if (r->wall_begin != 0)
-        tk_jsonw_double(w, (double)r->wall_begin * 1e-9);
-    else
-        tk_jsonw_null(w);
+    put_began(w, r->wall_begin);
     tk_jsonw_put_bool(w, "interrupted", r->is_interrupted);
     tk_jsonw_put_bool(w, "complete", !r->is_cut);
-    tk_jsonw_put_bool(w, "damaged", r->is_damaged);
+    tk_jsonw_put_bool(w, "damaged", r->summary->is_damaged);
     tk_jsonw_put_z(w, "file", r->run_path);
     put_segments(w, r);
     tk_jsonw_obj_end(w);

@@ -6,6 +6,7 @@
 
 #include "base/jsonw.h"
 #include "base/num.h"
+#include "metric/certify.h"
 #include "report/inside.h"
 
 #define STAGE_COLUMNS 30 /* number, level and length */
@@ -125,8 +126,7 @@ static void put_ms(struct tk_buf *out, double ns, bool is_certified, bool *has_m
 {
     char text[32];
 
-    tk_buf_addf(out, " %9s%c", tk_report_ms(ns * 1e-6, text),
-                is_certified || isnan(ns) ? ' ' : '~');
+    tk_buf_addf(out, " %9s%c", tk__text_ms(ns, text), is_certified || isnan(ns) ? ' ' : '~');
     *has_mark = *has_mark || (!is_certified && !isnan(ns));
 }
 
@@ -178,25 +178,21 @@ void tk__report_stages(struct tk__text *t)
 
     if (s->n_stages == 0)
         return;
-    tk_buf_addf(out, "%s%-*s%s %7s %10s %10s %10s %9s  %9s  %9s  %9s  %7s %7s\n",
-                r->is_bold ? "\033[1m" : "", STAGE_COLUMNS + 2,
-                is_open ? "Stages, latency from due, ms" : "Stages, latency in ms",
-                r->is_bold ? "\033[0m" : "", "n", "asked", "sent", "done", "TTFT p50", "p99",
-                "E2EL p50", "p99", "failed", "given up");
+    tk__text_bold(t, is_open ? "Stages, latency from due, ms" : "Stages, latency in ms",
+                  STAGE_COLUMNS + 2);
+    tk_buf_addf(out, " %7s %10s %10s %10s %9s  %9s  %9s  %9s  %7s %7s\n", "n", "asked", "sent",
+                "done", "TTFT p50", "p99", "E2EL p50", "p99", "failed", "given up");
     for (size_t i = 0; i < s->n_stages; i++)
         put_stage(r, i, is_open, &has_mark, out);
     if (has_mark)
-        tk_buf_add_z(out, "  ~ too few samples to know it with 99 % confidence: p50 needs 11, p99 "
-                          "needs 662\n");
+        tk_buf_addf(out,
+                    "  ~ too few samples to know it with 99 %% confidence: p50 needs %zu, p99 "
+                    "needs %zu\n",
+                    tk_certify_floor(50), tk_certify_floor(99));
     tk_buf_add_c(out, '\n');
 }
 
 /* --- the recovery from a spike --- */
-
-static const char *ms_of(double ns, char out[32])
-{
-    return tk_report_ms(ns * 1e-6, out);
-}
 
 static void put_found(const struct tk_recovery *v, const char *mark, struct tk_buf *out)
 {
@@ -210,9 +206,9 @@ static void put_found(const struct tk_recovery *v, const char *mark, struct tk_b
         tk_buf_addf(out, "not recovered within the %s after the spike's end that were watched\n",
                     tk_num_format_dur(v->watched, a));
     tk_buf_addf(out, "%-*s%s: p50 %s ms before the spike,", TK__TEXT_LABEL_COLUMNS, "",
-                tk_metric_def(v->metric)->name, ms_of(v->before, a));
-    tk_buf_addf(out, " %s ms at worst; up to %s ms is as before\n", ms_of(v->worst, a),
-                ms_of(v->limit, b));
+                tk_metric_def(v->metric)->name, tk__text_ms(v->before, a));
+    tk_buf_addf(out, " %s ms at worst; up to %s ms is as before\n", tk__text_ms(v->worst, a),
+                tk__text_ms(v->limit, b));
 }
 
 void tk__report_recovery(struct tk__text *t)

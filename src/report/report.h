@@ -52,7 +52,6 @@ struct tk_report {
     bool is_cut;                       /* the run did not come to its end: it was killed */
     const struct tk_segment *segments; /* stretches of the run, when it was resumed; may be NULL */
     size_t n_segments;
-    bool is_damaged; /* the file is torn: there are records that could not be read */
     const struct tk_slo *slos;
     size_t n_slos;
     const char *run_path, *json_path; /* where they are, for people; NULL: none */

@@ -41,12 +41,22 @@ const char *tk_report_percent(double p, char out[32])
     return out;
 }
 
-void tk__text_heading(struct tk__text *t, const char *word)
+const char *tk__text_ms(double ns, char out[32])
+{
+    return tk_report_ms(ns * 1e-6, out);
+}
+
+void tk__text_bold(struct tk__text *t, const char *words, int columns)
 {
     const char *on = t->r->is_bold ? "\033[1m" : "";
     const char *off = t->r->is_bold ? "\033[0m" : "";
 
-    tk_buf_addf(t->out, "%s%-*s%s", on, TK__TEXT_LABEL_COLUMNS, word, off);
+    tk_buf_addf(t->out, "%s%-*s%s", on, columns, words, off);
+}
+
+void tk__text_heading(struct tk__text *t, const char *word)
+{
+    tk__text_bold(t, word, TK__TEXT_LABEL_COLUMNS);
 }
 
 void tk__text_indent(struct tk__text *t)
@@ -159,7 +169,7 @@ static void put_planned(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
 
-    if (t->r->is_damaged)
+    if (s->is_damaged)
         tk_buf_addf(t->out,
                     "%" PRIu64 " planned = %" PRIu64 " read + %" PRIu64
                     " lost in the file or not sent\n",
@@ -190,7 +200,7 @@ static void put_requests(struct tk__text *t)
     tk_buf_addf(t->out,
                 "%" PRIu64 " %s = %" PRIu64 " succeeded + %" PRIu64 " failed + %" PRIu64
                 " cancelled\n",
-                s->sent, t->r->is_damaged ? "read" : "sent", s->succeeded, s->failed, s->cancelled);
+                s->sent, s->is_damaged ? "read" : "sent", s->succeeded, s->failed, s->cancelled);
     for (int e = 0; e < TK_END_N_; e++) {
         if (tk_end_is_failure((enum tk_end)e))
             put_end(t, (enum tk_end)e);
@@ -205,7 +215,7 @@ static void put_requests(struct tk__text *t)
         tk_buf_addf(t->out, "%s\n", why);
     }
     put_segments(t);
-    if (t->r->is_damaged) {
+    if (s->is_damaged) {
         tk__text_indent(t);
         tk_buf_add_z(t->out, "the run file is damaged: what could be read of it is here; rates are "
                              "too low by what is lost\n");
@@ -272,8 +282,8 @@ static void put_columns(struct tk__text *t, const char *title)
     const struct tk_stats *st = &t->r->summary->metrics[TK_METRIC_E2EL].ok;
     char percent[32], name[40];
 
-    tk_buf_addf(t->out, "%s%-*s%s %8s %9s ", t->r->is_bold ? "\033[1m" : "", NAME_COLUMNS + 2,
-                title, t->r->is_bold ? "\033[0m" : "", "n", "mean");
+    tk__text_bold(t, title, NAME_COLUMNS + 2);
+    tk_buf_addf(t->out, " %8s %9s ", "n", "mean");
     for (size_t i = 0; i < st->n_percentiles; i++) {
         (void)snprintf(name, sizeof(name), "p%s", tk_report_percent(st->percentiles[i].p, percent));
         tk_buf_addf(t->out, " %9s ", name);
@@ -361,7 +371,7 @@ static void put_rate_heading(struct tk__text *t, const char *word)
     tk__text_heading(t, word);
     if (t->r->verdict.are_rates_touched)
         tk_buf_add_z(t->out, "* ");
-    if (t->r->is_damaged)
+    if (t->r->summary->is_damaged)
         tk_buf_add_z(t->out, "at least ");
 }
 
