@@ -134,8 +134,7 @@ static const struct {
         "        run:--kind) _p_words 'one two'; return ;;\n",
         "        run:--data) _p_files '' 'words'; return ;;\n",
         "        run:--to) _p_files '/' ''; return ;;\n",
-        "            run) _p_words '--concurrency --stream --no-stream --kind --data --to --header "
-        "--help' ;;\n",
+        "            run) _p_words '--concurrency --stream --no-stream --kind --data --to --header --help' ;;\n",
         "        show) _p_files '.x' '' ;;\n        pick) _p_words 'red blue' ;;\n",
         "complete -F _p p\n" } },
     { "zsh",
