@@ -624,7 +624,7 @@ static struct pass *pass_new(const struct tk_summary_conf *conf)
     tk_series_init(&p->wait, 0);
     tk_series_init(&p->send_delay, 0);
     tk_series_init(&p->send_late, 0);
-    tk_series_init(&p->read_delay, 0);
+    tk_series_init(&p->read_delay, conf->leaves_gaps_out ? 1 : 0); /* 1: a histogram, as below */
     tk_series_init(&p->cancelled_age, 0);
     tk_late_init(&p->late);
     tk_series_init(&p->lateness, 0);

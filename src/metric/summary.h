@@ -35,9 +35,9 @@ struct tk_summary_conf {
     tk_ns begin_at, end_at; /* of the phase, when known; 0: by the records */
     struct tk_asked asked;  /* what the load was to be: how late it was sent depends on it */
     const struct tk_shape *shape; /* how the load changed; NULL or without stages: it did not */
-    bool
-        leaves_gaps_out; /* the metrics per gap stay empty: of a long run they are most of the work,
-                               and who shows the client's health alone does not need them */
+    /* The metrics per gap stay empty, and delays in reading are counted in a histogram: of a long run
+     * these two are most of the work, and who shows the client's health alone needs no more. */
+    bool leaves_gaps_out;
 };
 
 /* A set of values in their kept unit (ns or tokens). Of no values: n 0 and NAN. */
