@@ -56,19 +56,6 @@ static void write_value(struct tk_jsonw *w, const struct tk_opt *o, const void *
     }
 }
 
-int tk_opt_to_json(const struct tk_opt_command *c, const void *values, struct tk_buf *out)
-{
-    struct tk_jsonw w;
-    tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
-    tk_jsonw_obj(&w);
-    for (size_t i = 0; i < c->n_opts; i++) {
-        tk_jsonw_key(&w, c->opts[i].name);
-        write_value(&w, &c->opts[i], tk__opt_at_const(&c->opts[i], values));
-    }
-    tk_jsonw_obj_end(&w);
-    return out->failed;
-}
-
 /* NULL: it has no value. A flag that nobody spoke of is off. */
 static const char *source_of(const struct tk_opt *o, bool is_given)
 {

@@ -118,13 +118,11 @@ int tk_opt_complete_bash(const struct tk_opt_program *p, struct tk_buf *out);
 int tk_opt_complete_zsh(const struct tk_opt_program *p, struct tk_buf *out);
 int tk_opt_complete_fish(const struct tk_opt_program *p, struct tk_buf *out);
 
-/* The values as one JSON object by option names, in the table's order, hidden ones too: durations in
- * seconds, infinity as "inf", what is not set null, secrets that are set "***". */
-int tk_opt_to_json(const struct tk_opt_command *c, const void *values, struct tk_buf *out);
-
-/* The same with where each comes from: {"rate":{"value":5.0,"from":"command line"},…}; from is
- * "command line", "environment", "default", or null, and then the value is null too: not set. Each has
- * a line of its own where the writer is pretty. 0 or -ENOMEM; the writer's buffer fails by itself. */
+/* The values as one JSON object by option names, in the table's order, hidden ones too, each with where
+ * it comes from: {"rate":{"value":5.0,"from":"command line"},…}. Durations are in seconds, infinity is
+ * "inf", secrets that are set "***"; from is "command line", "environment", "default", or null, and then
+ * the value is null too: not set. Each has a line of its own where the writer is pretty. 0 or -ENOMEM;
+ * the writer's buffer fails by itself. */
 int tk_opt_put_config(const struct tk_opt_command *c, const void *values,
                       const struct tk_opt_result *r, struct tk_jsonw *w);
 

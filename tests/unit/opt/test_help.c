@@ -1,4 +1,4 @@
-/* The table as people and programs read it: help, manual, echo. */
+/* The table as people and programs read it: help, manual, values and where they come from. */
 #include "opt/inside.h"
 
 #include <errno.h>
@@ -179,41 +179,11 @@ static void texts(void)
     tk_buf_release(&out);
 }
 
-static void echo(const char *want, const struct values *v, const char *name)
-{
-    struct tk_buf out = TK_BUF_INIT(1 << 16);
-    T_EQ_I(tk_opt_to_json(&command, v, &out), 0, "echo: %s", name);
-    T_EQ_S(out.p, want, "echo: %s", name);
-    tk_buf_release(&out);
-}
-
-static void echoes(void)
-{
-    const char *headers[] = { "a: 1", "b: \"2\"" };
-    struct values v = { .rate = INFINITY };
-    echo("{\"concurrency\":0,\"stream\":false,\"rate\":\"inf\",\"hidden\":0,"
-         "\"the-name-of-this-one-is-long\":0.0,\"arrival\":null,\"api-key\":null,\"header\":[]}",
-         &v, "nothing set");
-    v = (struct values){
-        .stream = true,
-        .key = "sk-1",
-        .arrival = "closed",
-        .concurrency = 8,
-        .rate = 0.5,
-        .timeout = 1500 * TK_NS_PER_MS,
-        .headers = { headers, 2 },
-    };
-    echo("{\"concurrency\":8,\"stream\":true,\"rate\":0.5,\"hidden\":0,"
-         "\"the-name-of-this-one-is-long\":1.5,\"arrival\":\"closed\",\"api-key\":\"***\","
-         "\"header\":[\"a: 1\",\"b: \\\"2\\\"\"]}",
-         &v, "everything set");
-}
-
 /* Where each value comes from. */
 static void configs(void)
 {
     static const struct {
-        const char *const argv[6];
+        const char *const argv[13];
         const char *env;
         const char *want;
     } cases[] = {
@@ -224,13 +194,15 @@ static void configs(void)
           "\"value\":null,\"from\":null},\"the-name-of-this-one-is-long\":{\"value\":null,\"from\":null},"
           "\"arrival\":{\"value\":null,\"from\":null},\"api-key\":{\"value\":\"***\",\"from\":"
           "\"command line\"},\"header\":{\"value\":null,\"from\":null}}" },
-        { { "--no-stream", "-c", "3", "-H", "x" },
+        { { "--no-stream", "-c", "3", "-H", "x", "-H", "b: \"2\"", "--arrival", "closed",
+            "--the-name-of-this-one-is-long", "1500ms" },
           "7",
           "{\"concurrency\":{\"value\":3,\"from\":\"command line\"},\"stream\":{\"value\":false,"
           "\"from\":\"command line\"},\"rate\":{\"value\":\"inf\",\"from\":\"default\"},\"hidden\":{"
-          "\"value\":null,\"from\":null},\"the-name-of-this-one-is-long\":{\"value\":null,\"from\":null},"
-          "\"arrival\":{\"value\":null,\"from\":null},\"api-key\":{\"value\":\"***\",\"from\":"
-          "\"default\"},\"header\":{\"value\":[\"x\"],\"from\":\"command line\"}}" },
+          "\"value\":null,\"from\":null},\"the-name-of-this-one-is-long\":{\"value\":1.5,\"from\":"
+          "\"command line\"},\"arrival\":{\"value\":\"closed\",\"from\":\"command line\"},\"api-key\":{"
+          "\"value\":\"***\",\"from\":\"default\"},\"header\":{\"value\":[\"x\",\"b: \\\"2\\\"\"],\"from\":"
+          "\"command line\"}}" },
     };
 
     for (size_t i = 0; i < TK_ARRAY_LEN(cases); i++) {
@@ -239,7 +211,7 @@ static void configs(void)
         struct values v = { 0 };
         int argc = 0;
 
-        while (argc < 6 && cases[i].argv[argc])
+        while (argc < 13 && cases[i].argv[argc])
             argc++;
         setenv("TK_X", cases[i].env, 1);
         T_EQ_I(tk_opt_parse(&command, argc, (char **)(uintptr_t)cases[i].argv, &v, &r, NULL), 0,
@@ -275,7 +247,6 @@ int main(void)
 {
     sentences();
     texts();
-    echoes();
     configs();
     no_memory();
     return T_DONE();
