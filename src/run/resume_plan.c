@@ -26,8 +26,8 @@ struct members {
 };
 
 /* What does not change what is loaded. */
-static const char *const ours[] = { "workers", "max_trace_bytes", "max_record_bytes",
-                                    "opens_ahead" };
+static const char *const ours[] = { "workers",     "max_trace_bytes", "max_record_bytes",
+                                    "opens_ahead", "realtime",        "source_addresses" };
 static const char *const server[] = { "url", "host", "port", "unix", "authority" };
 
 static bool is_among(struct tk_str path, const char *const *list, size_t n)

@@ -110,7 +110,7 @@ def test_closed():
     cut_report = tk_it.run('report', RUN)
     t.has(cut_report.stdout, 'the run did not come to its end', 'closed: reported as cut')
     with tk_it.Sim(*QUICK, '--port', port) as sim:  # the same server again
-        process = tk_it.start('run', '--resume', RUN)
+        process = tk_it.start('run', '--resume', RUN, '--source-address', '127.0.0.1', '--workers', '1')
         while not os.path.exists(RUN + '-wal') or len(indices()) < n_before + 10:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
