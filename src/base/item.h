@@ -9,11 +9,17 @@
 
 /* One prompt with what is known of it; slices belong to the data set. */
 struct tk_item {
-    struct tk_str prompt;   /* text; empty when `messages` is given */
+    struct tk_str prompt;   /* text; empty when `messages` or `prompt_json` is given */
     struct tk_str messages; /* a JSON array of chat messages, or empty */
-    int64_t prompt_tokens;  /* -1: not known */
-    int64_t output_tokens;  /* how many to ask for; -1: leave it to the server */
-    uint32_t row;           /* row of the data set that it came from, from 0 */
+    struct tk_str
+        prompt_json;       /* JSON in the text's place, or empty: an array of token ids or of texts,
+                                  in the form in which it is sent */
+    struct tk_str media;   /* content parts of a chat beside the text, or empty: JSON objects with
+                                  ", " between them, in the form in which they are sent */
+    struct tk_str audio;   /* the bytes of an audio file to be transcribed, or empty */
+    int64_t prompt_tokens; /* -1: not known */
+    int64_t output_tokens; /* how many to ask for; -1: leave it to the server */
+    uint32_t row;          /* row of the data set that it came from, from 0 */
 };
 
 #endif

@@ -16,7 +16,7 @@ struct tk__adder {
 
 void tk__adder_init(struct tk__adder *a, struct tk_items *items);
 
-/* Add an item; prompt and messages are copied. 0, TK_E_LIMIT or -ENOMEM, with words. */
+/* Add an item; its slices are copied. 0, TK_E_LIMIT or -ENOMEM, with words. */
 int tk__adder_add(struct tk__adder *a, const struct tk_item *item, struct tk_err *reterr);
 
 /* Move the items into the arena, or throw everything away when `rc` is not 0. Returns rc, or -ENOMEM

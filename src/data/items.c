@@ -49,9 +49,11 @@ int tk__adder_add(struct tk__adder *a, const struct tk_item *item, struct tk_err
         a->cap = cap;
     }
     struct tk_item kept = *item;
-    int rc = keep(a, &kept.prompt, reterr);
-    if (rc == 0)
-        rc = keep(a, &kept.messages, reterr);
+    struct tk_str *const texts[] = { &kept.prompt, &kept.messages, &kept.prompt_json, &kept.media,
+                                     &kept.audio };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < TK_ARRAY_LEN(texts); i++)
+        rc = keep(a, texts[i], reterr);
     if (rc == 0)
         a->v[a->n++] = kept;
     return rc;

@@ -24,8 +24,8 @@
 
 enum member_kind {
     MEMBER_JSON,   /* text */
-    MEMBER_PROMPT, /* the item's prompt as a string */
-    MEMBER_CHAT,   /* the item's prompt as messages */
+    MEMBER_PROMPT, /* the item's prompt, a string or what stands in its place */
+    MEMBER_CHAT,   /* the item's prompt as messages, its media behind it */
     MEMBER_LIMIT,  /* the number of tokens to ask for */
 };
 
@@ -182,14 +182,29 @@ static void write_chat(struct tk_buf *out, const struct tk_item *item)
     tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": ");
     tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
     tk_jsonw_str(&w, item->prompt);
-    tk_buf_add_z(out, "}]}]");
+    tk_buf_add_c(out, '}');
+    if (item->media.n > 0) {
+        tk_buf_add_z(out, ", ");
+        tk_buf_add_str(out, item->media);
+    }
+    tk_buf_add_z(out, "]}]");
+}
+
+static void write_prompt(struct tk_buf *out, const struct tk_item *item)
+{
+    struct tk_jsonw w;
+
+    if (item->prompt_json.n > 0) {
+        tk_buf_add_str(out, item->prompt_json);
+        return;
+    }
+    tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
+    tk_jsonw_str(&w, item->prompt);
 }
 
 static void write_member(struct tk_buf *out, const struct member *m, const struct tk_item *item,
                          int64_t output_len)
 {
-    struct tk_jsonw w;
-
     tk_buf_add_c(out, '"');
     tk_buf_add_str(out, m->key);
     tk_buf_add_z(out, "\": ");
@@ -198,8 +213,7 @@ static void write_member(struct tk_buf *out, const struct member *m, const struc
         tk_buf_add_str(out, m->json);
         break;
     case MEMBER_PROMPT:
-        tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
-        tk_jsonw_str(&w, item->prompt);
+        write_prompt(out, item);
         break;
     case MEMBER_CHAT:
         write_chat(out, item);
