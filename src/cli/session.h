@@ -31,8 +31,9 @@ struct tk_session_conf {
     uint32_t n_bodies;
     const uint32_t *order; /* see load.h; may be NULL */
     uint32_t n_order;
-    const char *run_path;             /* run file; NULL: none */
-    const struct tk_sink_fact *facts; /* to be in a new one from its beginning */
+    const struct tk_load_supply *supply; /* see load.h; may be NULL */
+    const char *run_path;                /* run file; NULL: none */
+    const struct tk_sink_fact *facts;    /* to be in a new one from its beginning */
     size_t n_facts;
     const struct tk_resume
         *resume; /* `run_path` goes on, and the plan is that of its rest; NULL: it begins */

@@ -111,6 +111,8 @@ enum tk_gate_verdict tk__gate_take(struct tk_gate *g, tk_ns now, uint64_t *ret_i
         *ret_due_at = at;
         if (at > now)
             return TK_GATE_LATER;
+        if (g->supply && index_of(g, t) >= atomic_load(&g->supply->n_made))
+            return TK_GATE_UNMADE;
         if (!take_permit(g, now))
             return TK_GATE_FULL;
         if (is_shut(g)) { /* meanwhile */

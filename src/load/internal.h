@@ -38,6 +38,7 @@ enum tk_gate_verdict {
     TK_GATE_TAKEN,  /* a ticket and a permit */
     TK_GATE_LATER,  /* the next ticket is due at *ret_due_at */
     TK_GATE_FULL,   /* the next ticket is due, every permit is in use */
+    TK_GATE_UNMADE, /* the next ticket is due, its body is not made yet */
     TK_GATE_CLOSED, /* no ticket is left, or no more are wanted */
 };
 
@@ -49,12 +50,13 @@ struct tk_gate {
     _Atomic bool is_over;                  /* the phase's end was announced, no other has begun */
     _Atomic size_t step;                   /* where the bound was found latest: a hint, no more */
     /* const while a phase runs; set when every worker has done with the phase before */
-    uint32_t max_permits;               /* 0: no bound */
-    const struct tk_permit_step *steps; /* n_steps: the bound over time, in place of max_permits */
-    size_t n_steps;                     /* 0: it does not change */
-    uint64_t n;                         /* tickets in all; UINT64_MAX: no bound */
-    const tk_ns *due;                   /* offsets; NULL: due when a permit is free, or at once */
-    const struct tk_load_past *past;    /* NULL: ticket t is request t */
+    uint32_t max_permits;                /* 0: no bound */
+    const struct tk_permit_step *steps;  /* n_steps: the bound over time, in place of max_permits */
+    size_t n_steps;                      /* 0: it does not change */
+    uint64_t n;                          /* tickets in all; UINT64_MAX: no bound */
+    const tk_ns *due;                    /* offsets; NULL: due when a permit is free, or at once */
+    const struct tk_load_past *past;     /* NULL: ticket t is request t */
+    const struct tk_load_supply *supply; /* which requests have a body; NULL: all */
     bool is_due_at_begin; /* without `due`: all are due at the start (infinite rate, no permits) */
     tk_ns begin_at;
     tk_ns until_at; /* no ticket after that; TK_NS_NEVER: no bound */
@@ -160,14 +162,20 @@ void tk__cpu_sample(struct tk_cpu *c, struct tk_health_worker *h);
 
 /* --- workers --- */
 
+/* Times that a release had to wait for something of the client's own. */
+struct tk_waits {
+    uint64_t n;
+    tk_ns dur;
+    tk_ns from; /* one waits since then; 0: none does */
+};
+
 /* What a worker counts of itself; see struct tk_health. */
 struct tk_worker_health {
     /* of all phases */
     uint64_t conns_opened, conns_failed, requests_reused, no_kernel_stamp, clock_steps;
     tk_ns clock_error_max;
     /* of the measured one */
-    uint64_t records_full;
-    tk_ns records_full_dur;
+    struct tk_waits writer, maker;
     uint64_t rests;
     tk_ns rest_dur;
     struct tk_health_worker measured;
@@ -212,7 +220,7 @@ struct tk_worker {
     tk_ns rest_until;             /* nothing is released before it; 0: no pause */
     unsigned n_paced;             /* released in a row while holding the pacing role */
     struct tk_timer
-        pace; /* the next due instant, while it is the pacer; or a wait for the writer */
+        pace; /* the next due instant, while it is the pacer; or a wait for writer or maker */
     struct tk_timer rise;  /* the instant of next_step */
     struct tk_timer until; /* end of the phase's time, then of the grace */
     struct tk_timer tick;  /* each second: clock offset, CPU */
@@ -225,7 +233,6 @@ struct tk_worker {
     uint64_t sent, succeeded, failed, cancelled, resends;
     uint64_t cancelled_by_plan; /* of the cancelled */
     tk_ns last_end_at;
-    tk_ns writer_wait_from; /* a release waits for the writer since then; 0: none does */
     struct tk_worker_health health;
 };
 

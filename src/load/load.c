@@ -145,8 +145,7 @@ uint64_t tk__load_n_tickets(const struct tk_plan_phase *p)
 }
 
 /* Every permit came back before the phase before was over, and a stop during the preparation stays. */
-static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p,
-                      const struct tk_load_past *past)
+static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p)
 {
     bool is_closed_loop = !p->due_offset && (p->concurrency || p->arrival == TK_ARRIVAL_CLOSED);
     atomic_store(&g->ticket, 0);
@@ -157,7 +156,6 @@ static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p,
     g->n_steps = p->n_permit_steps;
     g->n = tk__load_n_tickets(p);
     g->due = p->due_offset;
-    g->past = past;
     g->is_due_at_begin = !is_closed_loop;
     g->begin_at = tk_clock_now();
     g->until_at = p->duration ? g->begin_at + p->duration : TK_NS_NEVER;
@@ -186,7 +184,9 @@ void tk__load_go(struct tk_load *l)
 {
     atomic_store(&l->n_starting, l->n_workers);
     bool is_measured = l->phase == TK_PHASE_MEASURE;
-    open_gate(&l->gate, &l->conf.plan->phase[l->phase], is_measured ? l->conf.past : NULL);
+    l->gate.past = is_measured ? l->conf.past : NULL;
+    l->gate.supply = is_measured ? l->conf.supply : NULL;
+    open_gate(&l->gate, &l->conf.plan->phase[l->phase]);
     if (is_measured) {
         struct tk_segment_span span = { .begin_at = l->gate.begin_at,
                                         .wall_begin = tk_clock_wall() };
@@ -264,8 +264,10 @@ void tk_load_health(struct tk_load *l, struct tk_health *ret)
         ret->no_kernel_stamp += h->no_kernel_stamp;
         ret->clock_steps += h->clock_steps;
         ret->clock_error_max = TK_MAX(ret->clock_error_max, h->clock_error_max);
-        ret->records_full += h->records_full;
-        ret->records_full_dur += h->records_full_dur;
+        ret->records_full += h->writer.n;
+        ret->records_full_dur += h->writer.dur;
+        ret->bodies_late += h->maker.n;
+        ret->bodies_late_dur += h->maker.dur;
         ret->rests += h->rests;
         ret->rest_dur += h->rest_dur;
     }

@@ -9,6 +9,8 @@
 #ifndef TK_LOAD_LOAD_H
 #define TK_LOAD_LOAD_H
 
+#include <stdatomic.h>
+
 #include "api/api.h"
 #include "base/def.h"
 #include "base/err.h"
@@ -30,6 +32,13 @@ struct tk_load_body {
     struct tk_str json;
     int64_t asked_prompt_tokens; /* -1: not known */
     int64_t asked_output_tokens; /* -1: open */
+};
+
+/* Bodies of the measured phase that are made while it runs. A request that is due and has no body yet
+ * waits, and the health counts it; when no more will come, the phase ends after what it has sent. */
+struct tk_load_supply {
+    _Atomic uint64_t n_made; /* requests 0 … n_made-1 have a body, and what it points to stays */
+    _Atomic bool has_failed; /* it will not grow any more, and not all are there */
 };
 
 /* For tests in virtual time: one worker without a thread, on a loop of the test's, whose connections
@@ -62,9 +71,11 @@ struct tk_load_conf {
     const uint32_t
         *order; /* n_order entries: item of request i is order[i % n_order]; NULL: i % n */
     uint32_t n_order;
-    struct tk_sink *sink;               /* not owned */
-    const struct tk_load_past *past;    /* NULL: the run begins; not owned */
-    const struct tk_load_virtual *virt; /* NULL: threads and sockets */
+    const struct tk_load_supply *supply; /* bodies that are made while the load runs; NULL: all are
+                                            there; not owned */
+    struct tk_sink *sink;                /* not owned */
+    const struct tk_load_past *past;     /* NULL: the run begins; not owned */
+    const struct tk_load_virtual *virt;  /* NULL: threads and sockets */
 };
 
 /* What became of a phase. planned = sent + not_sent; sent = succeeded + failed + cancelled. */

@@ -21,8 +21,9 @@
 /* Releases in one go before the loop gets its turn. */
 #define BATCH 64
 
-/* A wait for the writer to catch up. */
+/* A wait for the writer to catch up, and for the next body to be made. */
 #define WRITER_WAIT (10 * TK_NS_PER_MS)
+#define MAKER_WAIT TK_NS_PER_MS
 
 /* The pacing role is handed on when the next ticket leaves time for the mail to arrive, or at the
  * latest after so many releases in a row. */
@@ -159,16 +160,28 @@ static bool is_writer_behind(const struct tk_worker *w)
     return tk_sink_backlog_bytes(l->conf.sink) > l->conf.plan->max_record_bytes;
 }
 
-/* No release without room for its record: count the waits, and how long they took. */
-static void note_writer_wait(struct tk_worker *w, bool has_room, tk_ns now)
+/* Nothing is released without room for its record, nor without a body: count the waits, and how long
+ * they took. */
+static void note_wait(struct tk_waits *waits, bool is_over, tk_ns now)
 {
-    if (!has_room && !w->writer_wait_from) {
-        w->health.records_full++;
-        w->writer_wait_from = now;
-    } else if (has_room && w->writer_wait_from) {
-        w->health.records_full_dur += now - w->writer_wait_from;
-        w->writer_wait_from = 0;
+    if (!is_over && !waits->from) {
+        waits->n++;
+        waits->from = now;
+    } else if (is_over && waits->from) {
+        waits->dur += now - waits->from;
+        waits->from = 0;
     }
+}
+
+/* The next request's body is not made yet, or never will be. */
+static void wait_for_body(struct tk_worker *w, tk_ns now)
+{
+    struct tk_load *l = w->load;
+
+    if (atomic_load(&l->conf.supply->has_failed))
+        tk_load_stop(l, TK_NS_NEVER / 4);
+    else
+        (void)tk_timer_set(w->loop, &w->pace, now + MAKER_WAIT);
 }
 
 static void use_allowance(struct tk_worker *w)
@@ -187,13 +200,15 @@ static bool release_one(struct tk_worker *w)
     uint64_t index = 0;
     tk_ns due_at = 0, now = tk_clock_now();
     bool is_closed = !s && tk__gate_is_closed(g, now);
-    if (TK_UNLIKELY(!s || w->writer_wait_from))
-        note_writer_wait(w, s || is_closed, now);
+    if (TK_UNLIKELY(!s || w->health.writer.from))
+        note_wait(&w->health.writer, s || is_closed, now);
     if (TK_UNLIKELY(!s && !is_closed)) {
         (void)tk_timer_set(w->loop, &w->pace, now + WRITER_WAIT);
         return false;
     }
     enum tk_gate_verdict v = s ? tk__gate_take(g, now, &index, &due_at) : TK_GATE_CLOSED;
+    if (TK_UNLIKELY(v == TK_GATE_UNMADE || w->health.maker.from))
+        note_wait(&w->health.maker, v != TK_GATE_UNMADE, now);
     if (v == TK_GATE_TAKEN) {
         use_allowance(w);
         w->n_paced += tk__gate_is_pacer(g, w->index);
@@ -208,6 +223,10 @@ static bool release_one(struct tk_worker *w)
     }
     if (v == TK_GATE_FULL)
         return wait_for_permit(w);
+    if (v == TK_GATE_UNMADE) {
+        wait_for_body(w, now);
+        return false;
+    }
     tk__gate_drop_pacer(g, w->index);
     check_end(w);
     return false;
@@ -418,11 +437,9 @@ static void on_mail_phase(struct tk_mail *m)
 /* The client's health is that of the measured phase: what came before it is forgotten. */
 static void begin_health(struct tk_worker *w)
 {
-    w->health.records_full = 0;
-    w->health.records_full_dur = 0;
+    w->health.writer = w->health.maker = (struct tk_waits){ 0 };
     w->health.rests = 0;
     w->health.rest_dur = 0;
-    w->writer_wait_from = 0;
     tk_loop_forget_stats(w->loop);
     if (!w->is_virtual)
         tk__cpu_begin(&w->cpu, &w->health.measured);

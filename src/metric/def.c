@@ -393,6 +393,9 @@ const struct tk_figure_def tk_figures[] = {
     { "writer_waits", "Waits for the writer", "times",
       "times that a worker stopped releasing because the records not written yet filled their memory",
       "" },
+    { "maker_waits", "Waits for prompts", "times",
+      "times that a worker stopped releasing because the next prompt was not made yet",
+      "Where prompts are made while the load runs." },
 };
 const size_t tk_n_figures = TK_ARRAY_LEN(tk_figures);
 

@@ -25,6 +25,14 @@ static const struct tk_cause_def defs[TK_CAUSE_N_] = {
         TK_TOUCH_ALL,
         "write the run file to a faster disk, keep less (--record requests) or none of it (--no-file)",
     },
+    [TK_CAUSE_SLOW_MAKER] = {
+        "slow-maker", "releases that waited for their prompts", TK_CAUSE_COUNT, false, false,
+        0, 0, "",
+        "times that a worker stopped releasing because the next prompt was not made yet",
+        TK_TOUCH_ALL,
+        "the load asks for prompts faster than they are made beside it: make them all before it starts "
+        "(--prepare-all), or ask for shorter ones",
+    },
     [TK_CAUSE_OWN_FAILURES] = {
         "own-failures", "requests that failed for want of memory or files", TK_CAUSE_COUNT, false, false,
         0, 0, "",
@@ -174,6 +182,8 @@ static double measure(const struct tk_summary *s, const struct tk_health *h, enu
     switch (c) {
     case TK_CAUSE_SLOW_WRITER:
         return h ? (double)h->records_full : (double)NAN;
+    case TK_CAUSE_SLOW_MAKER:
+        return h ? (double)h->bodies_late : (double)NAN;
     case TK_CAUSE_NO_PROCESSOR:
         return h ? h->max_worker_starved : (double)NAN;
     case TK_CAUSE_BUSY:

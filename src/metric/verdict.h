@@ -15,6 +15,7 @@
 /* What is behind others comes first, so that the first one found is the one to look at. */
 enum tk_cause {
     TK_CAUSE_SLOW_WRITER,   /* releases waited for the run file */
+    TK_CAUSE_SLOW_MAKER,    /* releases waited for their prompts, made while the load ran */
     TK_CAUSE_OWN_FAILURES,  /* requests failed for want of memory or files */
     TK_CAUSE_NO_PROCESSOR,  /* something else had the processor */
     TK_CAUSE_BUSY,          /* a worker used all of its processor */

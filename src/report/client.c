@@ -297,6 +297,19 @@ static void put_writer(struct tk__text *t)
             h->records_full, plural(h->records_full), tk__text_ms((double)h->records_full_dur, ms));
 }
 
+static void put_maker(struct tk__text *t)
+{
+    const struct tk_health *h = &t->r->health;
+    char ms[32];
+
+    if (h->bodies_late == 0) /* as a rule all prompts are there before the start */
+        return;
+    tk__text_indent(t);
+    tk_buf_addf(
+        t->out, "prompts: releases waited %" PRIu64 " time%s for the next one, %s ms in all\n",
+        h->bodies_late, plural(h->bodies_late), tk__text_ms((double)h->bodies_late_dur, ms));
+}
+
 /* Figures over gaps that are not all there must not look as if they were. */
 static void put_missing(struct tk__text *t)
 {
@@ -326,7 +339,9 @@ void tk__text_client(struct tk__text *t, bool names_touched)
         put_connections(t);
     }
     put_stamps(t);
-    if (t->r->has_health)
+    if (t->r->has_health) {
         put_writer(t);
+        put_maker(t);
+    }
     put_missing(t);
 }

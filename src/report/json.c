@@ -281,6 +281,8 @@ static void put_health(struct tk_jsonw *w, const struct tk_report *r)
     tk__report_number(w, "paused_s", seconds(h->rest_dur));
     tk_jsonw_put_i64(w, "waits_for_writer", (int64_t)h->records_full);
     tk__report_number(w, "waited_for_writer_s", seconds(h->records_full_dur));
+    tk_jsonw_put_i64(w, "waits_for_prompts", (int64_t)h->bodies_late);
+    tk__report_number(w, "waited_for_prompts_s", seconds(h->bodies_late_dur));
     tk_jsonw_put_i64(w, "clock_steps", (int64_t)h->clock_steps);
     tk__report_number(w, "clock_error_max_ms", (double)h->clock_error_max * 1e-6);
     tk_jsonw_key(w, "per_worker");

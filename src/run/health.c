@@ -39,6 +39,8 @@ static const struct field fields[] = {
     OF(tk_health, "timers", n_timers, KIND_I64),
     OF(tk_health, "records_full", records_full, KIND_I64),
     OF(tk_health, "records_full_ns", records_full_dur, KIND_I64),
+    OF(tk_health, "bodies_late", bodies_late, KIND_I64),
+    OF(tk_health, "bodies_late_ns", bodies_late_dur, KIND_I64),
     OF(tk_health, "rests", rests, KIND_I64),
     OF(tk_health, "rest_ns", rest_dur, KIND_I64),
 };

@@ -48,6 +48,8 @@ struct tk_health {
     uint64_t
         records_full; /* times that releases had to stop, until the run file's writer caught up */
     tk_ns records_full_dur; /* for so long in all; of several workers the sum */
+    uint64_t bodies_late;   /* times that they had to stop until the next body was made */
+    tk_ns bodies_late_dur;  /* for so long in all; of several workers the sum */
     uint64_t rests;         /* pauses of a closed loop after a failure to connect */
     tk_ns rest_dur;         /* for so long in all; of several workers the sum */
     struct tk_health_worker workers[TK_HEALTH_MAX_WORKERS]; /* n_workers of them */

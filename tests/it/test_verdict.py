@@ -12,15 +12,15 @@ import tk_it
 
 t = tk_it.Tap()
 
-CAUSES = ['slow-writer', 'own-failures', 'no-processor', 'busy', 'rate-missed', 'late-sending', 'late-reading',
+CAUSES = ['slow-writer', 'slow-maker', 'own-failures', 'no-processor', 'busy', 'rate-missed', 'late-sending', 'late-reading',
           'joined-events', 'joined-firsts']
 RATES = {'request_throughput', 'input_throughput', 'output_throughput', 'total_throughput', 'goodput', 'peak_concurrency',
          'mean_concurrency'}
 CLIENT = {'lateness_ms', 'reading_ms', 'pace', 'events', 'events_per_read', 'events_per_read_max', 'events_in_late_reads',
           'events_in_late_reads_share', 'first_tokens', 'first_tokens_in_late_reads', 'reads_stamped_by_kernel', 'engine'}
 ENGINE = {'workers', 'cpu_s', 'busiest_worker_share', 'worst_wait_share', 'loop_lag_mean_ms', 'loop_lag_max_ms',
-          'connections_opened', 'connections_failed', 'pauses', 'paused_s', 'waits_for_writer', 'waited_for_writer_s', 'clock_steps',
-          'clock_error_max_ms', 'per_worker'}
+          'connections_opened', 'connections_failed', 'pauses', 'paused_s', 'waits_for_writer', 'waited_for_writer_s',
+          'waits_for_prompts', 'waited_for_prompts_s', 'clock_steps', 'clock_error_max_ms', 'per_worker'}
 WORKER = {'cpu_s', 'mean_share', 'busiest_share', 'worst_wait_share', 'loop_lag_mean_ms', 'loop_lag_max_ms', 'requests'}
 
 

@@ -104,6 +104,79 @@ static void test_writer(void)
     close_world(&w);
 }
 
+/* --- bodies that are made while the load runs --- */
+
+#define MADE_FIRST 10
+#define MADE_EACH (20 * MS)
+
+static struct tk_load_supply supply;
+static uint64_t n_makeable; /* then it fails */
+
+static void make_one(struct tk_timer *t)
+{
+    struct world *w = t->owner;
+
+    if (atomic_fetch_add(&supply.n_made, 1) + 1 == n_makeable) {
+        atomic_store(&supply.has_failed, true);
+        return;
+    }
+    (void)tk_timer_set(w->loop, t, tk_clock_now() + MADE_EACH);
+}
+
+static void begin_making(struct world *w, tk_ns ttft, unsigned permits)
+{
+    open_world(w, knobs_of(ttft, 0, 1));
+    atomic_store(&supply.n_made, MADE_FIRST);
+    atomic_store(&supply.has_failed, false);
+    n_makeable = UINT64_MAX;
+    w->supply = &supply;
+    w->plan.phase[TK_PHASE_MEASURE].n_requests = 30;
+    w->plan.phase[TK_PHASE_MEASURE].concurrency = permits;
+    tk_timer_init(&w->timer, make_one, w);
+    (void)tk_timer_set(w->loop, &w->timer, tk_clock_now() + MADE_EACH);
+}
+
+/* A server that takes longer than the maker never waits for it; with a faster one no request goes out
+ * before its body is there, and the verdict says so. A maker that fails ends the load. */
+static void test_maker(void)
+{
+    struct world w;
+    struct tk_health h;
+    struct tk_verdict v;
+    struct tk_asked asked = { .permits = 1 };
+
+    begin_making(&w, 25 * MS, 1);
+    run_world(&w);
+    tk_load_health(w.load, &h);
+    T_EQ_U(w.totals.succeeded, 30, "maker: all are sent");
+    T_EQ_U(h.bodies_late, 0, "maker: none waited for its body");
+    close_world(&w);
+
+    begin_making(&w, 1 * MS, 1);
+    run_world(&w);
+    tk_load_health(w.load, &h);
+    T_EQ_U(w.totals.succeeded, 30, "slow maker: all are sent in the end");
+    T_EQ_U(h.bodies_late, 20, "slow maker: each of the late ones is counted once");
+    for (uint64_t i = 0; i < 30; i++) {
+        tk_ns made_at = i < MADE_FIRST ? 0 : (tk_ns)(i - MADE_FIRST + 1) * MADE_EACH;
+        tk_ns sent = record_of(&w, i).sent_first_at - w.totals.begin_at;
+        T_OK(sent + MS >= made_at && sent <= made_at + 20 * MS,
+             "slow maker: request %u goes out then", (unsigned)i);
+    }
+    struct tk_summary *sum = summary_of(&w, asked);
+    tk_verdict_find(sum, &h, &asked, &v);
+    T_OK(v.is_limit && v.first == TK_CAUSE_SLOW_MAKER, "slow maker: the verdict names it");
+    tk_summary_free(sum);
+    close_world(&w);
+
+    begin_making(&w, 1 * MS, 3);
+    n_makeable = 15;
+    run_world(&w);
+    T_EQ_U(w.totals.succeeded, 15, "maker that fails: what it made is sent, and then it ends");
+    T_EQ_U(w.totals.not_sent, 15, "maker that fails: the rest is accounted for");
+    close_world(&w);
+}
+
 int main(void)
 {
     test_open(0, 0);
@@ -113,5 +186,6 @@ int main(void)
     test_open(0, 400 * MS);
     test_closed();
     test_writer();
+    test_maker();
     return T_DONE();
 }

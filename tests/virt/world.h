@@ -28,9 +28,10 @@ struct world {
     struct tk_load_virtual virt;
     struct tk_load_body bodies[MAX_ITEMS];
     struct tk_load_totals totals;
-    unsigned refuse;                 /* connections to refuse before one is accepted */
-    unsigned hang;                   /* connections that never open, after those */
-    const struct tk_load_past *past; /* NULL: the run begins */
+    unsigned refuse;                     /* connections to refuse before one is accepted */
+    unsigned hang;                       /* connections that never open, after those */
+    const struct tk_load_past *past;     /* NULL: the run begins */
+    const struct tk_load_supply *supply; /* NULL: every body is there */
     bool has_ended;
     struct tk_timer timer; /* a test's own */
     tk_ns stop_grace;
@@ -145,6 +146,7 @@ static TK_UNUSED void start_world(struct world *w)
         .n_bodies = MAX_ITEMS,
         .virt = &w->virt,
         .past = w->past,
+        .supply = w->supply,
     };
     if (tk_sink_new(&sink, &w->sink, NULL))
         abort();

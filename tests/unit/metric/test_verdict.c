@@ -205,6 +205,10 @@ static void test_own(void)
     is_past(TK_CAUSE_SLOW_WRITER);
     T_OK(w.v.is_touched[TK_METRIC_E2EL] && w.v.are_rates_touched, "everything");
     w.h.records_full = 0;
+    w.h.bodies_late = 1;
+    is_past(TK_CAUSE_SLOW_MAKER);
+    T_OK(w.v.is_touched[TK_METRIC_E2EL] && w.v.are_rates_touched, "everything");
+    w.h.bodies_late = 0;
     is_within("no wait");
     w.s.ends[TK_END_CLIENT].n = 1;
     is_past(TK_CAUSE_OWN_FAILURES);

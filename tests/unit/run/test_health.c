@@ -83,6 +83,8 @@ static void test_json(void)
     in.clock_error_max = 6;
     in.records_full = 7;
     in.records_full_dur = 8;
+    in.bodies_late = 9;
+    in.bodies_late_dur = 10;
     tk_jsonw_init(&w, &text, TK_JSONW_COMPACT);
     tk_health_write(&in, &w);
     T_EQ_I(text.failed, 0, "written");
