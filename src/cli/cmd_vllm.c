@@ -142,7 +142,7 @@ static void put_namespace(struct command *c)
     tk_buf_release(&out);
 }
 
-static void put_notes(const struct command *c)
+static void put_surplus(const struct command *c)
 {
     if (c->v.n_surplus != 0)
         tk_say(PROGRAM,
@@ -150,6 +150,17 @@ static void put_notes(const struct command *c)
                "decoding and re-encoding. This is expected due to the imperfect nature of the "
                "sampling procedure.",
                llabs((long long)c->v.n_surplus), c->v.n_surplus > 0 ? "more" : "fewer");
+}
+
+static void put_notes(const struct command *c)
+{
+    if (tk_vllm_supply(&c->v))
+        tk_say(PROGRAM,
+               "%llu of %llu prompts are made; the load begins, and the others are made beside it "
+               "(--prepare-all makes them first)",
+               (unsigned long long)tk_vllm_n_made(&c->v), (unsigned long long)c->v.n_requests);
+    else
+        put_surplus(c);
     if (c->o.trust_remote_code)
         tk_say(PROGRAM, "--trust-remote-code has no effect: tokmark runs no code of a model");
 }
@@ -263,6 +274,8 @@ static int prepare(struct command *c)
     if (status != TK_EXIT_OK)
         return status;
     if (tk_vllm_schedule(&c->v, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    if (tk_vllm_await(&c->v, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     tk_vllm_plan(&c->v, &c->plan);
     tk_target_to_plan(&c->target, &c->plan);
@@ -408,6 +421,7 @@ static struct tk_session_conf session_conf(struct command *c)
         .n_bodies = (uint32_t)c->v.n_bodies,
         .order = c->v.order,
         .n_order = (uint32_t)c->v.n_requests,
+        .supply = tk_vllm_supply(&c->v),
         .run_path = c->run_path.p,
         .progress = c->o.disable_tqdm ? TK_PROGRESS_OFF : TK_PROGRESS_AUTO,
         .check_timeout = c->o.ready_check_timeout_sec * TK_NS_PER_S,
@@ -598,6 +612,22 @@ static void say_check(struct command *c)
         tk_end_word((enum tk_end)end), detail[0] ? detail : tk_end_text((enum tk_end)end));
 }
 
+/* The run, and the end of making prompts beside it. 0, or the first thing that went wrong. */
+static int run_session(struct command *c, struct tk_err *reterr)
+{
+    struct tk_session_conf conf = session_conf(c);
+    struct tk_err err = { 0 };
+    bool was_beside = conf.supply;
+    int rc = tk_session_run(&c->session, &conf, reterr);
+    int made = tk_vllm_end_making(&c->v, &err);
+
+    if (was_beside)
+        put_surplus(c);
+    if (rc == 0 && made != 0)
+        *reterr = err;
+    return rc ? rc : made;
+}
+
 static int load(struct command *c)
 {
     struct tk_err err = { 0 };
@@ -609,8 +639,7 @@ static int load(struct command *c)
     int rc = tk_session_init(&c->session, &c->plan, &err);
     if (rc != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
-    struct tk_session_conf conf = session_conf(c);
-    rc = tk_session_run(&c->session, &conf, &err);
+    rc = run_session(c, &err);
     if (c->session.facts.wall_begin != 0 && c->session.sink)
         status = report(c);
     else if (c->run_path.n > 0)

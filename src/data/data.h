@@ -6,6 +6,8 @@
 #ifndef TK_DATA_DATA_H
 #define TK_DATA_DATA_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/def.h"
 #include "base/err.h"
@@ -48,6 +50,12 @@ struct tk_data_conf {
     unsigned n_threads;    /* 0: as many as there are processors for the process */
     struct tk_mt *numpy;   /* prefix_repetition: NumPy's global generator, seeded by the callee; its
                                state afterwards is the caller's. NULL: one of its own */
+    /* random: hand each item over, in order, as it is made, instead of keeping it; its slices live for
+     * the call. 0, or a code, which ends all. NULL: they are kept. */
+    int (*each)(void *owner, const struct tk_item *item);
+    void *each_owner;
+    const _Atomic bool
+        *is_beside;         /* once set, threads take idle processor time alone; NULL: never */
     int64_t *ret_n_surplus; /* tokens by which the prompts together are longer or (below 0) shorter
                                than asked for; NULL: not wanted */
 };

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "base/cpus.h"
@@ -49,6 +50,17 @@ static void mark_ready(struct pipe_run *r, size_t i)
     (void)pthread_mutex_unlock(&r->lock);
 }
 
+/* Something else goes first from now on. Once a thread; true: done, or not to be had. */
+static bool step_back(const struct pipe_run *r)
+{
+    const struct sched_param none = { 0 };
+
+    if (!r->p->is_beside || !atomic_load_explicit(r->p->is_beside, memory_order_relaxed))
+        return false;
+    (void)sched_setscheduler(0, SCHED_IDLE, &none);
+    return true;
+}
+
 /* The next thing to make, or SIZE_MAX when there is none any more. */
 static size_t next_thing(struct pipe_run *r)
 {
@@ -66,9 +78,11 @@ static size_t next_thing(struct pipe_run *r)
 static void *work(void *arg)
 {
     const struct pipe_thread *t = arg;
+    bool is_back = false;
     size_t i;
 
     while ((i = next_thing(t->r)) != SIZE_MAX) {
+        is_back = is_back || step_back(t->r);
         t->r->p->make(t->r->p->owner, t->s, i, slot_of(t->r, i));
         mark_ready(t->r, i);
     }
@@ -109,8 +123,10 @@ static int take_all(struct pipe_run *r, bool has_threads)
 {
     struct tk_tok_scratch *s = new_scratch(r, !has_threads);
     int rc = s ? 0 : -ENOMEM;
+    bool is_back = false;
 
     for (size_t i = 0; rc == 0 && i < r->p->n; i++) {
+        is_back = is_back || step_back(r);
         if (!await_thing(r, i, has_threads))
             r->p->make(r->p->owner, s, i, slot_of(r, i));
         rc = r->p->take(r->p->owner, s, i, slot_of(r, i));

@@ -7,6 +7,8 @@
 #ifndef TK_DATA_PIPE_H
 #define TK_DATA_PIPE_H
 
+#include <stdatomic.h>
+
 #include "base/def.h"
 #include "token/tokenizer.h"
 
@@ -14,6 +16,9 @@ struct tk__pipe {
     size_t n;           /* things */
     unsigned n_threads; /* 0: as many as there are processors for the process */
     bool is_long;       /* work for many seconds: threads get large scratches */
+    const _Atomic bool
+        *is_beside;    /* once set, all threads, the caller's too, take idle processor time
+                                      alone from then on; NULL: never */
     size_t slot_bytes; /* of a thing under way; zero at first, used for one thing after the other */
     void *owner;
     /* Begin thing `i`: any thread, in any order. What fails is noted in the slot. */

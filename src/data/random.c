@@ -218,6 +218,8 @@ static int take(void *owner, struct tk_tok_scratch *s, size_t i, void *at)
         .output_tokens = r->shapes[i].output,
         .row = (uint32_t)i,
     };
+    if (r->conf->each)
+        return r->conf->each(r->conf->each_owner, &item);
     return tk__adder_add(&r->adder, &item, r->reterr);
 }
 
@@ -233,6 +235,7 @@ static int make_prompts(struct random *r)
         .n = r->conf->n_wanted,
         .n_threads = r->conf->n_threads,
         .is_long = r->conf->n_wanted > LONG_FROM,
+        .is_beside = r->conf->is_beside,
         .slot_bytes = sizeof(struct slot),
         .owner = r,
         .make = make,

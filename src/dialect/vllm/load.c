@@ -149,6 +149,8 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
 {
     v->exit_status = 1;
     tk_mt_seed_numpy(&v->numpy, (uint64_t)v->o->seed);
+    if (tk__vllm_can_make(v))
+        return tk__vllm_maker_new(v, reterr);
     int rc = read_items(v, reterr);
     if (rc == 0)
         rc = check_items(v, reterr);
@@ -225,11 +227,13 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
     p->max_record_bytes = (uint64_t)1 << 30;
     p->opens_ahead = true;
     p->data = o->dataset_name;
-    p->n_items = v->items.n;
+    p->n_items = v->maker ? v->n_bodies : v->items.n;
 }
 
 void tk_vllm_release(struct tk_vllm *v)
 {
+    tk__vllm_maker_free(v->maker);
+    v->maker = NULL;
     if (v->has_items)
         tk_items_release(&v->items);
     v->has_items = false;

@@ -213,6 +213,9 @@ static const struct tk_opt options[] = {
         "addresses of this machine to connect from, in turn"),
     INT("workers", workers, NULL, 0, 1024, "tokmark's own",
         "threads that load; by the load when not given"),
+    FLAG(
+        "prepare-all", prepare_all, "tokmark's own",
+        "make all prompts before the first request; else a load may begin when enough of them are made"),
     FLAG("realtime", realtime, "tokmark's own",
          "workers get their processors before any program of ordinary priority; needs root, "
          "CAP_SYS_NICE or `ulimit -r`"),

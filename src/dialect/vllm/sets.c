@@ -93,6 +93,7 @@ static const struct tk__vllm_set sets[] = {
         .name = "random",
         .ops = &tk_data_random,
         .ignores_eos = true,
+        .is_made_in_order = true,
         .need = TK_VLLM_NEEDS_TOKENIZER,
         .fill = fill_random,
     },

@@ -11,6 +11,9 @@ struct tk__vllm_set {
     bool is_sampled;  /* rows are drawn and repeated (samples), else there are as many as wanted */
     bool has_no_ids;  /* requests go out without x-request-id */
     bool ignores_eos; /* the server is asked to go on past the end mark, always */
+    bool
+        is_made_in_order; /* prompt after prompt as they are sent, by a generator of its own: the load
+                              may begin before the last one is made */
     bool has_fixed_seed; /* 0 whatever --seed says, as in 0.13 */
     enum tk_vllm_need need;
     void (*fill)(const struct tk_vllm *v, struct tk_data_conf *conf);
@@ -18,5 +21,14 @@ struct tk__vllm_set {
 
 /* NULL when tokmark has no such set yet. */
 const struct tk__vllm_set *tk__vllm_set(const struct tk_vllm *v);
+
+/* --- prompts that are made beside the load: make.c --- */
+
+struct tk__vllm_maker;
+
+bool tk__vllm_can_make(const struct tk_vllm *v);
+/* Begin to make the requests, in a thread of its own: v->maker, which is released with `v`. */
+int tk__vllm_maker_new(struct tk_vllm *v, struct tk_err *reterr);
+void tk__vllm_maker_free(struct tk__vllm_maker *m);
 
 #endif

@@ -78,7 +78,7 @@ struct tk_vllm_opts {
     bool plain, dry_run, print_config, strict;
     const char *source_addresses;
     int64_t workers;
-    bool realtime;
+    bool realtime, prepare_all;
 };
 
 extern const struct tk_opt_command tk_vllm_command;
@@ -107,6 +107,7 @@ struct tk_vllm_rps {
 };
 
 struct tk__vllm_set;
+struct tk__vllm_maker;
 struct tk_chat;
 struct tk_tokenizer;
 
@@ -144,6 +145,7 @@ struct tk_vllm {
     struct tk_vllm_rps *rps; /* with a ramp */
     size_t n_rps;
     struct tk_mt numpy; /* NumPy's global generator, as the data set leaves it to the arrivals */
+    struct tk__vllm_maker *maker; /* makes the bodies; NULL: they are all there. Private: make.c */
     int64_t n_surplus; /* tokens that prompts of exact length have too many, or too few (below 0) */
 };
 
@@ -167,8 +169,19 @@ enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v);
 /* Without a data set: as many requests as were asked for, of which nothing else is known. */
 void tk_vllm_suppose(struct tk_vllm *v);
 
-/* Load the data set, order it, encode the bodies. */
+/* Load the data set, order it, encode the bodies; or begin to, where they can be made beside the load. */
 int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr);
+
+/* Behind tk_vllm_schedule(): wait until all requests are made, or enough for the load to begin. 0, or
+ * what became of the data set. */
+int tk_vllm_await(struct tk_vllm *v, struct tk_err *reterr);
+
+/* What is there of them, for the load; NULL: all. */
+const struct tk_load_supply *tk_vllm_supply(const struct tk_vllm *v);
+uint64_t tk_vllm_n_made(const struct tk_vllm *v);
+
+/* After the load: nobody wants the rest. 0, or why prompts could not be made. */
+int tk_vllm_end_making(struct tk_vllm *v, struct tk_err *reterr);
 
 /* Compute when requests are due, from the seed (spec 4.1, 4.3). */
 int tk_vllm_schedule(struct tk_vllm *v, struct tk_err *reterr);
