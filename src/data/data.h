@@ -46,6 +46,8 @@ struct tk_data_conf {
     int64_t prefix_tokens; /* of them, or beside them, those that prompts share */
     int64_t suffix_tokens; /* prefix_repetition: behind a prefix */
     int64_t n_prefixes;    /* prefix_repetition */
+    int64_t batch;         /* random, random-rerank: texts of one request; 1 or less: one text */
+    bool is_reranker;      /* random-rerank: each document goes with the query, not beside it */
     double range_ratio;    /* lengths are drawn from 1 - this to 1 + this of what was asked for */
     unsigned n_threads;    /* 0: as many as there are processors for the process */
     struct tk_mt *numpy;   /* prefix_repetition: NumPy's global generator, seeded by the callee; its
@@ -79,6 +81,7 @@ extern const struct tk_data_ops *const tk_datas[]; /* NULL-terminated, in help o
 /* As `vllm bench serve` makes them, by its random numbers; they need a tokenizer and are not in the
  * table. */
 extern const struct tk_data_ops tk_data_random;            /* runs of ids, of exact length */
+extern const struct tk_data_ops tk_data_random_rerank;     /* the same: a query and documents */
 extern const struct tk_data_ops tk_data_prefix_repetition; /* random ids behind some prefixes */
 extern const struct tk_data_ops tk_data_sonnet;            /* lines of a poem; needs a chat */
 extern const struct tk_data_ops tk_data_burstgpt;          /* lengths of a trace (CSV) */

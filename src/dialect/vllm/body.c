@@ -171,25 +171,6 @@ static int add_members(struct tk_vllm_template *t)
     return rc;
 }
 
-static void write_chat(struct tk_buf *out, const struct tk_item *item)
-{
-    struct tk_jsonw w;
-
-    if (item->messages.n > 0) { /* not of this tool: a row of messages is sent as it is */
-        tk_buf_add_str(out, item->messages);
-        return;
-    }
-    tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": ");
-    tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
-    tk_jsonw_str(&w, item->prompt);
-    tk_buf_add_c(out, '}');
-    if (item->media.n > 0) {
-        tk_buf_add_z(out, ", ");
-        tk_buf_add_str(out, item->media);
-    }
-    tk_buf_add_z(out, "]}]");
-}
-
 static void write_prompt(struct tk_buf *out, const struct tk_item *item)
 {
     struct tk_jsonw w;
@@ -200,6 +181,22 @@ static void write_prompt(struct tk_buf *out, const struct tk_item *item)
     }
     tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
     tk_jsonw_str(&w, item->prompt);
+}
+
+static void write_chat(struct tk_buf *out, const struct tk_item *item)
+{
+    if (item->messages.n > 0) { /* not of this tool: a row of messages is sent as it is */
+        tk_buf_add_str(out, item->messages);
+        return;
+    }
+    tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": ");
+    write_prompt(out, item);
+    tk_buf_add_c(out, '}');
+    if (item->media.n > 0) {
+        tk_buf_add_z(out, ", ");
+        tk_buf_add_str(out, item->media);
+    }
+    tk_buf_add_z(out, "]}]");
 }
 
 static void write_member(struct tk_buf *out, const struct member *m, const struct tk_item *item,

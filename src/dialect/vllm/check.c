@@ -70,13 +70,11 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
         strcmp(o->backend, "openai-chat") != 0)
         return usage(v, reterr, "backend '%s' is not supported yet: vllm, openai, openai-chat are",
                      o->backend);
-    if (o->random_batch_size > 1 && strcmp(o->dataset_name, "random") == 0)
-        return usage(v, reterr, "'--random-batch-size' above 1 is not supported yet");
     v->set = tk__vllm_set(v);
     if (!v->set)
         return usage(v, reterr,
-                     "data set '%s' is not supported yet: random, prefix_repetition, sonnet, "
-                     "burstgpt, custom and sharegpt are",
+                     "data set '%s' is not supported yet: random, random-rerank, "
+                     "prefix_repetition, sonnet, burstgpt, custom and sharegpt are",
                      o->dataset_name);
     if (v->set->needs_path && !o->dataset_path)
         return raised(v, reterr, "dataset_path must be provided for loading data.");

@@ -45,6 +45,14 @@ static void fill_random(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->output_tokens = output_len(v, v->o->random_output_len);
     conf->prefix_tokens = v->o->random_prefix_len;
     conf->range_ratio = v->o->random_range_ratio;
+    conf->batch = v->o->random_batch_size;
+}
+
+static void fill_rerank(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    fill_random(v, conf);
+    conf->prefix_tokens = 0;
+    conf->is_reranker = !v->o->no_reranker;
 }
 
 static void fill_repetition(const struct tk_vllm *v, struct tk_data_conf *conf)
@@ -96,6 +104,12 @@ static const struct tk__vllm_set sets[] = {
         .is_made_in_order = true,
         .need = TK_VLLM_NEEDS_TOKENIZER,
         .fill = fill_random,
+    },
+    {
+        .name = "random-rerank",
+        .ops = &tk_data_random_rerank,
+        .need = TK_VLLM_NEEDS_TOKENIZER,
+        .fill = fill_rerank,
     },
     {
         .name = "prefix_repetition",

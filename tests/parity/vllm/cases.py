@@ -22,6 +22,23 @@ RANDOM = [
     ('ratio below 0', '--num-prompts 4 --random-input-len 30 --random-range-ratio=-0.5'),
 ]
 
+BATCHES = [
+    ('batches', '--num-prompts 10 --random-input-len 20 --random-batch-size 4 --random-range-ratio 0.3 --request-rate 4'),
+    ('batches alone', '--num-prompts 3 --random-input-len 7 --random-prefix-len 9 --random-batch-size 8'),
+    ('batches to a chat', '--num-prompts 4 --random-input-len 7 --random-batch-size 2 --backend openai-chat --endpoint /v1/chat/completions'),
+]
+
+RERANK = [
+    ('a document each', '--num-prompts 5 --random-input-len 60'),
+    ('four documents', '--num-prompts 10 --random-input-len 41 --random-batch-size 4 --random-range-ratio 0.4 --request-rate 5'),
+    ('without reranker', '--num-prompts 9 --random-input-len 33 --random-batch-size 4 --random-range-ratio 0.4 --no-reranker'),
+    ('without reranker, one group', '--num-prompts 2 --random-input-len 5 --random-batch-size 2 --no-reranker --random-prefix-len 3'),
+    ('hardly a query', '--num-prompts 3 --random-input-len 3 --random-batch-size 2'),
+    ('nothing at all', '--num-prompts 3 --random-input-len 0'),
+    ('no documents', '--num-prompts 1 --random-batch-size 4 --no-reranker'),
+    ('batch of one', '--num-prompts 4 --no-reranker'),
+    ('ratio 1', '--num-prompts 4 --random-range-ratio 1.0'),
+]
 
 REPETITION = [
     ('defaults', '--num-prompts 10'),
@@ -101,7 +118,8 @@ def with_ids(words):
 
 
 SETS = [
-    ('random', RANDOM, None),
+    ('random', RANDOM + BATCHES, None),
+    ('random-rerank', RERANK, None),
     ('prefix_repetition', REPETITION, None),
     ('sonnet', SONNET, 'poem.txt'),
     ('burstgpt', BURST, 'burst.csv'),
@@ -126,6 +144,10 @@ SMALL = [
     ('random', None, '--num-prompts 30 --random-input-len 2'),
     ('random', None, '--num-prompts 4 --random-input-len 1 --random-range-ratio 0.5'),
     ('random', None, '--num-prompts 4 --random-input-len 9 --random-range-ratio 1.5 --random-prefix-len 100'),
+    ('random', None, '--num-prompts 5 --random-input-len 6 --random-batch-size 3 --random-range-ratio 0.5'),
+    ('random-rerank', None, '--num-prompts 5 --random-input-len 16 --random-batch-size 2 --random-range-ratio 0.5 --request-rate 4'),
+    ('random-rerank', None, '--num-prompts 4 --random-input-len 8 --random-batch-size 3 --no-reranker --random-range-ratio 0.5'),
+    ('random-rerank', None, '--num-prompts 4 --random-input-len 8 --no-reranker'),
     ('prefix_repetition', None, '--num-prompts 7 --prefix-repetition-num-prefixes 3 --prefix-repetition-prefix-len 9 --prefix-repetition-suffix-len 6 '
      '--prefix-repetition-output-len 3 --request-rate 5'),
     ('prefix_repetition', None, '--num-prompts 3'),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "data/data.h"
 #include "data/fit.h"
 #include "failmalloc.h"
@@ -18,10 +19,8 @@ static struct tk_chat *chat;
 static char folder[512];
 
 static const struct tk_data_ops *const sets[] = {
-    &tk_data_random,
-    &tk_data_prefix_repetition,
-    &tk_data_sonnet,
-    &tk_data_burstgpt,
+    &tk_data_random, &tk_data_random_rerank, &tk_data_prefix_repetition,
+    &tk_data_sonnet, &tk_data_burstgpt,
 };
 
 static struct tk_data_conf conf_of(const struct tk_data_ops *ops, char *path, size_t cap)
@@ -38,6 +37,8 @@ static struct tk_data_conf conf_of(const struct tk_data_ops *ops, char *path, si
         .prefix_tokens = ops == &tk_data_sonnet ? 70 : 4,
         .suffix_tokens = 3,
         .n_prefixes = 2,
+        .batch = ops == &tk_data_random_rerank ? 1 : 0,
+        .is_reranker = true,
         .range_ratio = 0.5,
         .n_threads = 1,
     };
@@ -52,6 +53,7 @@ static bool same_items(const struct tk_items *a, const struct tk_items *b)
     for (size_t i = 0; is_same && i < a->n; i++)
         is_same = a->v[i].prompt.n == b->v[i].prompt.n &&
                   memcmp(a->v[i].prompt.p, b->v[i].prompt.p, a->v[i].prompt.n) == 0 &&
+                  tk_str_eq(a->v[i].prompt_json, b->v[i].prompt_json) &&
                   a->v[i].prompt_tokens == b->v[i].prompt_tokens &&
                   a->v[i].output_tokens == b->v[i].output_tokens;
     return is_same;
