@@ -12,8 +12,9 @@ struct tk_item {
     struct tk_str prompt;   /* text; empty when `messages` or `prompt_json` is given */
     struct tk_str messages; /* a JSON array of chat messages, or empty */
     struct tk_str
-        prompt_json;       /* JSON in the text's place, or empty: an array of token ids or of texts,
+        prompt_json; /* JSON in the text's place, or empty: an array of token ids or of texts,
                                   in the form in which it is sent */
+    /* These two are malloced each, as they are large and may be given up one by one. */
     struct tk_str media;   /* content parts of a chat beside the text, or empty: JSON objects with
                                   ", " between them, in the form in which they are sent */
     struct tk_str audio;   /* the bytes of an audio file to be transcribed, or empty */

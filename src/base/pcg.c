@@ -42,11 +42,24 @@ static void seed_sequence(uint64_t seed, uint64_t out[4])
         out[i] = (uint64_t)words[2 * i + 1] << 32 | words[2 * i];
 }
 
+#define FACTOR ((tk_u128)UINT64_C(0x2360ED051FC65DA4) << 64 | UINT64_C(0x4385DF649FCCF645))
+
 static void step(struct tk_pcg *g)
 {
-    const tk_u128 factor = (tk_u128)UINT64_C(0x2360ED051FC65DA4) << 64 |
-                           UINT64_C(0x4385DF649FCCF645);
-    g->state = g->state * factor + g->inc;
+    g->state = g->state * FACTOR + g->inc;
+}
+
+/* `n` steps at once: x -> factor x + add, squared for each bit of n (Brown 1994). */
+static void step_many(struct tk_pcg *g, uint64_t n)
+{
+    tk_u128 factor = FACTOR, add = g->inc;
+
+    for (; n > 0; n >>= 1) {
+        if (n & 1)
+            g->state = g->state * factor + add;
+        add *= factor + 1;
+        factor *= factor;
+    }
 }
 
 void tk_pcg_seed(struct tk_pcg *g, uint64_t seed)
@@ -134,4 +147,17 @@ void tk_pcg_bytes(struct tk_pcg *g, uint8_t *out, size_t n)
         word = i % 4 == 0 ? tk_pcg_u32(g) : word >> 8;
         out[i] = (uint8_t)word;
     }
+}
+
+void tk_pcg_skip_bytes(struct tk_pcg *g, size_t n)
+{
+    uint64_t n_words = n / 4 + (n % 4 != 0);
+
+    if (n_words > 0 && g->has_u32) {
+        g->has_u32 = false;
+        n_words--;
+    }
+    step_many(g, n_words / 2);
+    if (n_words % 2 != 0)
+        (void)tk_pcg_u32(g);
 }

@@ -28,4 +28,7 @@ int64_t tk_pcg_integers(struct tk_pcg *g, int64_t lo, int64_t hi);
 /* Generator.integers(0, 256, size=n, dtype=uint8). */
 void tk_pcg_bytes(struct tk_pcg *g, uint8_t *out, size_t n);
 
+/* Go on as if `n` bytes had been drawn, in no time: a copy of the generator can draw them elsewhere. */
+void tk_pcg_skip_bytes(struct tk_pcg *g, size_t n);
+
 #endif

@@ -27,6 +27,19 @@ struct tk_items {
     bool is_estimated; /* lengths in tokens were estimated from bytes, no tokenizer was at hand */
 };
 
+/* random-mm: pictures of noise. */
+struct tk_data_bucket {
+    int64_t height, width, frames; /* pixels; one frame: an image, more: a video */
+    double share;                  /* of all items, relative to those of the other buckets */
+};
+struct tk_data_mm {
+    const struct tk_data_bucket *buckets; /* not owned */
+    size_t n_buckets;
+    int64_t n_base;     /* items of a request … */
+    double ratio;       /* … from 1 - this to 1 + this of it */
+    int64_t max_images; /* of a request */
+};
+
 struct tk_data_conf {
     const char *path; /* file; NULL for recipes */
     size_t n_wanted;  /* how many items; 0: all that the file has */
@@ -49,8 +62,9 @@ struct tk_data_conf {
     int64_t batch;         /* random, random-rerank: texts of one request; 1 or less: one text */
     bool is_reranker;      /* random-rerank: each document goes with the query, not beside it */
     double range_ratio;    /* lengths are drawn from 1 - this to 1 + this of what was asked for */
-    unsigned n_threads;    /* 0: as many as there are processors for the process */
-    struct tk_mt *numpy;   /* prefix_repetition: NumPy's global generator, seeded by the callee; its
+    const struct tk_data_mm *mm; /* random-mm; not owned */
+    unsigned n_threads;          /* 0: as many as there are processors for the process */
+    struct tk_mt *numpy; /* prefix_repetition: NumPy's global generator, seeded by the callee; its
                                state afterwards is the caller's. NULL: one of its own */
     /* random: hand each item over, in order, as it is made, instead of keeping it; its slices live for
      * the call. 0, or a code, which ends all. NULL: they are kept. */
@@ -82,6 +96,7 @@ extern const struct tk_data_ops *const tk_datas[]; /* NULL-terminated, in help o
  * table. */
 extern const struct tk_data_ops tk_data_random;            /* runs of ids, of exact length */
 extern const struct tk_data_ops tk_data_random_rerank;     /* the same: a query and documents */
+extern const struct tk_data_ops tk_data_random_mm;         /* the same, with images */
 extern const struct tk_data_ops tk_data_prefix_repetition; /* random ids behind some prefixes */
 extern const struct tk_data_ops tk_data_sonnet;            /* lines of a poem; needs a chat */
 extern const struct tk_data_ops tk_data_burstgpt;          /* lengths of a trace (CSV) */
@@ -98,6 +113,9 @@ const struct tk_data_ops *tk_data_guess(const char *path, struct tk_err *reterr)
  * items are to be released then. */
 int tk_items_measure(struct tk_items *items, const uint32_t *which, size_t n,
                      const struct tk_data_conf *conf, struct tk_err *reterr);
+
+/* Free the media of item `i`, when its request has been written: it is most of the memory. */
+void tk_items_drop_media(struct tk_items *items, size_t i);
 
 void tk_items_release(struct tk_items *items); /* may be called twice */
 

@@ -12,12 +12,18 @@ struct tk__adder {
     struct tk_items *items; /* whose arena takes the prompts; not owned */
     struct tk_item *v;      /* owned until tk__adder_finish() */
     size_t n, cap;
+    size_t media_bytes; /* of all items, beside the arena */
 };
 
 void tk__adder_init(struct tk__adder *a, struct tk_items *items);
 
 /* Add an item; its slices are copied. 0, TK_E_LIMIT or -ENOMEM, with words. */
 int tk__adder_add(struct tk__adder *a, const struct tk_item *item, struct tk_err *reterr);
+
+/* The buffer's content becomes the media of item `i`, which has none yet; the buffer is empty then. 0 or
+ * TK_E_LIMIT, with words: the buffer is as before. */
+int tk__adder_give_media(struct tk__adder *a, size_t i, struct tk_buf *media,
+                         struct tk_err *reterr);
 
 /* Move the items into the arena, or throw everything away when `rc` is not 0. Returns rc, or -ENOMEM
  * when there is no room for them. */

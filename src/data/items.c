@@ -18,7 +18,7 @@ void tk__adder_init(struct tk__adder *a, struct tk_items *items)
 
 static int no_room(const struct tk__adder *a, size_t more, struct tk_err *reterr)
 {
-    if (more > TK_DATA_MAX_BYTES - a->items->arena.used_bytes)
+    if (more > TK_DATA_MAX_BYTES - a->items->arena.used_bytes - a->media_bytes)
         return tk_err_set(
             reterr, TK_E_LIMIT,
             "the prompts need more than %zu GiB of memory; ask for fewer or shorter ones",
@@ -38,6 +38,40 @@ static int keep(struct tk__adder *a, struct tk_str *s, struct tk_err *reterr)
     return 0;
 }
 
+static bool has_room(const struct tk__adder *a, size_t more)
+{
+    size_t used = a->items->arena.used_bytes + a->media_bytes;
+    return used <= TK_DATA_MAX_BYTES && more <= TK_DATA_MAX_BYTES - used;
+}
+
+/* The same beside the arena. */
+static int keep_apart(struct tk__adder *a, struct tk_str *s, struct tk_err *reterr)
+{
+    if (s->n == 0) {
+        *s = (struct tk_str){ NULL, 0 };
+        return 0;
+    }
+    char *copy = has_room(a, s->n) ? malloc(s->n) : NULL;
+    if (!copy)
+        return no_room(a, s->n, reterr);
+    memcpy(copy, s->p, s->n);
+    *s = (struct tk_str){ copy, s->n };
+    a->media_bytes += s->n;
+    return 0;
+}
+
+static void drop(struct tk_str *s)
+{
+    free((char *)(uintptr_t)s->p); /* ours: only readers see it as const */
+    *s = (struct tk_str){ NULL, 0 };
+}
+
+static void drop_media(struct tk_item *item)
+{
+    drop(&item->media);
+    drop(&item->audio);
+}
+
 int tk__adder_add(struct tk__adder *a, const struct tk_item *item, struct tk_err *reterr)
 {
     if (a->n == a->cap) {
@@ -49,14 +83,31 @@ int tk__adder_add(struct tk__adder *a, const struct tk_item *item, struct tk_err
         a->cap = cap;
     }
     struct tk_item kept = *item;
-    struct tk_str *const texts[] = { &kept.prompt, &kept.messages, &kept.prompt_json, &kept.media,
-                                     &kept.audio };
+    struct tk_str *const texts[] = { &kept.prompt, &kept.messages, &kept.prompt_json };
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < TK_ARRAY_LEN(texts); i++)
         rc = keep(a, texts[i], reterr);
     if (rc == 0)
-        a->v[a->n++] = kept;
-    return rc;
+        rc = keep_apart(a, &kept.media, reterr);
+    if (rc != 0)
+        return rc;
+    rc = keep_apart(a, &kept.audio, reterr);
+    if (rc != 0) {
+        drop(&kept.media);
+        return rc;
+    }
+    a->v[a->n++] = kept;
+    return 0;
+}
+
+int tk__adder_give_media(struct tk__adder *a, size_t i, struct tk_buf *media, struct tk_err *reterr)
+{
+    if (!has_room(a, media->n))
+        return no_room(a, media->n, reterr);
+    a->media_bytes += media->n;
+    a->v[i].media = tk_buf_str(media);
+    tk_buf_init(media, media->max);
+    return 0;
 }
 
 int tk__adder_finish(struct tk__adder *a, int rc, struct tk_err *reterr)
@@ -71,6 +122,8 @@ int tk__adder_finish(struct tk__adder *a, int rc, struct tk_err *reterr)
         a->items->v = v;
         a->items->n = a->n;
     } else {
+        for (size_t i = 0; i < a->n; i++)
+            drop_media(&a->v[i]);
         tk_items_release(a->items);
     }
     free(a->v);
@@ -78,8 +131,15 @@ int tk__adder_finish(struct tk__adder *a, int rc, struct tk_err *reterr)
     return rc;
 }
 
+void tk_items_drop_media(struct tk_items *items, size_t i)
+{
+    drop_media(&items->v[i]);
+}
+
 void tk_items_release(struct tk_items *items)
 {
+    for (size_t i = 0; i < items->n; i++)
+        drop_media(&items->v[i]);
     tk_arena_release(&items->arena);
     items->v = NULL;
     items->n = 0;

@@ -19,15 +19,15 @@ for v in vectors:
         t.eq(got.get('status'), 1, f'{v["name"]}: what the program raises is status 1')
 
 
-def refused(name, words, part, text=None, file='x'):
-    """The run ends with status 1 and says `part`; a file of `text` is its data set."""
+def refused(name, words, part, text=None, file='x', status=1):
+    """The run ends with the status and says `part`; a file of `text` is its data set."""
     path = []
     if text is not None:
         path = ['--dataset-path', file]
         with open(file, 'w', encoding='utf-8') as f:
             f.write(text)
     out = tk_it.run('vllm', '--model', 'm', '--tokenizer', os.path.join(here, 'tok'), *words.split(), *path, '--dry-run')
-    t.eq(out.returncode, 1, f'{name}: status')
+    t.eq(out.returncode, status, f'{name}: status')
     t.has(out.stderr, part, f'{name}: words')
 
 
@@ -48,6 +48,17 @@ with tk_it.Folder():
     refused('a broken line', '--dataset-name custom', 'line 2: this is not JSON', '{"prompt": "a"}\n{"prompt"\n', 'x.jsonl')
     refused('a line without a prompt', '--dataset-name custom', "line 2: the row has neither 'prompt'", '{"prompt": "a"}\n{"text": "b"}\n', 'x.jsonl')
     refused('no prompts at all', '--dataset-name random --num-prompts 0', 'No requests provided.')
+    chat = '--dataset-name random-mm --backend openai-chat --endpoint /v1/chat/completions'
+    refused('a video', f'{chat} --random-mm-bucket-config {{(720,1280,16):1}}', 'the bucket (720, 1280, 16) is a video, and videos cannot be made yet')
+    refused('an image without pixels', f'{chat} --random-mm-bucket-config {{(0,1280,1):1}}', 'an image has from 1 to 65500 pixels a side, not 0 x 1280')
+    refused('an image too wide', f'{chat} --random-mm-bucket-config {{(1,65501,1):1}}', 'not 1 x 65501')
+    refused('images without prompts', f'{chat} --num-prompts 0', 'No requests provided.')
+    for bad in ('{(1,2):0.5}', '{(1,2,3,4):1}', '{1:1}', '{(1,2,1):x}', '(1,2,1)', '{(1,2,1):1', '{(1,2,1):1}}', '{"(1,2,1):1}', '{(1,2,1)}', '{(1,2,1.5):1}'):
+        refused(f'the buckets {bad}', f'{chat} --random-mm-bucket-config {bad}',
+                f"argument --random-mm-bucket-config: invalid _parse_mm_bucket_config value: '{bad}'", status=2)
+    for bad in ('{a:1}', '[1]', '{"image":"x"}', '{"image":9999999}'):
+        refused(f'the limits {bad}', f'{chat} --random-mm-limit-mm-per-prompt {bad}',
+                f"argument --random-mm-limit-mm-per-prompt: invalid loads value: '{bad}'", status=2)
     refused('no batch', '--dataset-name random-rerank --random-batch-size 0', '--random-batch-size must be at least 1')
     refused('a batch of the query alone', '--dataset-name random-rerank --no-reranker', '--random-batch-size must be at least 2')
     refused('a query alone', '--dataset-name random-rerank --no-reranker --random-batch-size 4 --num-prompts 1', 'there must be two prompts')

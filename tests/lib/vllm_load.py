@@ -1,19 +1,27 @@
 """The load that `tokmark vllm` makes, and how it differs from what `vllm bench serve` was found to make."""
 
+import hashlib
 import json
 import os
+import re
 import subprocess
 
 NEAR_S = 1e-6  # two instants are equal that differ by no more
 
 
 def prompt_of(body):
-    """The prompt of a body; chat content is one part of text."""
+    """The prompt of a body and what stands beside it; chat content is a part of text, then others."""
     if 'messages' not in body:
-        return body['prompt']
+        return body['prompt'], []
     (message,) = body['messages']
-    (part,) = message['content']
-    return part['text']
+    text, *media = message['content']
+    return text['text'], digests(media)
+
+
+def digests(parts):
+    """Content parts with the hash of their bytes in the place of a data URL."""
+    return [json.loads(re.sub('"(data:[^"]*)"', lambda m: f'"{hashlib.sha256(m[1].encode()).hexdigest()}"', json.dumps(part)))
+            for part in parts]
 
 
 def ours(tokmark, words):
@@ -25,7 +33,8 @@ def ours(tokmark, words):
     got = []
     for line in done.stdout.splitlines():
         r = json.loads(line)
-        got.append({'prompt': prompt_of(r['body']), 'prompt_len': r['prompt_tokens'], 'output_len': r['output_tokens'],
+        prompt, media = prompt_of(r['body'])
+        got.append({'prompt': prompt, 'media': media, 'prompt_len': r['prompt_tokens'], 'output_len': r['output_tokens'],
                     'id': r['headers'].get('x-request-id'), 'due': r['due_s']})
     return {'requests': got}
 

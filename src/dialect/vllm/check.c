@@ -73,7 +73,7 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
     v->set = tk__vllm_set(v);
     if (!v->set)
         return usage(v, reterr,
-                     "data set '%s' is not supported yet: random, random-rerank, "
+                     "data set '%s' is not supported yet: random, random-mm, random-rerank, "
                      "prefix_repetition, sonnet, burstgpt, custom and sharegpt are",
                      o->dataset_name);
     if (v->set->needs_path && !o->dataset_path)
@@ -84,6 +84,9 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
                      "appropriate --dataset-name (e.g., 'sharegpt', 'custom', 'sonnet') for your "
                      "dataset file: %s",
                      o->dataset_path);
+    if (v->set->is_chat_only && strcmp(o->backend, "openai-chat") != 0)
+        return raised(v, reterr,
+                      "Multi-modal content (images) is only supported on 'openai-chat' backend.");
     if (v->set->has_no_ids)
         v->id_prefix = NULL;
     return 0;
@@ -332,7 +335,7 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
                   const char *api_key, struct tk_err *reterr)
 {
     static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
-        check_extra, check_stage,   check_load,    check_url,
+        check_extra, tk__vllm_mm,   check_stage,   check_load,     check_url,
         check_rest,  check_metrics, check_goodput, check_metadata,
     };
 

@@ -108,8 +108,9 @@ static int encode(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples,
         if (rc != 0)
             (void)tk_err_set(reterr, rc, "no memory for the requests");
         v->bodies[i].json.n = v->body_text.n - begin;
-        v->bodies[i].asked_prompt_tokens = TK_MAX(item->prompt_tokens, 1);
+        v->bodies[i].asked_prompt_tokens = item->prompt_tokens < 0 ? 1 : item->prompt_tokens;
         v->bodies[i].asked_output_tokens = item->output_tokens;
+        tk_items_drop_media(&v->items, sample[i]);
     }
     const char *at = v->body_text.p;
     for (uint64_t i = 0; rc == 0 && i < n_samples; at += v->bodies[i++].json.n)

@@ -65,7 +65,7 @@ static int make_body(void *owner, const struct tk_item *item)
         return rc ? rc : -ENOMEM;
     v->bodies[i] = (struct tk_load_body){
         .json = json,
-        .asked_prompt_tokens = TK_MAX(item->prompt_tokens, 1),
+        .asked_prompt_tokens = item->prompt_tokens < 0 ? 1 : item->prompt_tokens,
         .asked_output_tokens = item->output_tokens,
     };
     atomic_store(&m->supply.n_made, i + 1);

@@ -48,6 +48,12 @@ static void fill_random(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->batch = v->o->random_batch_size;
 }
 
+static void fill_mm(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    fill_random(v, conf);
+    conf->mm = &v->mm;
+}
+
 static void fill_rerank(const struct tk_vllm *v, struct tk_data_conf *conf)
 {
     fill_random(v, conf);
@@ -104,6 +110,14 @@ static const struct tk__vllm_set sets[] = {
         .is_made_in_order = true,
         .need = TK_VLLM_NEEDS_TOKENIZER,
         .fill = fill_random,
+    },
+    {
+        .name = "random-mm",
+        .ops = &tk_data_random_mm,
+        .is_chat_only = true,
+        .ignores_eos = true,
+        .need = TK_VLLM_NEEDS_TOKENIZER,
+        .fill = fill_mm,
     },
     {
         .name = "random-rerank",

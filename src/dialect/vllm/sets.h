@@ -8,9 +8,10 @@ struct tk__vllm_set {
     const char *name;
     const struct tk_data_ops *ops;
     bool needs_path;
-    bool is_sampled;  /* rows are drawn and repeated (samples), else there are as many as wanted */
-    bool has_no_ids;  /* requests go out without x-request-id */
-    bool ignores_eos; /* the server is asked to go on past the end mark, always */
+    bool is_sampled;   /* rows are drawn and repeated (samples), else there are as many as wanted */
+    bool has_no_ids;   /* requests go out without x-request-id */
+    bool is_chat_only; /* other backends cannot be sent its media */
+    bool ignores_eos;  /* the server is asked to go on past the end mark, always */
     bool
         is_made_in_order; /* prompt after prompt as they are sent, by a generator of its own: the load
                               may begin before the last one is made */
@@ -30,5 +31,10 @@ bool tk__vllm_can_make(const struct tk_vllm *v);
 /* Begin to make the requests, in a thread of its own: v->maker, which is released with `v`. */
 int tk__vllm_maker_new(struct tk_vllm *v, struct tk_err *reterr);
 void tk__vllm_maker_free(struct tk__vllm_maker *m);
+
+/* --- pictures: mm.c --- */
+
+/* What the options of random-mm's pictures say, into v->mm. 0 or a code with words; exit_status is set. */
+int tk__vllm_mm(struct tk_vllm *v, struct tk_err *reterr);
 
 #endif

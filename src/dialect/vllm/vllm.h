@@ -130,6 +130,7 @@ struct tk_vllm {
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
     const char *id_prefix;
+    struct tk_data_mm mm; /* random-mm's pictures */
     /* set by the caller between check and load; not owned, NULL: there is none */
     const struct tk_tokenizer *tokenizer;
     const struct tk_chat *chat; /* its chat template */

@@ -28,6 +28,28 @@ BATCHES = [
     ('batches to a chat', '--num-prompts 4 --random-input-len 7 --random-batch-size 2 --backend openai-chat --endpoint /v1/chat/completions'),
 ]
 
+CHAT = '--backend openai-chat --endpoint /v1/chat/completions'
+
+MM = [
+    ('defaults', f'--num-prompts 4 --random-input-len 20 {CHAT}'),
+    ('some images', f'--num-prompts 12 --random-input-len 30 --random-mm-base-items-per-request 3 --random-mm-num-mm-items-range-ratio 0.7 '
+     f'--random-range-ratio 0.5 --request-rate 3 {CHAT} --random-mm-bucket-config {{(33,17,1):0.2,(8,8,1):3,(1,1,1):1,"(5,64,1)":0.0}}'),
+    ('none or one', f'--num-prompts 30 --random-input-len 4 --random-mm-num-mm-items-range-ratio 0.5 {CHAT} '
+     '--random-mm-bucket-config {(3,5,1):1,(3,5,1):2.5,(16,16,1):.5,}'),
+    ('limited', f'--num-prompts 5 --random-input-len 8 --random-mm-base-items-per-request 4 --random-mm-num-mm-items-range-ratio 0.5 {CHAT} '
+     '--random-mm-limit-mm-per-prompt {"image":3,"video":1,"audio":7} --random-mm-bucket-config {(4,4,1):1}'),
+    ('no images', f'--num-prompts 5 --random-input-len 8 --random-mm-base-items-per-request 0 --random-prefix-len 5 {CHAT}'),
+    ('length 0', f'--num-prompts 3 --random-input-len 0 {CHAT} --random-mm-bucket-config {{(4,4,1):1}}'),
+    ('another backend', '--num-prompts 3 --random-input-len 9'),
+    ('no limit', f'--num-prompts 3 {CHAT} --random-mm-limit-mm-per-prompt {{"image":3}}'),
+    ('no frames', f'--num-prompts 3 {CHAT} --random-mm-bucket-config {{(4,4,0):1}}'),
+    ('below 0', f'--num-prompts 3 {CHAT} --random-mm-bucket-config {{(4,4,1):-1.0}}'),
+    ('all 0', f'--num-prompts 3 {CHAT} --random-mm-bucket-config {{(4,4,1):0}}'),
+    ('too many', f'--num-prompts 3 {CHAT} --random-mm-base-items-per-request 4 --random-mm-limit-mm-per-prompt {{"image":3,"video":1}}'),
+    ('wide ratio', f'--num-prompts 3 {CHAT} --random-mm-num-mm-items-range-ratio 1.5'),
+    ('ratio 1', f'--num-prompts 3 {CHAT} --random-range-ratio 1.0'),
+]
+
 RERANK = [
     ('a document each', '--num-prompts 5 --random-input-len 60'),
     ('four documents', '--num-prompts 10 --random-input-len 41 --random-batch-size 4 --random-range-ratio 0.4 --request-rate 5'),
@@ -119,6 +141,7 @@ def with_ids(words):
 
 SETS = [
     ('random', RANDOM + BATCHES, None),
+    ('random-mm', MM, None),
     ('random-rerank', RERANK, None),
     ('prefix_repetition', REPETITION, None),
     ('sonnet', SONNET, 'poem.txt'),
@@ -145,6 +168,9 @@ SMALL = [
     ('random', None, '--num-prompts 4 --random-input-len 1 --random-range-ratio 0.5'),
     ('random', None, '--num-prompts 4 --random-input-len 9 --random-range-ratio 1.5 --random-prefix-len 100'),
     ('random', None, '--num-prompts 5 --random-input-len 6 --random-batch-size 3 --random-range-ratio 0.5'),
+    ('random-mm', None, f'--num-prompts 4 --random-input-len 6 --random-mm-base-items-per-request 2 --random-mm-num-mm-items-range-ratio 0.7 '
+     f'--random-range-ratio 0.5 --request-rate 3 {CHAT} --random-mm-bucket-config {{(33,17,1):0.2,(8,8,1):3}}'),
+    ('random-mm', None, f'--num-prompts 3 --random-input-len 6 {CHAT} --random-mm-limit-mm-per-prompt {{"image":3}}'),
     ('random-rerank', None, '--num-prompts 5 --random-input-len 16 --random-batch-size 2 --random-range-ratio 0.5 --request-rate 4'),
     ('random-rerank', None, '--num-prompts 4 --random-input-len 8 --random-batch-size 3 --no-reranker --random-range-ratio 0.5'),
     ('random-rerank', None, '--num-prompts 4 --random-input-len 8 --no-reranker'),

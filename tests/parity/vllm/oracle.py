@@ -13,7 +13,10 @@ import time
 out = os.fdopen(os.dup(1), 'w', encoding='utf-8')
 os.dup2(2, 1)  # its log goes to standard output
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../lib'))
+
 import numpy as np  # noqa: E402
+import vllm_load  # noqa: E402
 from vllm.benchmarks import datasets, serve  # noqa: E402
 from vllm.tokenizers import get_tokenizer  # noqa: E402
 from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: E402
@@ -41,6 +44,12 @@ async def instants(args, samples):
     return got
 
 
+def media_of(sample):
+    """The content parts beside the text, those that a chat is sent."""
+    data = sample.multi_modal_data
+    return data if isinstance(data, list) else [data] if data else []
+
+
 def answer(words):
     global clock
     parser = FlexibleArgumentParser(prog='vllm bench serve')
@@ -52,8 +61,8 @@ def answer(words):
     samples = datasets.get_samples(args, tokenizer)
     clock = 1000.0
     due = asyncio.run(instants(args, samples))
-    return [{'prompt': s.prompt, 'prompt_len': s.prompt_len, 'output_len': s.expected_output_len, 'id': s.request_id, 'due': d}
-            for s, d in zip(samples, due)]
+    return [{'prompt': s.prompt, 'media': vllm_load.digests(media_of(s)), 'prompt_len': s.prompt_len, 'output_len': s.expected_output_len,
+             'id': s.request_id, 'due': d} for s, d in zip(samples, due)]
 
 
 real_sleep, real_time = asyncio.sleep, time.time

@@ -69,6 +69,27 @@ static void check(const struct vector *v)
     T_EQ_I(tk_pcg_integers(&g, 5, 5), 5, "an empty range");
 }
 
+/* Bytes that are passed over leave the generator as drawing them does, from either half of a word. */
+static void skips(void)
+{
+    static const size_t sizes[] = { 0, 1, 3, 4, 5, 8, 12, 105, 196608 };
+    static uint8_t bytes[196608];
+
+    for (unsigned i = 0; i < 2 * TK_ARRAY_LEN(sizes); i++) {
+        size_t n = sizes[i / 2];
+        struct tk_pcg drawn, skipped;
+        tk_pcg_seed(&drawn, 7);
+        if (i % 2)
+            (void)tk_pcg_u32(&drawn);
+        skipped = drawn;
+        tk_pcg_bytes(&drawn, bytes, n);
+        tk_pcg_skip_bytes(&skipped, n);
+        T_EQ_U(tk_pcg_u32(&skipped), tk_pcg_u32(&drawn), "%zu bytes: the next half", n);
+        T_EQ_U(tk_pcg_u64(&skipped), tk_pcg_u64(&drawn), "%zu bytes: the next word", n);
+        T_EQ_U(tk_pcg_u32(&skipped), tk_pcg_u32(&drawn), "%zu bytes: the half after it", n);
+    }
+}
+
 int main(void)
 {
     struct tk_pcg g;
@@ -78,5 +99,6 @@ int main(void)
     T_EQ_U(tk_pcg_u64(&g), UINT64_C(0x0a7d3da94ecde8b8), "third word");
     for (size_t i = 0; i < TK_ARRAY_LEN(vectors); i++)
         check(&vectors[i]);
+    skips();
     return T_DONE();
 }

@@ -19,8 +19,17 @@ static struct tk_chat *chat;
 static char folder[512];
 
 static const struct tk_data_ops *const sets[] = {
-    &tk_data_random, &tk_data_random_rerank, &tk_data_prefix_repetition,
+    &tk_data_random, &tk_data_random_rerank, &tk_data_random_mm, &tk_data_prefix_repetition,
     &tk_data_sonnet, &tk_data_burstgpt,
+};
+
+static const struct tk_data_bucket buckets[] = { { 3, 5, 1, 1 }, { 8, 4, 1, 0.5 } };
+static const struct tk_data_mm mm = {
+    .buckets = buckets,
+    .n_buckets = TK_ARRAY_LEN(buckets),
+    .n_base = 2,
+    .ratio = 1,
+    .max_images = 9,
 };
 
 static struct tk_data_conf conf_of(const struct tk_data_ops *ops, char *path, size_t cap)
@@ -39,6 +48,7 @@ static struct tk_data_conf conf_of(const struct tk_data_ops *ops, char *path, si
         .n_prefixes = 2,
         .batch = ops == &tk_data_random_rerank ? 1 : 0,
         .is_reranker = true,
+        .mm = &mm,
         .range_ratio = 0.5,
         .n_threads = 1,
     };
@@ -54,6 +64,7 @@ static bool same_items(const struct tk_items *a, const struct tk_items *b)
         is_same = a->v[i].prompt.n == b->v[i].prompt.n &&
                   memcmp(a->v[i].prompt.p, b->v[i].prompt.p, a->v[i].prompt.n) == 0 &&
                   tk_str_eq(a->v[i].prompt_json, b->v[i].prompt_json) &&
+                  tk_str_eq(a->v[i].media, b->v[i].media) &&
                   a->v[i].prompt_tokens == b->v[i].prompt_tokens &&
                   a->v[i].output_tokens == b->v[i].output_tokens;
     return is_same;
