@@ -6,31 +6,26 @@
  * them, in the order in which the tool prints it. Exit status as there: 2 for the command line, 1
  * for what it raises, 0 also when every request failed; 130 after Ctrl-C; 4 by --strict.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
-#include "cli/places.h"
 #include "cli/result.h"
-#include "cli/runfile_name.h"
 #include "cli/session.h"
 #include "cli/target.h"
 #include "cli/tokens.h"
+#include "cli/vllm_files.h"
 #include "dialect/vllm/vllm.h"
 
 #define PROGRAM "vllm bench serve"
 #define STOP_GRACE (30 * TK_NS_PER_S)
-#define MAX_TEXT ((size_t)64 << 30)
 
 struct command {
     struct tk_arena arena; /* of the words */
@@ -42,8 +37,7 @@ struct command {
     struct tk_plan plan;
     struct tk_target target;
     struct tk_session session;
-    struct tk_buf run_path;    /* empty: none */
-    struct tk_buf result_path; /* empty: none, or named after the run */
+    struct tk_vllm_files files;
     bool has_v, has_target, has_session;
     bool has_output; /* standard output still takes something */
 };
@@ -282,83 +276,6 @@ static int prepare(struct command *c)
     return TK_EXIT_OK;
 }
 
-/* --- where the result goes --- */
-
-static bool saves(const struct command *c)
-{
-    return c->o.save_result || c->o.append_result;
-}
-
-static int make_folder(const char *path, struct tk_err *reterr)
-{
-    struct tk_buf at = TK_BUF_INIT(64 << 10);
-    struct tk_str rest = tk_str_of(path);
-    struct tk_str part;
-    int rc = 0;
-
-    while (rc == 0 && tk_str_split(&rest, '/', &part)) {
-        tk_buf_add_str(&at, part);
-        if (at.p && at.n > 0 && mkdir(at.p, 0777) != 0 && errno != EEXIST)
-            rc = -errno;
-        tk_buf_add_c(&at, '/');
-    }
-    tk_buf_release(&at);
-    return rc == 0 ? 0
-                   : tk_err_set(reterr, rc, "folder '%s' cannot be made: %s", path, strerror(-rc));
-}
-
-static void join_path(const struct command *c, const char *name, struct tk_buf *out)
-{
-    tk_buf_reset(out);
-    if (c->o.result_dir && name[0] != '/')
-        tk_buf_addf(out, "%s/", c->o.result_dir);
-    tk_buf_add_z(out, name);
-}
-
-/* What a result of a given name would be written over; the folders need not be there yet. */
-static int check_places(struct command *c)
-{
-    struct tk_err err = { 0 };
-    struct tk_buf result = TK_BUF_INIT(64 << 10);
-    int rc = 0;
-
-    if (saves(c) && c->o.result_filename)
-        join_path(c, c->o.result_filename, &result);
-    const struct tk_place places[] = {
-        { TK_PLACE_INPUT, "--dataset-path", c->o.dataset_path },
-        { TK_PLACE_INPUT, "--tokenizer", c->o.tokenizer },
-        { TK_PLACE_RESULT, "--result-filename", result.n > 0 ? result.p : NULL },
-    };
-    rc = tk_places_check(places, TK_ARRAY_LEN(places), &err);
-    tk_buf_release(&result);
-    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
-}
-
-static int choose_places(struct command *c)
-{
-    struct tk_err err = { 0 };
-    struct tk_buf name = TK_BUF_INIT(64 << 10);
-    int rc = 0;
-
-    if (!saves(c))
-        return TK_EXIT_OK;
-    if (c->o.result_dir)
-        rc = make_folder(c->o.result_dir, &err);
-    if (rc == 0 && c->o.result_filename) {
-        join_path(c, c->o.result_filename, &c->result_path);
-        rc = tk_check_place(c->result_path.p, &err);
-        if (rc == 0)
-            rc = tk_runfile_name_beside(c->result_path.p, c->o.append_result, &c->run_path, &err);
-    } else if (rc == 0) {
-        rc = tk_runfile_name_now(&name,
-                                 &err); /* renamed when the run's end gives the other's name */
-        if (rc == 0)
-            join_path(c, name.p, &c->run_path);
-    }
-    tk_buf_release(&name);
-    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
-}
-
 /* --- the run, as the tool tells it --- */
 
 static void begin_check(struct command *c)
@@ -422,7 +339,7 @@ static struct tk_session_conf session_conf(struct command *c)
         .order = c->v.order,
         .n_order = (uint32_t)c->v.n_requests,
         .supply = tk_vllm_supply(&c->v),
-        .run_path = c->run_path.p,
+        .run_path = c->files.run_path.p,
         .progress = c->o.disable_tqdm ? TK_PROGRESS_OFF : TK_PROGRESS_AUTO,
         .check_timeout = c->o.ready_check_timeout_sec * TK_NS_PER_S,
         .stop_grace = STOP_GRACE,
@@ -432,80 +349,6 @@ static struct tk_session_conf session_conf(struct command *c)
 }
 
 /* --- the result --- */
-
-/* One object a line when appended: a line end goes before, none behind. */
-static int append(const char *path, struct tk_buf *json, struct tk_err *reterr)
-{
-    struct stat st;
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    int rc = fd < 0 ? -errno : 0;
-
-    if (rc == 0 && fstat(fd, &st) == 0 && st.st_size > 0 && write(fd, "\n", 1) != 1)
-        rc = -errno;
-    struct tk_str left = tk_buf_str(json);
-    while (rc == 0 && left.n > 0) {
-        ssize_t n = write(fd, left.p, left.n);
-        if (n < 0 && errno != EINTR)
-            rc = -errno;
-        left.p += TK_MAX(n, 0);
-        left.n -= (size_t)TK_MAX(n, 0);
-    }
-    if (fd >= 0 && close(fd) != 0 && rc == 0)
-        rc = -errno;
-    return rc == 0 ? 0
-                   : tk_err_set(reterr, rc, "'%s' could not be written: %s", path, strerror(-rc));
-}
-
-/* The run's own file gets the name of the result that it lies beside. */
-static void rename_run_file(struct command *c)
-{
-    struct tk_buf path = TK_BUF_INIT(64 << 10);
-
-    if (tk_runfile_name_beside(c->result_path.p, true, &path, NULL) == 0 &&
-        rename(c->run_path.p, path.p) == 0) {
-        tk_buf_reset(&c->run_path);
-        tk_buf_add_str(&c->run_path, tk_buf_str(&path));
-    }
-    tk_buf_release(&path);
-}
-
-static int name_result(struct command *c, const struct tk_vllm_form *form, struct tk_err *reterr)
-{
-    struct tk_buf name = TK_BUF_INIT(64 << 10);
-    int rc = 0;
-
-    if (c->result_path.n > 0)
-        return 0;
-    rc = tk_vllm_file_name(form, &name);
-    if (rc == 0)
-        join_path(c, name.p, &c->result_path);
-    tk_buf_release(&name);
-    if (rc != 0 || c->result_path.failed)
-        return tk_err_set(reterr, TK_E_LIMIT, "the result file's name is too long");
-    if (c->run_path.n > 0)
-        rename_run_file(c);
-    return 0;
-}
-
-static int save(struct command *c, const struct tk_vllm_form *form,
-                const struct tk_vllm_figures *figures)
-{
-    struct tk_buf json = TK_BUF_INIT(MAX_TEXT);
-    struct tk_err err = { 0 };
-    int rc = name_result(c, form, &err);
-
-    if (rc == 0) {
-        rc = tk_vllm_result(form, figures, &json);
-        if (rc != 0)
-            (void)tk_err_set(&err, rc, "the result could not be made: %s", tk_err_text(rc));
-    }
-    if (rc == 0 && c->o.append_result)
-        rc = append(c->result_path.p, &json, &err);
-    else if (rc == 0)
-        rc = tk_put_file(PROGRAM, c->result_path.p, tk_buf_str(&json), &err);
-    tk_buf_release(&json);
-    return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
-}
 
 /* What tokmark has to add; --plain leaves it out. Of a strict run the verdict is in the status. */
 static int put_own(struct command *c, struct tk_records *records, int status)
@@ -517,8 +360,8 @@ static int put_own(struct command *c, struct tk_records *records, int status)
         .program = PROGRAM,
         .opts = &opts,
         .facts = &c->session.facts,
-        .run_path = c->run_path.n > 0 ? c->run_path.p : NULL,
-        .json_path = c->result_path.n > 0 ? c->result_path.p : NULL,
+        .run_path = c->files.run_path.n > 0 ? c->files.run_path.p : NULL,
+        .json_path = c->files.result_path.n > 0 ? c->files.result_path.p : NULL,
         .is_strict = c->o.strict,
     };
     struct tk_err err = { 0 };
@@ -578,8 +421,8 @@ static int report(struct command *c)
     warn(&figures);
     if (tk_vllm_block(&form, &figures, &block) == 0)
         put(c, tk_buf_str(&block));
-    if (saves(c))
-        status = save(c, &form, &figures);
+    if (tk_vllm_files_save(&c->files, &c->v, &form, &figures, &err) != 0)
+        status = tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     if (!c->o.plain || c->o.strict)
         status = put_own(c, records, status);
     tk_buf_release(&block);
@@ -631,10 +474,10 @@ static int run_session(struct command *c, struct tk_err *reterr)
 static int load(struct command *c)
 {
     struct tk_err err = { 0 };
-    int status = choose_places(c);
+    int status = TK_EXIT_OK;
 
-    if (status != TK_EXIT_OK)
-        return status;
+    if (tk_vllm_files_choose(&c->files, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     c->has_session = true;
     int rc = tk_session_init(&c->session, &c->plan, &err);
     if (rc != 0)
@@ -642,8 +485,8 @@ static int load(struct command *c)
     rc = run_session(c, &err);
     if (c->session.facts.wall_begin != 0 && c->session.sink)
         status = report(c);
-    else if (c->run_path.n > 0)
-        (void)unlink(c->run_path.p); /* nothing was measured */
+    else if (c->files.run_path.n > 0)
+        (void)unlink(c->files.run_path.p); /* nothing was measured */
     if (c->session.facts.is_interrupted)
         return TK_EXIT_INTERRUPTED;
     if (rc == 0)
@@ -670,10 +513,11 @@ static int dry_run(struct command *c)
 
 static int run_command(struct command *c)
 {
+    struct tk_err err = { 0 };
     int status = make_id_prefix(c);
 
-    if (status == TK_EXIT_OK)
-        status = check_places(c);
+    if (status == TK_EXIT_OK && tk_vllm_files_check(&c->files, &err) != 0)
+        status = tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     if (status == TK_EXIT_OK)
         status = prepare(c);
     if (status == TK_EXIT_OK && c->o.print_config)
@@ -695,8 +539,7 @@ static void release(struct command *c)
         tk_vllm_release(&c->v);
     tk_chat_free(c->chat);
     tk_tokens_release(&c->tokens);
-    tk_buf_release(&c->run_path);
-    tk_buf_release(&c->result_path);
+    tk_vllm_files_release(&c->files);
     tk_opt_release(&tk_vllm_command, &c->o, &c->res);
     tk_arena_release(&c->arena);
 }
@@ -706,8 +549,7 @@ static int run(int argc, char **argv)
     struct command c = { .has_output = true };
 
     tk_arena_init(&c.arena, 0);
-    tk_buf_init(&c.run_path, 64 << 10);
-    tk_buf_init(&c.result_path, 64 << 10);
+    tk_vllm_files_init(&c.files, PROGRAM, &c.o);
     int status = parse_words(&c, argc, argv);
     if (status < 0)
         status = run_command(&c);

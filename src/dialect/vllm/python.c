@@ -6,6 +6,7 @@
 #include "base/jsonw.h"
 #include "base/str.h"
 #include "dialect/vllm/options.h"
+#include "dialect/vllm/python.h"
 #include "dialect/vllm/vllm.h"
 
 void tk_vllm_float(double d, struct tk_buf *out)
@@ -118,8 +119,7 @@ int tk_vllm_redump(struct tk_str json, struct tk_buf *out)
 
 /* --- Namespace(…) --- */
 
-/* repr() of a string: single quotes unless it has one and no double quote. */
-static void put_repr(struct tk_str s, struct tk_buf *out)
+void tk__vllm_repr(struct tk_str s, struct tk_buf *out)
 {
     char quote = tk_str_find(s, '\'') >= 0 && tk_str_find(s, '"') < 0 ? '"' : '\'';
 
@@ -147,7 +147,7 @@ static void put_masked(const char *item, struct tk_buf *out)
     tk_buf_add(&text, item, equals ? (size_t)(equals - item) : strlen(item));
     if (equals)
         tk_buf_add_z(&text, "=***");
-    put_repr(tk_buf_str(&text), out);
+    tk__vllm_repr(tk_buf_str(&text), out);
     tk_buf_release(&text);
 }
 
@@ -157,7 +157,7 @@ static void put_string(const char *s, struct tk_buf *out)
     struct tk_buf text = TK_BUF_INIT(1 << 20);
 
     if (tk_plan_mask_url(s, &text) == 0)
-        put_repr(tk_buf_str(&text), out);
+        tk__vllm_repr(tk_buf_str(&text), out);
     tk_buf_release(&text);
 }
 
@@ -170,19 +170,28 @@ static void put_list(const struct tk_opt_list *l, bool is_masked, struct tk_buf 
         if (is_masked)
             put_masked(l->v[i], out);
         else
-            put_repr(tk_str_of(l->v[i]), out);
+            tk__vllm_repr(tk_str_of(l->v[i]), out);
     }
     tk_buf_add_c(out, ']');
 }
 
-/* A dict that is a default stands there as Python would print it. */
-static bool is_dict(const char *name)
+/* A dict, as Python has read it; false when the option is none. */
+static bool put_dict(const char *name, const char *text, bool is_given, struct tk_buf *out)
 {
-    return strcmp(name, "random-mm-limit-mm-per-prompt") == 0 ||
-           strcmp(name, "random-mm-bucket-config") == 0 || strcmp(name, "extra-body") == 0;
+    bool is_buckets = strcmp(name, "random-mm-bucket-config") == 0;
+    bool is_limit = strcmp(name, "random-mm-limit-mm-per-prompt") == 0;
+
+    if (is_buckets || (is_limit && !is_given))
+        tk__vllm_dict(text, is_buckets, TK__VLLM_REPR, out);
+    else if (is_limit || strcmp(name, "extra-body") == 0)
+        (void)tk__vllm_repr_json(tk_str_of(text), out); /* checked before */
+    else
+        return false;
+    return true;
 }
 
-static void put_value(const struct tk_opt *opt, const void *at, bool is_none, struct tk_buf *out)
+static void put_value(const struct tk_opt *opt, const void *at, bool is_none, bool is_given,
+                      struct tk_buf *out)
 {
     const struct tk_opt_list *list = at;
 
@@ -204,9 +213,7 @@ static void put_value(const struct tk_opt *opt, const void *at, bool is_none, st
         put_list(list, strcmp(opt->name, "header") == 0, out);
         break;
     default:
-        if (is_dict(opt->name))
-            tk_buf_add_z(out, *(const char *const *)at);
-        else
+        if (!put_dict(opt->name, *(const char *const *)at, is_given, out))
             put_string(*(const char *const *)at, out);
     }
 }
@@ -226,7 +233,7 @@ int tk_vllm_namespace(const struct tk_vllm_opts *o, const bool *is_given, struct
         /* the tool makes a random prefix at each start and has it as the default */
         if (opt->at == offsetof(struct tk_vllm_opts, request_id_prefix) && o->request_id_prefix)
             is_none = false;
-        put_value(opt, at, is_none, out);
+        put_value(opt, at, is_none, is_given[i], out);
     }
     tk_buf_add_z(out, ")\n");
     return out->failed;

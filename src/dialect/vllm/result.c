@@ -1,9 +1,6 @@
-/* result.c - the result file: the tool's keys in the tool's order, as json.dumps writes them
- *
- * A member is set by its key, as in a Python dict: one that comes again keeps its place and gets
- * the new value. So metadata may stand over what was before it, and is stood over by what comes
- * after.
- */
+/* result.c - the result file: the tool's keys in the tool's order, as json.dumps writes them */
+#include "dialect/vllm/result.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,75 +8,17 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/jsonw.h"
 #include "base/str.h"
-#include "dialect/vllm/vllm.h"
 #include "report/report.h"
 
-#define MAX_MEMBERS 4096
-#define MAX_BYTES ((size_t)64 << 30)
-
-struct member {
-    struct tk_str key;
-    size_t at, n; /* slice of the text */
-};
-
-struct object {
-    struct member *v; /* MAX_MEMBERS */
-    size_t n;
-    struct tk_buf text;
-    struct tk_jsonw w; /* writes one value at a time into text */
-};
-
-/* --- members --- */
-
-static struct tk_jsonw *begin(struct object *o)
-{
-    tk_jsonw_init(&o->w, &o->text, TK_JSONW_PYTHON);
-    return &o->w;
-}
-
-/* The text from `at` on is the value of `key`. */
-static void set(struct object *o, struct tk_str key, size_t at)
-{
-    size_t i = 0;
-
-    while (i < o->n && !tk_str_eq(o->v[i].key, key))
-        i++;
-    if (i == MAX_MEMBERS)
-        return;
-    o->n = TK_MAX(o->n, i + 1);
-    o->v[i] = (struct member){ .key = key, .at = at, .n = o->text.n - at };
-}
-
-static void set_text(struct object *o, const char *key, const char *value)
-{
-    size_t at = o->text.n;
-    tk_jsonw_z(begin(o), value);
-    set(o, tk_str_of(key), at);
-}
-
-static void set_int(struct object *o, const char *key, int64_t value)
-{
-    size_t at = o->text.n;
-    tk_jsonw_i64(begin(o), value);
-    set(o, tk_str_of(key), at);
-}
-
-static void set_double(struct object *o, const char *key, double value)
-{
-    size_t at = o->text.n;
-    tk_jsonw_double(begin(o), value);
-    set(o, tk_str_of(key), at);
-}
-
 /* A count where `is_there`, else null. */
-static void set_int_or_null(struct object *o, const char *key, bool is_there, int64_t value)
+static void set_int_or_null(struct tk__vllm_object *o, const char *key, bool is_there,
+                            int64_t value)
 {
     if (is_there)
-        set_int(o, key, value);
+        tk__vllm_object_int(o, key, value);
     else
-        set_text(o, key, NULL);
+        tk__vllm_object_text(o, key, NULL);
 }
 
 /* --- the parts --- */
@@ -103,60 +42,60 @@ static const char *date_of(tk_ns wall, char *out)
     return out;
 }
 
-static void put_metadata(struct object *o, const struct tk_opt_list *list)
+static void put_metadata(struct tk__vllm_object *o, const struct tk_opt_list *list)
 {
     for (size_t i = 0; list && i < list->n; i++) {
         struct tk_str item = tk_str_of(list->v[i]);
         ptrdiff_t equals = tk_str_find(item, '=');
         if (equals < 0)
             continue; /* refused before the run */
-        size_t at = o->text.n;
         struct tk_str value = { item.p + equals + 1, item.n - (size_t)equals - 1 };
-        tk_jsonw_str(begin(o), tk_str_trim(value));
-        set(o, tk_str_trim((struct tk_str){ item.p, (size_t)equals }), at);
+        size_t at;
+        tk_jsonw_str(tk__vllm_object_begin(o, &at), tk_str_trim(value));
+        tk__vllm_object_set(o, tk_str_trim((struct tk_str){ item.p, (size_t)equals }), at);
     }
 }
 
-static void put_head(struct object *o, const struct tk_vllm_form *form)
+static void put_head(struct tk__vllm_object *o, const struct tk_vllm_form *form)
 {
     char date[32];
 
-    set_text(o, "date", date_of(form->wall_end, date));
-    set_text(o, "endpoint_type", form->backend);
-    set_text(o, "backend", form->backend);
-    set_text(o, "label", form->label);
-    set_text(o, "model_id", form->model);
-    set_text(o, "tokenizer_id", form->tokenizer);
-    set_int(o, "num_prompts", form->num_prompts);
+    tk__vllm_object_text(o, "date", date_of(form->wall_end, date));
+    tk__vllm_object_text(o, "endpoint_type", form->backend);
+    tk__vllm_object_text(o, "backend", form->backend);
+    tk__vllm_object_text(o, "label", form->label);
+    tk__vllm_object_text(o, "model_id", form->model);
+    tk__vllm_object_text(o, "tokenizer_id", form->tokenizer);
+    tk__vllm_object_int(o, "num_prompts", form->num_prompts);
     put_metadata(o, form->metadata);
     if (isinf(form->request_rate))
-        set_text(o, "request_rate", "inf");
+        tk__vllm_object_text(o, "request_rate", "inf");
     else
-        set_double(o, "request_rate", form->request_rate);
-    set_double(o, "burstiness", form->burstiness);
+        tk__vllm_object_double(o, "request_rate", form->request_rate);
+    tk__vllm_object_double(o, "burstiness", form->burstiness);
     set_int_or_null(o, "max_concurrency", form->max_concurrency > 0, form->max_concurrency);
     if (!form->ramp_up_strategy)
         return;
-    set_text(o, "ramp_up_strategy", form->ramp_up_strategy);
-    set_int(o, "ramp_up_start_rps", form->ramp_up_start_rps);
-    set_int(o, "ramp_up_end_rps", form->ramp_up_end_rps);
+    tk__vllm_object_text(o, "ramp_up_strategy", form->ramp_up_strategy);
+    tk__vllm_object_int(o, "ramp_up_start_rps", form->ramp_up_start_rps);
+    tk__vllm_object_int(o, "ramp_up_end_rps", form->ramp_up_end_rps);
 }
 
-static void put_sums(struct object *o, const struct tk_vllm_form *form,
+static void put_sums(struct tk__vllm_object *o, const struct tk_vllm_form *form,
                      const struct tk_vllm_figures *f)
 {
-    set_double(o, "duration", form->duration_s);
-    set_int(o, "completed", (int64_t)f->completed);
-    set_int(o, "failed", (int64_t)f->failed);
-    set_int(o, "total_input_tokens", f->total_input);
-    set_int(o, "total_output_tokens", f->total_output);
-    set_double(o, "request_throughput", f->request_throughput);
+    tk__vllm_object_double(o, "duration", form->duration_s);
+    tk__vllm_object_int(o, "completed", (int64_t)f->completed);
+    tk__vllm_object_int(o, "failed", (int64_t)f->failed);
+    tk__vllm_object_int(o, "total_input_tokens", f->total_input);
+    tk__vllm_object_int(o, "total_output_tokens", f->total_output);
+    tk__vllm_object_double(o, "request_throughput", f->request_throughput);
     if (form->has_goodput)
-        set_double(o, "request_goodput", f->request_goodput);
+        tk__vllm_object_double(o, "request_goodput", f->request_goodput);
     else
-        set_text(o, "request_goodput", NULL);
-    set_double(o, "output_throughput", f->output_throughput);
-    set_double(o, "total_token_throughput", f->total_throughput);
+        tk__vllm_object_text(o, "request_goodput", NULL);
+    tk__vllm_object_double(o, "output_throughput", f->output_throughput);
+    tk__vllm_object_double(o, "total_token_throughput", f->total_throughput);
 }
 
 /* --- arrays with an entry per request --- */
@@ -206,19 +145,20 @@ static void put_error(struct tk_jsonw *w, const struct tk_vllm_figures *f,
     tk_jsonw_str(w, (struct tk_str){ q->n_error ? f->texts.p + q->error_at : NULL, q->n_error });
 }
 
-static void put_array(struct object *o, const char *key, const struct tk_vllm_figures *f, put_cb cb)
+static void put_array(struct tk__vllm_object *o, const char *key, const struct tk_vllm_figures *f,
+                      put_cb cb)
 {
-    size_t at = o->text.n;
-    struct tk_jsonw *w = begin(o);
+    size_t at;
+    struct tk_jsonw *w = tk__vllm_object_begin(o, &at);
 
     tk_jsonw_arr(w);
     for (size_t i = 0; i < f->n_requests; i++)
         cb(w, f, &f->requests[i]);
     tk_jsonw_arr_end(w);
-    set(o, tk_str_of(key), at);
+    tk__vllm_object_set(o, tk_str_of(key), at);
 }
 
-static void put_details(struct object *o, const struct tk_vllm_figures *f)
+static void put_details(struct tk__vllm_object *o, const struct tk_vllm_figures *f)
 {
     put_array(o, "input_lens", f, put_input_len);
     put_array(o, "output_lens", f, put_output_len);
@@ -230,10 +170,10 @@ static void put_details(struct object *o, const struct tk_vllm_figures *f)
 
 /* --- ramps and statistics --- */
 
-static void put_ramp(struct object *o, const struct tk_vllm_form *form)
+static void put_ramp(struct tk__vllm_object *o, const struct tk_vllm_form *form)
 {
-    size_t at = o->text.n;
-    struct tk_jsonw *w = begin(o);
+    size_t at;
+    struct tk_jsonw *w = tk__vllm_object_begin(o, &at);
 
     tk_jsonw_arr(w);
     for (size_t i = 0; i < form->n_rps; i++) {
@@ -251,27 +191,25 @@ static void put_ramp(struct object *o, const struct tk_vllm_form *form)
         tk_jsonw_obj_end(w);
     }
     tk_jsonw_arr_end(w);
-    set(o, TK_STR("rps_change_events"), at);
+    tk__vllm_object_set(o, TK_STR("rps_change_events"), at);
 }
 
-/* Keys are made here, so they live in `names` until the object is written. */
-static void put_stat(struct object *o, struct tk_arena *names, const char *what, const char *metric,
-                     double value)
+static void put_stat(struct tk__vllm_object *o, const char *what, const char *metric, double value)
 {
     char key[128];
 
     (void)snprintf(key, sizeof(key), "%s_%s_ms", what, metric);
-    const char *kept = tk_arena_dup(names, tk_str_of(key));
+    const char *kept = tk_arena_dup(o->arena, tk_str_of(key));
     if (kept)
-        set_double(o, kept, value);
+        tk__vllm_object_double(o, kept, value);
 }
 
-static void put_stats(struct object *o, struct tk_arena *names, const struct tk_vllm_form *form,
+static void put_stats(struct tk__vllm_object *o, const struct tk_vllm_form *form,
                       const char *metric, const struct tk_vllm_stats *s)
 {
-    put_stat(o, names, "mean", metric, s->mean);
-    put_stat(o, names, "median", metric, s->median);
-    put_stat(o, names, "std", metric, s->std);
+    put_stat(o, "mean", metric, s->mean);
+    put_stat(o, "median", metric, s->median);
+    put_stat(o, "std", metric, s->std);
     for (size_t i = 0; i < form->n_percentiles; i++) {
         struct tk_buf word = TK_BUF_INIT(64);
         double p = form->percentiles[i];
@@ -281,15 +219,15 @@ static void put_stats(struct object *o, struct tk_arena *names, const struct tk_
         else
             tk_vllm_float(p, &word);
         if (word.p)
-            put_stat(o, names, word.p, metric, s->percentiles[i]);
+            put_stat(o, word.p, metric, s->percentiles[i]);
         tk_buf_release(&word);
     }
 }
 
 /* --- the whole --- */
 
-static void fill(struct object *o, struct tk_arena *names, const struct tk_vllm_form *form,
-                 const struct tk_vllm_figures *f)
+void tk__vllm_result_fill(struct tk__vllm_object *o, const struct tk_vllm_form *form,
+                          const struct tk_vllm_figures *f)
 {
     static const char *const metrics[TK_VLLM_METRIC_N_] = { "ttft", "tpot", "itl", "e2el" };
 
@@ -297,45 +235,33 @@ static void fill(struct object *o, struct tk_arena *names, const struct tk_vllm_
     put_sums(o, form, f);
     if (form->is_detailed)
         put_details(o, f);
-    set_double(o, "max_output_tokens_per_s", f->max_output_tokens_per_s);
-    set_int(o, "max_concurrent_requests", f->max_concurrent_requests);
+    tk__vllm_object_double(o, "max_output_tokens_per_s", f->max_output_tokens_per_s);
+    tk__vllm_object_int(o, "max_concurrent_requests", f->max_concurrent_requests);
     if (form->ramp_up_strategy)
         put_ramp(o, form);
     for (int m = 0; m < TK_VLLM_METRIC_N_; m++) {
         if (form->has_metric[m])
-            put_stats(o, names, form, metrics[m], &f->stats[m]);
+            put_stats(o, form, metrics[m], &f->stats[m]);
     }
-}
-
-static void write_object(const struct object *o, struct tk_buf *out)
-{
-    struct tk_jsonw w;
-
-    tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
-    tk_jsonw_obj(&w);
-    for (size_t i = 0; i < o->n; i++) {
-        tk_jsonw_key_str(&w, o->v[i].key);
-        tk_jsonw_raw(&w, (struct tk_str){ o->text.p + o->v[i].at, o->v[i].n });
-    }
-    tk_jsonw_obj_end(&w);
 }
 
 int tk_vllm_result(const struct tk_vllm_form *form, const struct tk_vllm_figures *f,
                    struct tk_buf *out)
 {
-    struct tk_arena names;
-    struct object o = { .text = TK_BUF_INIT(MAX_BYTES) };
+    struct tk_arena arena;
+    struct tk__vllm_object o;
+    struct tk_jsonw w;
 
-    tk_arena_init(&names, 0);
-    o.v = tk_arena_alloc(&names, MAX_MEMBERS * sizeof(*o.v));
-    if (o.v) {
-        fill(&o, &names, form, f);
-        if (o.text.failed == 0)
-            write_object(&o, out);
+    tk_arena_init(&arena, 0);
+    int rc = tk__vllm_object_init(&o, &arena);
+    if (rc == 0) {
+        tk__vllm_result_fill(&o, form, f);
+        tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
+        tk__vllm_object_write(&o, &w);
+        rc = o.text.failed ? o.text.failed : out->failed;
     }
-    int rc = !o.v ? -ENOMEM : o.text.failed ? o.text.failed : out->failed;
-    tk_buf_release(&o.text);
-    tk_arena_release(&names);
+    tk__vllm_object_release(&o);
+    tk_arena_release(&arena);
     return rc;
 }
 

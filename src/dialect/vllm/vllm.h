@@ -274,6 +274,11 @@ int tk_vllm_block(const struct tk_vllm_form *form, const struct tk_vllm_figures 
 int tk_vllm_result(const struct tk_vllm_form *form, const struct tk_vllm_figures *f,
                    struct tk_buf *out);
 
+/* The same in the form of PyTorch's benchmark database: a record for each of its twelve statistics that
+ * the result has; nothing where it has none. */
+int tk_vllm_pytorch(const struct tk_vllm *v, const struct tk_vllm_form *form,
+                    const struct tk_vllm_figures *f, struct tk_buf *out);
+
 /* The name that the tool gives the file when it is not told one, without folder. */
 int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out);
 

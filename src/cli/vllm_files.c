@@ -1,0 +1,268 @@
+/* vllm_files.c - the files that a run of `tokmark vllm` leaves, and where they go */
+#include "cli/vllm_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/places.h"
+#include "cli/runfile_name.h"
+
+#define MAX_PATH ((size_t)64 << 10)
+#define MAX_TEXT ((size_t)64 << 30)
+
+void tk_vllm_files_init(struct tk_vllm_files *f, const char *program, const struct tk_vllm_opts *o)
+{
+    const char *pytorch = getenv("SAVE_TO_PYTORCH_BENCHMARK_FORMAT");
+
+    *f = (struct tk_vllm_files){
+        .program = program,
+        .o = o,
+        .has_pytorch = pytorch && *pytorch,
+        .run_path = TK_BUF_INIT(MAX_PATH),
+        .result_path = TK_BUF_INIT(MAX_PATH),
+    };
+}
+
+void tk_vllm_files_release(struct tk_vllm_files *f)
+{
+    tk_buf_release(&f->run_path);
+    tk_buf_release(&f->result_path);
+}
+
+bool tk_vllm_files_saves(const struct tk_vllm_files *f)
+{
+    return f->o->save_result || f->o->append_result;
+}
+
+/* --- before the run --- */
+
+static int make_folder(const char *path, struct tk_err *reterr)
+{
+    struct tk_buf at = TK_BUF_INIT(MAX_PATH);
+    struct tk_str rest = tk_str_of(path);
+    struct tk_str part;
+    int rc = 0;
+
+    while (rc == 0 && tk_str_split(&rest, '/', &part)) {
+        tk_buf_add_str(&at, part);
+        if (at.p && at.n > 0 && mkdir(at.p, 0777) != 0 && errno != EEXIST)
+            rc = -errno;
+        tk_buf_add_c(&at, '/');
+    }
+    tk_buf_release(&at);
+    return rc == 0 ? 0
+                   : tk_err_set(reterr, rc, "folder '%s' cannot be made: %s", path, strerror(-rc));
+}
+
+static void join_path(const struct tk_vllm_files *f, const char *name, struct tk_buf *out)
+{
+    tk_buf_reset(out);
+    if (f->o->result_dir && name[0] != '/')
+        tk_buf_addf(out, "%s/", f->o->result_dir);
+    tk_buf_add_z(out, name);
+}
+
+/* The result's name with another end: `end` for what is behind the last point of the last part. */
+static int beside(struct tk_str result, const char *end, struct tk_buf *out)
+{
+    size_t base = result.n, n = result.n;
+
+    while (base > 0 && result.p[base - 1] != '/')
+        base--;
+    size_t at = base;
+    while (at < n && result.p[at] == '.')
+        at++; /* a name may begin with points */
+    for (size_t i = n; i > at; i--) {
+        if (result.p[i - 1] == '.') {
+            n = i - 1;
+            break;
+        }
+    }
+    tk_buf_reset(out);
+    tk_buf_add(out, result.p, n);
+    tk_buf_add_z(out, end);
+    return out->failed;
+}
+
+static int check_places(const struct tk_vllm_files *f, struct tk_str result, struct tk_err *reterr)
+{
+    struct tk_buf pytorch = TK_BUF_INIT(MAX_PATH);
+
+    if (result.n > 0 && f->has_pytorch)
+        (void)beside(result, ".pytorch.json", &pytorch);
+    const struct tk_place places[] = {
+        { TK_PLACE_INPUT, "--dataset-path", f->o->dataset_path },
+        { TK_PLACE_INPUT, "--tokenizer", f->o->tokenizer },
+        { TK_PLACE_RESULT, "--result-filename", result.n > 0 ? result.p : NULL },
+        { TK_PLACE_RESULT, "the file for PyTorch", pytorch.n > 0 ? pytorch.p : NULL },
+    };
+    int rc = tk_places_check(places, TK_ARRAY_LEN(places), reterr);
+    tk_buf_release(&pytorch);
+    return rc;
+}
+
+int tk_vllm_files_check(const struct tk_vllm_files *f, struct tk_err *reterr)
+{
+    struct tk_buf result = TK_BUF_INIT(MAX_PATH);
+
+    if (tk_vllm_files_saves(f) && f->o->result_filename)
+        join_path(f, f->o->result_filename, &result);
+    int rc = check_places(f, tk_buf_str(&result), reterr);
+    tk_buf_release(&result);
+    return rc;
+}
+
+static int check_beside(const struct tk_vllm_files *f, const char *end, struct tk_err *reterr)
+{
+    struct tk_buf path = TK_BUF_INIT(MAX_PATH);
+
+    int rc = beside(tk_buf_str(&f->result_path), end, &path);
+    rc = rc == 0 ? tk_check_place(path.p, reterr)
+                 : tk_err_set(reterr, rc, "a file's name is too long");
+    tk_buf_release(&path);
+    return rc;
+}
+
+static int choose_given(struct tk_vllm_files *f, struct tk_err *reterr)
+{
+    join_path(f, f->o->result_filename, &f->result_path);
+    int rc = tk_check_place(f->result_path.p, reterr);
+    if (rc == 0 && f->has_pytorch)
+        rc = check_beside(f, ".pytorch.json", reterr);
+    return rc == 0
+               ? tk_runfile_name_beside(f->result_path.p, f->o->append_result, &f->run_path, reterr)
+               : rc;
+}
+
+int tk_vllm_files_choose(struct tk_vllm_files *f, struct tk_err *reterr)
+{
+    struct tk_buf name = TK_BUF_INIT(MAX_PATH);
+    int rc = 0;
+
+    if (!tk_vllm_files_saves(f))
+        return 0;
+    if (f->o->result_dir)
+        rc = make_folder(f->o->result_dir, reterr);
+    if (rc == 0 && f->o->result_filename) {
+        rc = choose_given(f, reterr);
+    } else if (rc == 0) { /* renamed when the run's end gives the result's name */
+        rc = tk_runfile_name_now(&name, reterr);
+        if (rc == 0)
+            join_path(f, name.p, &f->run_path);
+    }
+    tk_buf_release(&name);
+    return rc;
+}
+
+/* --- after it --- */
+
+/* One object a line when appended: a line end goes before, none behind. */
+static int append(const char *path, struct tk_buf *json, struct tk_err *reterr)
+{
+    struct stat st;
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    int rc = fd < 0 ? -errno : 0;
+
+    if (rc == 0 && fstat(fd, &st) == 0 && st.st_size > 0 && write(fd, "\n", 1) != 1)
+        rc = -errno;
+    struct tk_str left = tk_buf_str(json);
+    while (rc == 0 && left.n > 0) {
+        ssize_t n = write(fd, left.p, left.n);
+        if (n < 0 && errno != EINTR)
+            rc = -errno;
+        left.p += TK_MAX(n, 0);
+        left.n -= (size_t)TK_MAX(n, 0);
+    }
+    if (fd >= 0 && close(fd) != 0 && rc == 0)
+        rc = -errno;
+    return rc == 0 ? 0
+                   : tk_err_set(reterr, rc, "'%s' could not be written: %s", path, strerror(-rc));
+}
+
+/* The run's own file gets the name of the result that it lies beside. */
+static void rename_run_file(struct tk_vllm_files *f)
+{
+    struct tk_buf path = TK_BUF_INIT(MAX_PATH);
+
+    if (tk_runfile_name_beside(f->result_path.p, true, &path, NULL) == 0 &&
+        rename(f->run_path.p, path.p) == 0) {
+        tk_buf_reset(&f->run_path);
+        tk_buf_add_str(&f->run_path, tk_buf_str(&path));
+    }
+    tk_buf_release(&path);
+}
+
+static int name_result(struct tk_vllm_files *f, const struct tk_vllm_form *form,
+                       struct tk_err *reterr)
+{
+    struct tk_buf name = TK_BUF_INIT(MAX_PATH);
+    int rc = 0;
+
+    if (f->result_path.n > 0)
+        return 0;
+    rc = tk_vllm_file_name(form, &name);
+    if (rc == 0)
+        join_path(f, name.p, &f->result_path);
+    tk_buf_release(&name);
+    if (rc != 0 || f->result_path.failed)
+        return tk_err_set(reterr, TK_E_LIMIT, "the result file's name is too long");
+    if (f->run_path.n > 0)
+        rename_run_file(f);
+    return 0;
+}
+
+static int save_result(struct tk_vllm_files *f, const struct tk_vllm_form *form,
+                       const struct tk_vllm_figures *figures, struct tk_err *reterr)
+{
+    struct tk_buf json = TK_BUF_INIT(MAX_TEXT);
+
+    int rc = tk_vllm_result(form, figures, &json);
+    if (rc != 0)
+        (void)tk_err_set(reterr, rc, "the result could not be made: %s", tk_err_text(rc));
+    else if (f->o->append_result)
+        rc = append(f->result_path.p, &json, reterr);
+    else
+        rc = tk_put_file(f->program, f->result_path.p, tk_buf_str(&json), reterr);
+    tk_buf_release(&json);
+    return rc;
+}
+
+/* Nothing is written where none of its statistics was asked for. */
+static int save_pytorch(const struct tk_vllm_files *f, const struct tk_vllm *v,
+                        const struct tk_vllm_form *form, const struct tk_vllm_figures *figures,
+                        struct tk_err *reterr)
+{
+    struct tk_buf json = TK_BUF_INIT(MAX_TEXT), path = TK_BUF_INIT(MAX_PATH);
+
+    int rc = tk_vllm_pytorch(v, form, figures, &json);
+    if (rc == 0)
+        rc = beside(tk_buf_str(&f->result_path), ".pytorch.json", &path);
+    if (rc != 0)
+        (void)tk_err_set(reterr, rc, "the file for PyTorch could not be made: %s", tk_err_text(rc));
+    else if (json.n > 0)
+        rc = tk_put_file(f->program, path.p, tk_buf_str(&json), reterr);
+    tk_buf_release(&json);
+    tk_buf_release(&path);
+    return rc;
+}
+
+int tk_vllm_files_save(struct tk_vllm_files *f, const struct tk_vllm *v,
+                       const struct tk_vllm_form *form, const struct tk_vllm_figures *figures,
+                       struct tk_err *reterr)
+{
+    if (!tk_vllm_files_saves(f))
+        return 0;
+    int rc = name_result(f, form, reterr);
+    if (rc == 0)
+        rc = save_result(f, form, figures, reterr);
+    if (rc == 0 && f->has_pytorch)
+        rc = save_pytorch(f, v, form, figures, reterr);
+    return rc;
+}

@@ -1,0 +1,73 @@
+"""What `tokmark vllm` prints, writes and asks beside its requests, against what vLLM did (tests/golden/vllm/output).
+
+The cases are those of tests/parity/vllm/output_cases.py; tests/parity/vllm/output asked the program.
+"""
+import json
+import os
+import re
+import sys
+
+import tk_it
+import vllm_server
+
+t = tk_it.Tap()
+golden = os.path.join(tk_it.GOLDEN, 'vllm')
+sys.path.append(os.path.join(tk_it.GOLDEN, '../parity/vllm'))
+import output_cases  # noqa: E402
+
+
+def shape(value, key=''):
+    """Keys in order and types; texts and whole numbers too, but dates, for they come from the command line or are counted."""
+    if isinstance(value, dict):
+        return [(k, shape(v, k)) for k, v in value.items()]
+    if isinstance(value, list) and key == 'header':
+        return [v.split('=')[0] for v in value]  # masked
+    if isinstance(value, list):
+        return [shape(v, key) for v in value]
+    if isinstance(value, float) or key in ('date', 'port', 'timestamp', 'total_input_tokens', 'max_concurrent_requests'):
+        return type(value).__name__
+    return value
+
+
+def line_shape(line):
+    """A value of the block without its figure."""
+    label, value = line[:40], line[41:]
+    return label if len(line) == 51 and re.fullmatch(r'[\d.]+ *', value) else line
+
+
+def same_lines(got, real, name):
+    """All but the first, where values of headers are masked."""
+    real = [re.sub(r"header=\['(.*?)=.*?'\]", r"header=['\1=***']", line) for line in real]
+    t.eq([line_shape(line) for line in got], [line_shape(line) for line in real], f'{name}: standard output')
+
+
+def check(name, case):
+    with open(os.path.join(golden, 'output', name + '.json'), encoding='utf-8') as f:
+        real = json.load(f)
+    with tk_it.Folder() as folder, vllm_server.Server(case.get('server', {})) as server:
+        os.symlink(os.path.join(golden, 'load/tok'), 'tok')
+        os.symlink(os.path.join(golden, 'prompts.jsonl'), 'prompts.jsonl')
+        port = str(server.port)
+        words = [w.replace('{port}', port) for w in [*output_cases.words(case), *case.get('ours', [])]]
+        done = tk_it.run('vllm', *words, '--plain', env=case.get('env'))
+        t.eq(done.returncode, real['status'], f'{name}: exit status ({done.stderr.strip()})')
+        out = done.stdout.replace(port, '{port}').replace(folder, '{dir}').splitlines()
+        begin = 1 if case.get('is_newer') or case.get('ours') else 0  # newer options are in the first line there
+        same_lines(out[begin:], real['stdout'][begin:], name)
+        left = sorted(f for f in os.listdir('.') if f not in ('tok', 'prompts.jsonl') and not f.endswith('.tokmark'))
+        t.eq(left, sorted(real['files']), f'{name}: the files that it leaves')
+        for file, content in real['files'].items():
+            if content is None:
+                continue
+            with open(file, encoding='utf-8') as f:
+                text = f.read()
+            got = json.loads(text)
+            t.eq(text, json.dumps(got), f'{name}: {file} is written as json.dumps does')
+            t.eq(shape(got), shape(content), f'{name}: {file}, key by key')
+        asked = [list(r) for r in server.requests if not r[1].endswith('completions')]
+        t.eq(asked, real['asked'], f'{name}: what else is asked of the server')
+
+
+for case_name, a_case in output_cases.CASES.items():
+    check(case_name, a_case)
+t.done()

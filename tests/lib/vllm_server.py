@@ -1,0 +1,106 @@
+"""A server for one client at a time that answers as it is told and writes down what it was asked.
+
+    with vllm_server.Server({'metrics': ['…', '…'], 'models': {…}, 'tokenize': 2}) as s:
+        … s.port …
+        s.requests   (method, path, body or None), in the order in which their bodies had come
+
+Answers completions and chat, streamed, with as many tokens as were asked for. `metrics`: the n-th GET of /metrics gets the
+n-th text, the last one again and again. `models`: what /v1/models says. `tokenize`: words of the prompt that make a token,
+for /tokenize and /detokenize; without it there is neither. `status`: of every answer.
+"""
+import http.server
+import json
+import socketserver
+import threading
+
+
+def stream(path, body):
+    """The events of an answer."""
+    n = body.get('max_completion_tokens') or body.get('max_tokens') or 1
+    head = {'id': 'r', 'created': 0, 'model': body.get('model')}
+    for i in range(n):
+        end = {'index': 0, 'finish_reason': 'length' if i == n - 1 else None}
+        yield {**head, 'choices': [{**end, **({'delta': {'content': ' a'}} if 'chat' in path else {'text': ' a'})}]}
+    yield {**head, 'choices': [], 'usage': {'prompt_tokens': 7, 'completion_tokens': n, 'total_tokens': 7 + n}}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+
+    def log_message(self, *_):
+        pass
+
+    def whole(self, text, status=200, kind='application/json'):
+        data = text.encode()
+        self.send_response(self.server.told.get('status', status))
+        self.send_header('Content-Type', kind)
+        self.send_header('Content-Length', str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        told = self.server.told
+        self.server.requests.append((self.command, self.path, None))
+        if self.path.endswith('/metrics') and 'metrics' in told:
+            n = sum(path == self.path for _, path, _ in self.server.requests)
+            self.whole(told['metrics'][min(n, len(told['metrics'])) - 1], kind='text/plain; version=0.0.4')
+        elif self.path.endswith('/v1/models') and 'models' in told:
+            self.whole(json.dumps(told['models']))
+        else:
+            self.whole('{"detail": "Not Found"}', 404)
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
+        self.server.requests.append((self.command, self.path, body))
+        size = self.server.told.get('tokenize')
+        if self.path.endswith('completions'):
+            self.answer(body)
+        elif self.path.endswith('/detokenize') and size:
+            self.whole(json.dumps({'prompt': ' '.join(self.server.words[i] for i in body['tokens'])}))
+        elif self.path.endswith('/tokenize') and size:
+            self.whole(json.dumps({'tokens': self.server.ids(body['prompt'].split(' '), size)}))
+        else:
+            self.whole('{"detail": "Not Found"}', 404)
+
+    def answer(self, body):
+        if self.server.told.get('status', 200) != 200:
+            return self.whole('{"error": {"message": "told so"}}')
+        self.send_response(200)
+        self.send_header('Content-Type', 'text/event-stream')
+        self.send_header('Transfer-Encoding', 'chunked')
+        self.end_headers()
+        for event in [*map(json.dumps, stream(self.path, body)), '[DONE]']:
+            data = f'data: {event}\n\n'.encode()
+            self.wfile.write(b'%x\r\n%s\r\n' % (len(data), data))
+        return self.wfile.write(b'0\r\n\r\n')
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, told):
+        super().__init__(('127.0.0.1', 0), Handler)
+        self.told = told
+        self.requests = []
+        self.words = []
+        self.port = self.server_address[1]
+        self.lock = threading.Lock()
+
+    def ids(self, words, size):
+        """Tokens of `size` words each; an id is the place of its words in a list that grows."""
+        with self.lock:
+            begin = len(self.words)
+            self.words += [' '.join(words[i:i + size]) for i in range(0, len(words), size)]
+            return list(range(begin, len(self.words)))
+
+    def handle_error(self, request, client_address):
+        pass  # a client that goes away in mid-reply is no event
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()

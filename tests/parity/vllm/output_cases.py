@@ -1,0 +1,28 @@
+"""The runs whose output tokmark and vLLM are compared on; read by tests/it/test_vllm_output.py too."""
+
+BASE = ['--backend', 'vllm', '--port', '{port}', '--model', 'org/m', '--tokenizer', 'tok', '--ready-check-timeout-sec', '0', '--disable-tqdm',
+        '--request-id-prefix', 'x-']
+CUSTOM = ['--dataset-name', 'custom', '--dataset-path', 'prompts.jsonl', '--skip-chat-template', '--custom-output-len', '5', '--num-prompts', '5']
+SAVE = ['--save-result', '--result-filename', 'out.json']
+PYTORCH = {'SAVE_TO_PYTORCH_BENCHMARK_FORMAT': '1'}
+
+# is_newer: 0.32.0 is asked, for what 0.13.0 does not have
+CASES = {
+    'pytorch': {
+        'words': [*BASE, *CUSTOM, *SAVE, '--save-detailed', '--percentile-metrics', 'tpot,e2el', '--metric-percentiles', '50,99',
+                  '--metadata', 'tensor_parallel_size=4', 'a=b', '--header', 'X-A=b', '--burstiness', 'inf', '--goodput', 'ttft:100'],
+        'env': PYTORCH,
+    },
+    'pytorch-random': {
+        'words': [*BASE, *SAVE, '--num-prompts', '3', '--random-input-len', '20', '--random-output-len', '4', '--percentile-metrics', 'ttft',
+                  '--metric-percentiles', '90', '--random-mm-bucket-config', '{(1, 2,3): 0.5, "(4,5,1)":1}',
+                  '--random-mm-limit-mm-per-prompt', '{"image": 3}', '--extra-body', '{"a": [1, 2.0, "\u00fc"]}', '--ramp-up-strategy', 'linear',
+                  '--ramp-up-start-rps', '50', '--ramp-up-end-rps', '90'],
+        'env': PYTORCH,
+    },
+    'pytorch-none': {'words': [*BASE, *CUSTOM, *SAVE, '--percentile-metrics', 'e2el'], 'env': PYTORCH},
+}
+
+
+def words(case):
+    return case['words']
