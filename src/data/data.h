@@ -66,8 +66,8 @@ struct tk_data_conf {
     unsigned n_threads;          /* 0: as many as there are processors for the process */
     struct tk_mt *numpy; /* prefix_repetition: NumPy's global generator, seeded by the callee; its
                                state afterwards is the caller's. NULL: one of its own */
-    /* random: hand each item over, in order, as it is made, instead of keeping it; its slices live for
-     * the call. 0, or a code, which ends all. NULL: they are kept. */
+    /* random, random-mm: hand each item over, in order, as it is made, instead of keeping it; its
+     * slices live for the call. 0, or a code, which ends all. NULL: they are kept. */
     int (*each)(void *owner, const struct tk_item *item);
     void *each_owner;
     const _Atomic bool

@@ -217,7 +217,12 @@ static int take(void *owner, struct tk_tok_scratch *s, size_t i, void *at)
     if (slot->rc != 0)
         return tk_err_set(d->runs.reterr, slot->rc, "the images of prompt %zu cannot be made: %s",
                           i, tk_err_text(slot->rc));
-    return tk__adder_give_media(&d->adder, i, &slot->media, d->runs.reterr);
+    const struct tk_data_conf *conf = d->runs.conf;
+    if (!conf->each)
+        return tk__adder_give_media(&d->adder, i, &slot->media, d->runs.reterr);
+    struct tk_item item = d->adder.v[i];
+    item.media = tk_buf_str(&slot->media);
+    return conf->each(conf->each_owner, &item);
 }
 
 static void release(void *at)
@@ -232,6 +237,7 @@ static int make_pictures(struct mm *d)
     const struct tk__pipe pipe = {
         .n = d->adder.n,
         .n_threads = d->runs.conf->n_threads,
+        .is_beside = d->runs.conf->is_beside,
         .slot_bytes = sizeof(struct slot),
         .owner = d,
         .make = make,

@@ -17,9 +17,9 @@ def words(n, *more):
             '--num-prompts', n, '--max-concurrency', 4, '--request-id-prefix', 'q', '--ready-check-timeout-sec', 0, '--disable-tqdm', *more]
 
 
-def bodies_of_dry_run(n, n_wanted):
+def bodies_of_dry_run(words_of_run, n_wanted):
     """The hashes of the first bodies, as they are when all are made before anything is sent."""
-    command = [tk_it.TOKMARK, *map(str, words(n, '--dry-run'))]
+    command = [tk_it.TOKMARK, *map(str, words_of_run), '--dry-run']
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=tk_it.surroundings_of(('vllm',))) as process:
         lines = [process.stdout.readline() for _ in range(n_wanted)]
         process.kill()
@@ -58,7 +58,13 @@ with tk_it.Folder(), tk_it.Sim('--ttft', '1ms', '--itl', '0') as sim:
             t.eq(json.load(f)['num_prompts'], n, 'the result has what was planned')
         sent = {int(r['id'][1:]): r['body_hash'] for r in log}
         some = min(len(sent), 2000)
-        want = bodies_of_dry_run(n, some)
+        want = bodies_of_dry_run(words(n), some)
         t.eq([sent.get(i) for i in range(some)], want, f'the first {some} bodies are those of a run that makes all first')
         t.ok('slow-maker' not in out or 'THE LIMIT' in out, 'who waited for a prompt was the limit')
+    images = words(9, '--dataset-name', 'random-mm', '--backend', 'openai-chat', '--endpoint', '/v1/chat/completions',
+                   '--random-mm-num-mm-items-range-ratio', 1, '--random-mm-bucket-config', '{(30,40,1):1,(8,8,1):1}', '--request-id-prefix', 'mm')
+    out = tk_it.run(*map(str, images), '--base-url', sim.url)
+    t.eq(out.returncode, 0, 'prompts with images are made in the same way', out.stderr)
+    sent = {int(r['id'][2:]): r['body_hash'] for r in sim.log() if r.get('id', '').startswith('mm')}
+    t.eq([sent.get(i) for i in range(9)], bodies_of_dry_run(images, 9), 'they are those of a run that makes all first')
 t.done()

@@ -116,6 +116,7 @@ static const struct tk__vllm_set sets[] = {
         .ops = &tk_data_random_mm,
         .is_chat_only = true,
         .ignores_eos = true,
+        .is_made_in_order = true,
         .need = TK_VLLM_NEEDS_TOKENIZER,
         .fill = fill_mm,
     },
