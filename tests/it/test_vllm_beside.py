@@ -61,6 +61,8 @@ with tk_it.Folder(), tk_it.Sim('--ttft', '1ms', '--itl', '0') as sim:
         want = bodies_of_dry_run(words(n), some)
         t.eq([sent.get(i) for i in range(some)], want, f'the first {some} bodies are those of a run that makes all first')
         t.ok('slow-maker' not in out or 'THE LIMIT' in out, 'who waited for a prompt was the limit')
+
+with tk_it.Folder(), tk_it.Sim('--ttft', '1ms', '--itl', '0') as sim:
     images = words(9, '--dataset-name', 'random-mm', '--backend', 'openai-chat', '--endpoint', '/v1/chat/completions',
                    '--random-mm-num-mm-items-range-ratio', 1, '--random-mm-bucket-config', '{(30,40,1):1,(8,8,1):1}', '--request-id-prefix', 'mm')
     out = tk_it.run(*map(str, images), '--base-url', sim.url)
