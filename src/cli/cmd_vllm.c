@@ -146,6 +146,26 @@ static void put_surplus(const struct command *c)
                llabs((long long)c->v.n_surplus), c->v.n_surplus > 0 ? "more" : "fewer");
 }
 
+/* Options that do nothing, and why; each is said once. */
+static void put_idle_options(const struct command *c)
+{
+    const struct {
+        bool is_given;
+        const char *option, *why;
+    } idle[] = {
+        { c->o.trust_remote_code, "trust-remote-code", "tokmark runs no code of a model" },
+        { c->o.use_beam_search, "use-beam-search", "vLLM does not read it" },
+        { tk_vllm_given(&c->v, "common-prefix-len"), "common-prefix-len", "vLLM does not read it" },
+        { !c->o.plot_timeline && tk_vllm_given(&c->v, "timeline-itl-thresholds"),
+          "timeline-itl-thresholds", "there is no --plot-timeline" },
+    };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(idle); i++) {
+        if (idle[i].is_given)
+            tk_say(PROGRAM, "--%s has no effect: %s", idle[i].option, idle[i].why);
+    }
+}
+
 static void put_notes(const struct command *c)
 {
     if (tk_vllm_supply(&c->v))
@@ -155,8 +175,7 @@ static void put_notes(const struct command *c)
                (unsigned long long)tk_vllm_n_made(&c->v), (unsigned long long)c->v.n_requests);
     else
         put_surplus(c);
-    if (c->o.trust_remote_code)
-        tk_say(PROGRAM, "--trust-remote-code has no effect: tokmark runs no code of a model");
+    put_idle_options(c);
 }
 
 /* Which way of reading a tokenizer the word means; false: none that tokmark has. */

@@ -74,6 +74,12 @@ struct tk_vllm_opts {
     double probe_request_rate;
     bool self_timed, plot_timeline, plot_dataset_stats;
     const char *timeline_itl_thresholds, *lora_assignment, *chat_template_kwargs;
+    bool custom_client_side_data;
+    const char *bfcl_categories, *speed_bench_subset, *speed_bench_category;
+    int64_t speed_bench_output_len, timed_trace_chunk;
+    double asr_max_audio_len, asr_min_audio_len, timed_trace_multiplier;
+    const char *timed_trace_timestamp, *timed_trace_input_length, *timed_trace_output_length,
+        *timed_trace_hash_ids;
     /* tokmark's own */
     bool plain, dry_run, print_config, strict;
     const char *source_addresses;

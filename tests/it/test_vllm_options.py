@@ -1,0 +1,137 @@
+"""Every option of the page of `vllm bench serve`, taken from it by tests/parity/vllm/page, and those that are newer."""
+import json
+import os
+import re
+
+import tk_it
+
+t = tk_it.Tap()
+golden = os.path.join(tk_it.GOLDEN, 'vllm')
+
+# What the page shows empty or cannot show: the defaults are the program's own.
+NOT_ON_THE_PAGE = {
+    '--random-mm-limit-mm-per-prompt': "{'image': 255, 'video': 1}",
+    '--random-mm-bucket-config': '{(256, 256, 1): 0.5, (720, 1280, 1): 0.5, (720, 1280, 16): 0.0}',
+}
+
+# A sensible value where the default does not tell one.
+VALUES = {
+    '--base-url': 'http://127.0.0.1:9', '--blazedit-max-distance': '0.7', '--common-prefix-len': '3', '--dataset-path': 'prompts.jsonl',
+    '--endpoint': '/v2/completions', '--extra-body': '{"a": 1}', '--goodput': 'ttft:500', '--header': 'A=b', '--hf-name': 'a/b', '--hf-output-len': '9',
+    '--hf-split': 'train', '--hf-subset': 'main', '--label': 'try', '--logprobs': '2', '--lora-modules': 'one', '--max-concurrency': '3',
+    '--metadata': 'a=b', '--metric-percentiles': '50,99.9', '--model': 'n', '--percentile-metrics': 'e2el', '--random-mm-bucket-config':
+    '{(8, 8, 1): 1.0}', '--random-mm-limit-mm-per-prompt': '{"image": 3}', '--request-id-prefix': 'x-', '--result-dir': 'there',
+    '--result-filename': 'r.json', '--served-model-name': 's', '--sharegpt-output-len': '9', '--spec-bench-category': 'math', '--tokenizer': 'tok',
+    '--tokenizer-mode': 'hf', '--top-k': '5', '--top-p': '0.9', '--min-p': '0.1', '--temperature': '0.5', '--frequency-penalty': '-0.5', '--presence-penalty': '0.5',
+    '--repetition-penalty': '1.1', '--host': 'localhost', '--request-rate': '3.5', '--burstiness': '0.5',
+    '--ramp-up-start-rps': '1', '--ramp-up-end-rps': '2',
+    # newer than the page
+    '--bfcl-categories': 'simple', '--chat-template-kwargs': '{"a": 1}', '--input-len': '9', '--output-len': '9', '--speed-bench-category': 'math',
+    '--timeline-itl-thresholds': '10,20', '--asr-max-audio-len-sec': '30',
+}
+
+# Words that go with one.
+WITH = {
+    '--ramp-up-strategy': ['--ramp-up-start-rps', '1', '--ramp-up-end-rps', '2'],
+    'openai-chat': ['--endpoint', '/v1/chat/completions'],
+    'openai-audio': ['--endpoint', '/v1/audio/transcriptions'],
+    'vllm-rerank': ['--endpoint', '/v1/rerank'],
+    '--plot-timeline': ['--save-result'],
+    '--plot-dataset-stats': ['--save-result'],
+}
+for backend in ('openai-embeddings', 'openai-embeddings-chat', 'openai-embeddings-clip', 'openai-embeddings-vlm2vec', 'infinity-embeddings',
+                'infinity-embeddings-clip'):
+    WITH[backend] = ['--endpoint', '/v1/embeddings']
+
+BASE = ['--model', 'm', '--dataset-name', 'custom', '--dataset-path', 'prompts.jsonl', '--skip-chat-template', '--skip-tokenizer-init',
+        '--num-prompts', '2', '--print-config']
+
+
+def shown(words):
+    """What --print-config says of the options; or why it does not."""
+    r = tk_it.run('vllm', *words)
+    return (json.loads(r.stdout)['options'], None) if r.returncode == 0 else (None, r.stderr.strip())
+
+
+def text_of(value):
+    """As the page shows a value."""
+    return value if value is None else 'inf' if value == 'inf' else str(value)
+
+
+def values_of(option):
+    """Words to try it with; [] is a flag."""
+    if option['default'] == 'False' or option['name'] == '--self-timed':
+        return [[]]
+    if option['choices']:
+        return [[c] for c in option['choices']]
+    return [[VALUES.get(option['name'], option['default'])]]
+
+
+def check_accepted(name, value):
+    last = value[-1:] if name == '--backend' else []
+    words = [*BASE, name, *value, *WITH.get(name, []), *(WITH.get(last[0], []) if last else [])]
+    if name == '--dataset-name' and value[0] in ('random', 'random-mm', 'random-rerank', 'prefix_repetition'):
+        words = [w for w in words if w not in ('--dataset-path', 'prompts.jsonl')]
+    if value == ['sharegpt']:
+        words[words.index('prompts.jsonl')] = os.path.join(golden, 'sharegpt.json')
+    if value == ['random-mm']:
+        words += ['--backend', 'openai-chat', *WITH['openai-chat']]
+    found, why = shown(words)
+    if why and 'not supported yet' in why:
+        return t.skip(f'{name} {" ".join(value)} is refused by name: {why}')
+    if t.ok(found is not None, f'{name} {" ".join(value)} is accepted', why):
+        entry = found[name[2:]]
+        t.eq(entry['from'], 'command line', f'{name} {" ".join(value)} is taken')
+    return None
+
+
+def check_page():
+    with open(os.path.join(golden, 'page.json'), encoding='utf-8') as f:
+        page = json.load(f)
+    t.eq(len(page), 80, 'options of the page')
+    defaults, why = shown(['--model', 'm', '--dataset-name', 'random', '--print-config'])
+    t.ok(defaults is not None, 'defaults', why)
+    for option in page:
+        name = option['name']
+        want = NOT_ON_THE_PAGE.get(name, option['default'])
+        got = defaults[name[2:]]['value']
+        if name == '--request-id-prefix':
+            requests = tk_it.run('vllm', *BASE[:-1], '--dry-run').stdout
+            t.ok(re.search('"bench-[0-9a-f]{8}-0"', requests), f'{name}: eight digits of its own', requests)
+        elif name != '--model':
+            t.eq(text_of(got), want, f'{name}: the default')
+        for value in values_of(option):
+            check_accepted(name, value)
+
+
+def check_newer():
+    """The options of 0.32.0 that the page does not have, with its defaults."""
+    with open(os.path.join(golden, 'newer.json'), encoding='utf-8') as f:
+        newer = json.load(f)
+    defaults, _ = shown(['--model', 'm', '--dataset-name', 'random', '--print-config'])
+    for option in newer:
+        if t.ok(option['name'][2:] in defaults, f'{option["name"]} is there'):
+            want = 'False' if option['name'] == '--self-timed' else option['default']  # None there: as the data set has it
+            t.eq(text_of(defaults[option['name'][2:]]['value']), want, f'{option["name"]}: the default')
+            for value in values_of(option):
+                check_accepted(option['name'], value)
+
+
+def check_idle():
+    """Options without an effect say so, once."""
+    with tk_it.Sim() as sim:
+        r = tk_it.run('vllm', *BASE[:-1], '--port', sim.port, '--use-beam-search', '--common-prefix-len', '3', '--trust-remote-code', '--plain')
+        t.eq(r.returncode, 0, 'options without effect: the run')
+        for name in ('use-beam-search', 'common-prefix-len', 'trust-remote-code'):
+            t.eq(r.stderr.count(f'--{name} has no effect'), 1, f'--{name}: said once')
+        plain = tk_it.run('vllm', *BASE[:-1], '--port', sim.port, '--plain')
+        t.ok('no effect' not in plain.stderr, 'nothing is said without them', plain.stderr)
+
+
+with tk_it.Folder():
+    os.symlink(os.path.join(golden, 'load/tok'), 'tok')
+    os.symlink(os.path.join(golden, 'prompts.jsonl'), 'prompts.jsonl')
+    check_page()
+    check_newer()
+    check_idle()
+t.done()
