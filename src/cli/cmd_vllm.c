@@ -440,8 +440,10 @@ static int report(struct command *c)
     warn(&figures);
     if (tk_vllm_block(&form, &figures, &block) == 0)
         put(c, tk_buf_str(&block));
-    if (tk_vllm_files_save(&c->files, &c->v, &form, &figures, &err) != 0)
+    tk_buf_reset(&block);
+    if (tk_vllm_files_save(&c->files, &c->v, &form, &figures, &block, &err) != 0)
         status = tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    put(c, tk_buf_str(&block));
     if (!c->o.plain || c->o.strict)
         status = put_own(c, records, status);
     tk_buf_release(&block);
@@ -535,8 +537,9 @@ static int run_command(struct command *c)
     struct tk_err err = { 0 };
     int status = make_id_prefix(c);
 
-    if (status == TK_EXIT_OK && tk_vllm_files_check(&c->files, &err) != 0)
-        status = tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    int rc = status == TK_EXIT_OK ? tk_vllm_files_check(&c->files, &err) : 0;
+    if (rc != 0)
+        status = tk_fail(rc == TK_E_NOT_FOUND ? TK_EXIT_FAILED : TK_EXIT_USAGE, PROGRAM, &err);
     if (status == TK_EXIT_OK)
         status = prepare(c);
     if (status == TK_EXIT_OK && c->o.print_config)

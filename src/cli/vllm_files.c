@@ -11,10 +11,14 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/gnuplot.h"
 #include "cli/places.h"
 #include "cli/runfile_name.h"
 
 #define MAX_PATH ((size_t)64 << 10)
+#define PYTORCH_END ".pytorch.json"
+#define TIMELINE_END ".timeline.html"
+#define STATS_END ".dataset_stats.png"
 #define MAX_TEXT ((size_t)64 << 30)
 
 void tk_vllm_files_init(struct tk_vllm_files *f, const char *program, const struct tk_vllm_opts *o)
@@ -36,9 +40,15 @@ void tk_vllm_files_release(struct tk_vllm_files *f)
     tk_buf_release(&f->result_path);
 }
 
-bool tk_vllm_files_saves(const struct tk_vllm_files *f)
+static bool saves(const struct tk_vllm_files *f)
 {
     return f->o->save_result || f->o->append_result;
+}
+
+/* Whether the result has a name at all, which the pictures share. */
+static bool has_name(const struct tk_vllm_files *f)
+{
+    return saves(f) || f->o->plot_timeline;
 }
 
 /* --- before the run --- */
@@ -91,41 +101,62 @@ static int beside(struct tk_str result, const char *end, struct tk_buf *out)
     return out->failed;
 }
 
-static int check_places(const struct tk_vllm_files *f, struct tk_str result, struct tk_err *reterr)
+/* The other files that are asked for: the ends of their names. Returns how many. */
+#define MAX_OTHERS 3
+static size_t others(const struct tk_vllm_files *f, const char *ends[MAX_OTHERS])
 {
-    struct tk_buf pytorch = TK_BUF_INIT(MAX_PATH);
+    size_t n = 0;
 
-    if (result.n > 0 && f->has_pytorch)
-        (void)beside(result, ".pytorch.json", &pytorch);
-    const struct tk_place places[] = {
-        { TK_PLACE_INPUT, "--dataset-path", f->o->dataset_path },
-        { TK_PLACE_INPUT, "--tokenizer", f->o->tokenizer },
-        { TK_PLACE_RESULT, "--result-filename", result.n > 0 ? result.p : NULL },
-        { TK_PLACE_RESULT, "the file for PyTorch", pytorch.n > 0 ? pytorch.p : NULL },
-    };
-    int rc = tk_places_check(places, TK_ARRAY_LEN(places), reterr);
-    tk_buf_release(&pytorch);
-    return rc;
+    if (saves(f) && f->has_pytorch)
+        ends[n++] = PYTORCH_END;
+    if (f->o->plot_timeline)
+        ends[n++] = TIMELINE_END;
+    if (f->o->plot_dataset_stats)
+        ends[n++] = STATS_END;
+    return n;
 }
 
 int tk_vllm_files_check(const struct tk_vllm_files *f, struct tk_err *reterr)
 {
-    struct tk_buf result = TK_BUF_INIT(MAX_PATH);
+    struct tk_buf result = TK_BUF_INIT(MAX_PATH), other[MAX_OTHERS];
+    const char *ends[MAX_OTHERS];
+    struct tk_place places[3 + MAX_OTHERS] = {
+        { TK_PLACE_INPUT, "--dataset-path", f->o->dataset_path },
+        { TK_PLACE_INPUT, "--tokenizer", f->o->tokenizer },
+    };
+    size_t n_others = 0;
 
-    if (tk_vllm_files_saves(f) && f->o->result_filename)
+    if (has_name(f) && f->o->result_filename) {
         join_path(f, f->o->result_filename, &result);
-    int rc = check_places(f, tk_buf_str(&result), reterr);
+        n_others = others(f, ends);
+    }
+    places[2] = (struct tk_place){ TK_PLACE_RESULT, "--result-filename",
+                                   saves(f) && result.n > 0 ? result.p : NULL };
+    for (size_t i = 0; i < n_others; i++) {
+        tk_buf_init(&other[i], MAX_PATH);
+        (void)beside(tk_buf_str(&result), ends[i], &other[i]);
+        places[3 + i] = (struct tk_place){ TK_PLACE_RESULT, "a file beside the result",
+                                           other[i].p };
+    }
+    int rc = tk_places_check(places, 3 + n_others, reterr);
+    for (size_t i = 0; i < n_others; i++)
+        tk_buf_release(&other[i]);
     tk_buf_release(&result);
-    return rc;
+    return rc == 0 && f->o->plot_dataset_stats ? tk_gnuplot_find(reterr) : rc;
 }
 
-static int check_beside(const struct tk_vllm_files *f, const char *end, struct tk_err *reterr)
+static int check_others(const struct tk_vllm_files *f, struct tk_err *reterr)
 {
     struct tk_buf path = TK_BUF_INIT(MAX_PATH);
+    const char *ends[MAX_OTHERS];
+    size_t n = others(f, ends);
+    int rc = 0;
 
-    int rc = beside(tk_buf_str(&f->result_path), end, &path);
-    rc = rc == 0 ? tk_check_place(path.p, reterr)
-                 : tk_err_set(reterr, rc, "a file's name is too long");
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = beside(tk_buf_str(&f->result_path), ends[i], &path);
+        rc = rc == 0 ? tk_check_place(path.p, reterr)
+                     : tk_err_set(reterr, rc, "a file's name is too long");
+    }
     tk_buf_release(&path);
     return rc;
 }
@@ -133,10 +164,10 @@ static int check_beside(const struct tk_vllm_files *f, const char *end, struct t
 static int choose_given(struct tk_vllm_files *f, struct tk_err *reterr)
 {
     join_path(f, f->o->result_filename, &f->result_path);
-    int rc = tk_check_place(f->result_path.p, reterr);
-    if (rc == 0 && f->has_pytorch)
-        rc = check_beside(f, ".pytorch.json", reterr);
-    return rc == 0
+    int rc = saves(f) ? tk_check_place(f->result_path.p, reterr) : 0;
+    if (rc == 0)
+        rc = check_others(f, reterr);
+    return rc == 0 && saves(f)
                ? tk_runfile_name_beside(f->result_path.p, f->o->append_result, &f->run_path, reterr)
                : rc;
 }
@@ -146,13 +177,13 @@ int tk_vllm_files_choose(struct tk_vllm_files *f, struct tk_err *reterr)
     struct tk_buf name = TK_BUF_INIT(MAX_PATH);
     int rc = 0;
 
-    if (!tk_vllm_files_saves(f))
+    if (!has_name(f))
         return 0;
     if (f->o->result_dir)
         rc = make_folder(f->o->result_dir, reterr);
     if (rc == 0 && f->o->result_filename) {
         rc = choose_given(f, reterr);
-    } else if (rc == 0) { /* renamed when the run's end gives the result's name */
+    } else if (rc == 0 && saves(f)) { /* renamed when the run's end gives the result's name */
         rc = tk_runfile_name_now(&name, reterr);
         if (rc == 0)
             join_path(f, name.p, &f->run_path);
@@ -243,7 +274,7 @@ static int save_pytorch(const struct tk_vllm_files *f, const struct tk_vllm *v,
 
     int rc = tk_vllm_pytorch(v, form, figures, &json);
     if (rc == 0)
-        rc = beside(tk_buf_str(&f->result_path), ".pytorch.json", &path);
+        rc = beside(tk_buf_str(&f->result_path), PYTORCH_END, &path);
     if (rc != 0)
         (void)tk_err_set(reterr, rc, "the file for PyTorch could not be made: %s", tk_err_text(rc));
     else if (json.n > 0)
@@ -253,16 +284,66 @@ static int save_pytorch(const struct tk_vllm_files *f, const struct tk_vllm *v,
     return rc;
 }
 
+static int save_timeline(const struct tk_vllm_files *f, const struct tk_vllm *v,
+                         const struct tk_vllm_figures *figures, const char *path,
+                         struct tk_err *reterr)
+{
+    struct tk_buf page = TK_BUF_INIT(MAX_TEXT);
+
+    int rc = tk_vllm_timeline(figures, v->itl_bounds_ms, &page);
+    rc = rc == 0 ? tk_put_file(f->program, path, tk_buf_str(&page), reterr)
+                 : tk_err_set(reterr, rc, "%s", tk_err_text(rc));
+    tk_buf_release(&page);
+    return rc;
+}
+
+static int save_stats(const struct tk_vllm_figures *figures, const char *path,
+                      struct tk_err *reterr)
+{
+    struct tk_buf script = TK_BUF_INIT(MAX_TEXT);
+
+    int rc = tk_vllm_stats_plot(figures, path, &script);
+    rc = rc == 0 ? tk_gnuplot_run(tk_buf_str(&script), reterr)
+                 : tk_err_set(reterr, rc, "%s", tk_err_text(rc));
+    tk_buf_release(&script);
+    return rc;
+}
+
+static void save_pictures(const struct tk_vllm_files *f, const struct tk_vllm *v,
+                          const struct tk_vllm_figures *figures, struct tk_buf *said)
+{
+    struct tk_buf path = TK_BUF_INIT(MAX_PATH);
+    struct tk_err err = { 0 };
+
+    if (f->o->plot_timeline && beside(tk_buf_str(&f->result_path), TIMELINE_END, &path) == 0) {
+        if (save_timeline(f, v, figures, path.p, &err) == 0)
+            tk_buf_addf(said, "Timeline plot saved to: %s\n", path.p);
+        else
+            tk_say(f->program, "UserWarning: Failed to generate timeline plot: %s", err.msg);
+    }
+    if (f->o->plot_dataset_stats && beside(tk_buf_str(&f->result_path), STATS_END, &path) == 0) {
+        if (save_stats(figures, path.p, &err) == 0)
+            tk_buf_addf(said, "Dataset statistics plot saved to: %s\n", path.p);
+        else
+            tk_say(f->program, "UserWarning: Failed to generate dataset statistics plot: %s",
+                   err.msg);
+    }
+    tk_buf_release(&path);
+}
+
 int tk_vllm_files_save(struct tk_vllm_files *f, const struct tk_vllm *v,
                        const struct tk_vllm_form *form, const struct tk_vllm_figures *figures,
-                       struct tk_err *reterr)
+                       struct tk_buf *said, struct tk_err *reterr)
 {
-    if (!tk_vllm_files_saves(f))
+    if (!has_name(f))
         return 0;
     int rc = name_result(f, form, reterr);
-    if (rc == 0)
+    if (rc != 0)
+        return rc;
+    save_pictures(f, v, figures, said);
+    if (saves(f))
         rc = save_result(f, form, figures, reterr);
-    if (rc == 0 && f->has_pytorch)
+    if (rc == 0 && saves(f) && f->has_pytorch)
         rc = save_pytorch(f, v, form, figures, reterr);
     return rc;
 }

@@ -25,18 +25,17 @@ struct tk_vllm_files {
 void tk_vllm_files_init(struct tk_vllm_files *f, const char *program, const struct tk_vllm_opts *o);
 void tk_vllm_files_release(struct tk_vllm_files *f);
 
-/* Whether a result is written at all. */
-bool tk_vllm_files_saves(const struct tk_vllm_files *f);
-
-/* What a result of a given name would be written over; the folders need not be there yet. */
+/* What a result of a given name would be written over; the folders need not be there yet. TK_E_NOT_FOUND:
+ * a program that it needs is not there. */
 int tk_vllm_files_check(const struct tk_vllm_files *f, struct tk_err *reterr);
 
 /* Make folders, find the places, see that they can be written. */
 int tk_vllm_files_choose(struct tk_vllm_files *f, struct tk_err *reterr);
 
-/* Write what was asked for. */
+/* Write what was asked for, and say where pictures went in lines of `said`. A picture that could not be
+ * made is a warning on standard error, no error. */
 int tk_vllm_files_save(struct tk_vllm_files *f, const struct tk_vllm *v,
                        const struct tk_vllm_form *form, const struct tk_vllm_figures *figures,
-                       struct tk_err *reterr);
+                       struct tk_buf *said, struct tk_err *reterr);
 
 #endif

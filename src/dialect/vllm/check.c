@@ -55,8 +55,7 @@ static char *make(struct tk_vllm *v, const char *fmt, ...)
 static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
 {
     static const char *const not_yet[] = {
-        "profile",       "lora-modules",       "enable-multimodal-chat", "self-timed",
-        "plot-timeline", "plot-dataset-stats", "chat-template-kwargs",
+        "profile", "lora-modules", "enable-multimodal-chat", "self-timed", "chat-template-kwargs",
     };
     const struct tk_vllm_opts *o = v->o;
 
@@ -90,6 +89,50 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
     if (v->set->has_no_ids)
         v->id_prefix = NULL;
     return 0;
+}
+
+/* --- pictures --- */
+
+/* The two bounds between the colours of a timeline. */
+static int check_bounds(struct tk_vllm *v, struct tk_err *reterr)
+{
+    struct tk_str rest = tk_str_of(v->o->timeline_itl_thresholds), part;
+    size_t n = 0;
+
+    if (rest.n == 0)
+        return raised(v, reterr,
+                      "Invalid --timeline-itl-thresholds format: could not convert string to "
+                      "float: ''");
+    for (bool has_more = true; has_more; n++) {
+        has_more = memchr(rest.p, ',', rest.n) != NULL;
+        (void)tk_str_split(&rest, ',', &part);
+        double ms;
+        part = tk_str_trim(part);
+        if (tk_num_parse_double(part, &ms) != 0)
+            return raised(v, reterr,
+                          "Invalid --timeline-itl-thresholds format: could not convert string to "
+                          "float: '%.*s'",
+                          TK_STR_ARG(part));
+        if (n < TK_ARRAY_LEN(v->itl_bounds_ms))
+            v->itl_bounds_ms[n] = ms;
+    }
+    if (n != TK_ARRAY_LEN(v->itl_bounds_ms))
+        return raised(v, reterr,
+                      "Invalid --timeline-itl-thresholds format: Expected 2 ITL threshold values, "
+                      "got %zu",
+                      n);
+    return 0;
+}
+
+static int check_plots(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+
+    if (o->plot_dataset_stats && !o->save_result && !o->append_result && !o->plot_timeline)
+        return raised(v, reterr,
+                      "file_name must be set when plot_dataset_stats is enabled: give "
+                      "--save-result, --append-result or --plot-timeline too");
+    return o->plot_timeline ? check_bounds(v, reterr) : 0;
 }
 
 /* --- the load --- */
@@ -335,8 +378,8 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
                   const char *api_key, struct tk_err *reterr)
 {
     static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
-        check_extra, tk__vllm_mm,   check_stage,   check_load,     check_url,
-        check_rest,  check_metrics, check_goodput, check_metadata,
+        check_extra, tk__vllm_mm, check_stage,   check_plots,   check_load,
+        check_url,   check_rest,  check_metrics, check_goodput, check_metadata,
     };
 
     memset(v, 0, sizeof(*v));

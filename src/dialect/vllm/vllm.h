@@ -136,7 +136,8 @@ struct tk_vllm {
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
     const char *id_prefix;
-    struct tk_data_mm mm; /* random-mm's pictures */
+    double itl_bounds_ms[2]; /* of the timeline's colours */
+    struct tk_data_mm mm;    /* random-mm's pictures */
     /* set by the caller between check and load; not owned, NULL: there is none */
     const struct tk_tokenizer *tokenizer;
     const struct tk_chat *chat; /* its chat template */
@@ -284,6 +285,14 @@ int tk_vllm_result(const struct tk_vllm_form *form, const struct tk_vllm_figures
  * the result has; nothing where it has none. */
 int tk_vllm_pytorch(const struct tk_vllm *v, const struct tk_vllm_form *form,
                     const struct tk_vllm_figures *f, struct tk_buf *out);
+
+/* A page of its own that shows when each request waited and when its chunks came; gaps get a colour by two
+ * bounds. */
+int tk_vllm_timeline(const struct tk_vllm_figures *f, const double bounds_ms[2],
+                     struct tk_buf *out);
+
+/* What gnuplot is to do to draw the lengths of prompts and answers into `png_path`. */
+int tk_vllm_stats_plot(const struct tk_vllm_figures *f, const char *png_path, struct tk_buf *out);
 
 /* The name that the tool gives the file when it is not told one, without folder. */
 int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out);
