@@ -54,6 +54,9 @@ struct tk_data_conf {
     /* Sets that count or make tokens: */
     const struct tk_tokenizer *tokenizer; /* not owned; NULL: lengths are estimated */
     const struct tk_chat *chat;           /* its template stands around each prompt; NULL: none */
+    struct tk_str template_kwargs; /* variables of the template, a JSON object; empty: none */
+    const char *category; /* spec_bench, speed_bench: rows of this one; NULL or empty: all */
+    bool takes_media;     /* ShareGPT: an image or a video of a row goes with it, by its URL */
     bool keeps_plain; /* sonnet: the prompt goes out without the template that it is measured in */
     int64_t input_tokens;  /* of a prompt, BOS and the like included */
     int64_t prefix_tokens; /* of them, or beside them, those that prompts share */
@@ -98,8 +101,11 @@ extern const struct tk_data_ops tk_data_random;            /* runs of ids, of ex
 extern const struct tk_data_ops tk_data_random_rerank;     /* the same: a query and documents */
 extern const struct tk_data_ops tk_data_random_mm;         /* the same, with images */
 extern const struct tk_data_ops tk_data_prefix_repetition; /* random ids behind some prefixes */
-extern const struct tk_data_ops tk_data_sonnet;            /* lines of a poem; needs a chat */
-extern const struct tk_data_ops tk_data_burstgpt;          /* lengths of a trace (CSV) */
+extern const struct tk_data_ops tk_data_sonnet;      /* lines of a poem; needs a chat, no path:
+                                                               lines that tokmark brings along */
+extern const struct tk_data_ops tk_data_spec_bench;  /* questions of Spec-Bench (JSONL) */
+extern const struct tk_data_ops tk_data_speed_bench; /* conversations of SPEED-Bench (JSONL) */
+extern const struct tk_data_ops tk_data_burstgpt;    /* lengths of a trace (CSV) */
 
 /* By name; NULL when there is none. */
 const struct tk_data_ops *tk_data_find(const char *name);

@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "data/inside.h"
+#include "data/parts.h"
 #include "token/tokenizer.h"
 
 /* vLLM's rule, is_valid_sequence(). */
@@ -24,7 +25,8 @@ struct sharegpt {
     const struct tk_data_conf *conf;
     struct tk__adder adder;
     struct tk_tok_scratch *scratch; /* owned; NULL without a tokenizer */
-    size_t n_fit;                   /* conversations of two turns or more */
+    struct tk_buf media;
+    size_t n_fit; /* conversations of two turns or more */
 };
 
 /* The text of a turn: 1, 0 (it has none), or a code. */
@@ -90,22 +92,38 @@ static int64_t count(const struct sharegpt *d, struct tk_str text)
     return tk_tokenizer_count(d->conf->tokenizer, d->scratch, text, TK_TOK_DEFAULT);
 }
 
-/* Images and videos of a row are not sent, so a row that has one is another request. 0 or a code. */
-static int refuse_media(const struct tk__row *row, struct tk_json_val *root, struct tk_err *reterr)
+/* What Python takes for nothing. */
+static bool is_nothing(struct tk_json_val *v)
 {
-    static const char *const keys[] = { "image", "video" };
-    struct tk_json_val val;
+    static const char *const words[] = { "null", "false", "\"\"", "0", "[]", "{}" };
+    struct tk_str raw;
 
-    for (size_t i = 0; i < TK_ARRAY_LEN(keys); i++) {
-        struct tk_str text = { NULL, 0 };
-        if (tk_json_find(root, keys[i], &val) != 0 || tk_json_type(&val) == TK_JSON_NULL)
+    if (tk_json_get_raw(v, &raw) != 0)
+        return false;
+    for (size_t i = 0; i < TK_ARRAY_LEN(words); i++) {
+        if (tk_str_eq(raw, tk_str_of(words[i])))
+            return true;
+    }
+    return false;
+}
+
+/* The image of the row, else its video, as a content part by its URL. 0 or a code. */
+static int read_media(struct sharegpt *d, const struct tk__row *row, struct tk_json_val *root,
+                      struct tk_err *reterr)
+{
+    static const char *const kinds[] = { "image", "video" };
+    struct tk_json_val val;
+    struct tk_str url;
+
+    tk_buf_reset(&d->media);
+    for (size_t i = 0; i < TK_ARRAY_LEN(kinds); i++) {
+        if (tk_json_find(root, kinds[i], &val) != 0 || is_nothing(&val))
             continue;
-        if (tk_json_type(&val) == TK_JSON_STRING && tk_json_get_str(&val, &text) == 0 &&
-            text.n == 0)
-            continue;
-        return tk__row_fail(row, TK_E_UNSUPPORTED, reterr,
-                            "a conversation with %s cannot be sent yet",
-                            i == 0 ? "an image" : "a video");
+        if (tk_json_get_str(&val, &url) != 0)
+            return tk__row_fail(row, TK_E_FORMAT, reterr, "'%s' must be a path or a URL, a text",
+                                kinds[i]);
+        int rc = tk__add_url_part(&d->media, kinds[i], url);
+        return rc ? tk__row_fail(row, rc, reterr, "no memory for its %s", kinds[i]) : 0;
     }
     return 0;
 }
@@ -129,8 +147,9 @@ static int sharegpt_take(void *owner, const struct tk__row *row, struct tk_json_
         return tk__row_fail(row, TK_E_FORMAT, reterr, "the tokenizer cannot take the text");
     if (d->conf->is_filtered && !is_sensible(&item, is_output_given))
         return 0;
-    if (d->conf->is_filtered && (rc = refuse_media(row, root, reterr)) != 0)
+    if (d->conf->takes_media && (rc = read_media(d, row, root, reterr)) != 0)
         return rc;
+    item.media = tk_buf_str(&d->media);
     rc = tk__adder_add(&d->adder, &item, reterr);
     return rc ? rc : 1;
 }
@@ -155,7 +174,7 @@ static int sharegpt_load(const struct tk_data_conf *conf, struct tk_items *ret,
                          struct tk_err *reterr)
 {
     static const struct tk__rows_ops ops = { .check = sharegpt_check, .take = sharegpt_take };
-    struct sharegpt d = { .conf = conf };
+    struct sharegpt d = { .conf = conf, .media = TK_BUF_INIT(TK__MAX_URL_PART) };
     tk__adder_init(&d.adder, ret);
     ret->is_estimated = !conf->tokenizer;
     int rc = 0;
@@ -167,6 +186,7 @@ static int sharegpt_load(const struct tk_data_conf *conf, struct tk_items *ret,
         rc = fail_empty(&d, reterr);
     tk_tok_scratch_free(d.scratch);
     d.scratch = NULL;
+    tk_buf_release(&d.media);
     return tk__adder_finish(&d.adder, rc, reterr);
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "data/inside.h"
+#include "data/poem.h"
 #include "token/tokenizer.h"
 
 #define BASE "Pick as many lines as you can from these poem lines:\n"
@@ -54,6 +55,15 @@ static int read_file(struct sonnet *d)
     int rc = ferror(f) ? -EIO : d->file.failed;
     (void)fclose(f);
     return rc ? tk_err_set(d->reterr, rc, "'%s' cannot be read: %s", path, tk_err_text(rc)) : 0;
+}
+
+static int read_poem(struct sonnet *d)
+{
+    if (d->conf->path)
+        return read_file(d);
+    for (size_t i = 0; i < TK__POEM_LINES; i++)
+        tk_buf_addf(&d->file, "%s\n", tk__poem[i]);
+    return d->file.failed == 0 ? 0 : tk_err_set(d->reterr, d->file.failed, "no memory for a poem");
 }
 
 static int cut_lines(struct sonnet *d)
@@ -178,7 +188,7 @@ static int load_all(struct sonnet *d)
         return tk_err_set(d->reterr, TK_E_RANGE, "No requests provided.");
     if (!d->scratch)
         return tk_err_set(d->reterr, -ENOMEM, "no memory for the tokenizer");
-    int rc = read_file(d);
+    int rc = read_poem(d);
     if (rc == 0)
         rc = cut_lines(d);
     if (rc == 0)
@@ -210,6 +220,6 @@ static int sonnet_load(const struct tk_data_conf *conf, struct tk_items *ret, st
 const struct tk_data_ops tk_data_sonnet = {
     .name = "sonnet",
     .help = "lines of a poem, some the same in each prompt",
-    .needs_path = true,
+    .needs_path = false,
     .load = sonnet_load,
 };

@@ -19,11 +19,10 @@ for v in vectors:
         t.eq(got.get('status'), 1, f'{v["name"]}: what the program raises is status 1')
 
 
-def refused(name, words, part, text=None, file='x', status=1):
+def refused(name, words, part, text=None, file='x', status=1, path=None):
     """The run ends with the status and says `part`; a file of `text` is its data set."""
-    path = []
+    path = ['--dataset-path', file] if path is None and text is not None else []
     if text is not None:
-        path = ['--dataset-path', file]
         with open(file, 'w', encoding='utf-8') as f:
             f.write(text)
     out = tk_it.run('vllm', '--model', 'm', '--tokenizer', os.path.join(here, 'tok'), *words.split(), *path, '--dry-run')
@@ -88,8 +87,37 @@ with tk_it.Folder():
     out = tk_it.run('vllm', '--model', tok, '--skip-tokenizer-init', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'),
                     '--dry-run')
     t.ok('<|user|>' not in out.stdout and out.returncode == 0, 'no template where the tokenizer is left out', out.stderr)
-    image = '[{"image": "a.png", "conversations": [{"value": "one two three four"}, {"value": "five six seven eight"}]}]'
-    refused('an image', '--dataset-name sharegpt', 'a conversation with an image', image, 'x.json')
+    talk = '"conversations": [{"value": "one two three four"}, {"value": "five six seven eight"}]'
+    refused('no path of an image', '--dataset-name sharegpt', "'image' must be a path or a URL", f'[{{"image": ["a.png"], {talk}}}]', 'x.json')
+    questions = '{"category": "a", "turns": ["b"]}\n'
+    refused('no turns', '--dataset-name spec_bench', "line 2: JSONL file must contain a 'turns' column.", questions + '{"category": "a"}\n')
+    refused('turns are empty', '--dataset-name spec_bench', "line 2: 'turns' must be a list that begins with a text", questions + '{"turns": []}\n')
+    refused('a turn that is no text', '--dataset-name spec_bench', "line 1: 'turns' must be a list", '{"turns": [1, "a"]}\n')
+    refused('a broken question', '--dataset-name spec_bench', 'line 2: this is not JSON', questions + '{"turns"\n')
+    refused('another category', '--dataset-name spec_bench --spec-bench-category c', "no row of the category 'c'", questions)
+    refused('no category', '--dataset-name spec_bench --spec-bench-category c', "line 1: the row has no 'category'", '{"turns": ["b"]}\n')
+    refused('no questions', '--dataset-name spec_bench', 'has no rows', '\n')
+    refused('no path', '--dataset-name spec_bench', 'dataset_path must be provided for loading data.')
+    refused('no folder', '--dataset-name speed_bench', 'is not a directory', '{}')
+    os.mkdir('speed')
+    speed = '--dataset-name speed_bench --dataset-path speed'
+    refused('no subset', speed, "'speed/qualitative.jsonl' cannot be opened")
+    refused('no messages', speed, "line 1: JSONL file must contain a 'messages' column.", '{"turns": ["b"]}\n', 'speed/qualitative.jsonl', path=[])
+    refused('no content', speed, "line 1: 'messages' must be a list that begins with a message", '{"messages": [{"role": "user"}]}\n',
+            'speed/qualitative.jsonl', path=[])
+    refused('no kwargs', '--dataset-name custom --chat-template-kwargs {a}', "argument --chat-template-kwargs: invalid loads value: '{a}'", status=2)
+    refused('kwargs that are a list', '--dataset-name custom --chat-template-kwargs []', "--chat-template-kwargs is no JSON object: '[]'")
+    os.mkdir('named')
+    os.symlink(os.path.join(here, 'tok/tokenizer.json'), 'named/tokenizer.json')
+    with open('named/tokenizer_config.json', 'w', encoding='utf-8') as f:
+        json.dump({'chat_template': '{{ who }}: {{ messages[0].content }}'}, f)
+    out = tk_it.run('vllm', '--model', 'named', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'), '--disable-shuffle',
+                    '--chat-template-kwargs.who', 'Ann', '--num-prompts', '1', '--dry-run')
+    t.has(out.stdout, '"prompt": "Ann: What is the capital of France?"', 'variables of the template')
+    out = tk_it.run('vllm', '--model', tok, '--dataset-name', 'sonnet', '--num-prompts', '3', '--dry-run')
+    prompts = [json.loads(line)['body']['prompt'] for line in out.stdout.splitlines()]
+    t.eq(len(prompts), 3, 'sonnet brings its lines along')
+    t.ok(all('From fairest creatures we desire increase,\nThat thereby' in p for p in prompts), 'the first ones begin each prompt', prompts)
     out = tk_it.run('vllm', '--model', 'm', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'), '--dry-run')
     t.eq((out.returncode, len(out.stdout.splitlines())), (0, 1000), 'custom does without a tokenizer')
 t.done()

@@ -10,18 +10,16 @@ NEAR_S = 1e-6  # two instants are equal that differ by no more
 
 
 def prompt_of(body):
-    """The prompt of a body and what stands beside it; chat content is a part of text, then others."""
+    """The prompt of a body; of a chat the content of its message."""
     if 'messages' not in body:
-        return body['prompt'], []
+        return body['prompt']
     (message,) = body['messages']
-    text, *media = message['content']
-    return text['text'], digests(media)
+    return shown(message['content'])
 
 
-def digests(parts):
-    """Content parts with the hash of their bytes in the place of a data URL."""
-    return [json.loads(re.sub('"(data:[^"]*)"', lambda m: f'"{hashlib.sha256(m[1].encode()).hexdigest()}"', json.dumps(part)))
-            for part in parts]
+def shown(content):
+    """Content parts as JSON, in the order of their keys, with the hash of the bytes in the place of a data URL."""
+    return re.sub('"(data:[^"]*)"', lambda m: f'"{hashlib.sha256(m[1].encode()).hexdigest()}"', json.dumps(content))
 
 
 def ours(tokmark, words):
@@ -33,8 +31,7 @@ def ours(tokmark, words):
     got = []
     for line in done.stdout.splitlines():
         r = json.loads(line)
-        prompt, media = prompt_of(r['body'])
-        got.append({'prompt': prompt, 'media': media, 'prompt_len': r['prompt_tokens'], 'output_len': r['output_tokens'],
+        got.append({'prompt': prompt_of(r['body']), 'prompt_len': r['prompt_tokens'], 'output_len': r['output_tokens'],
                     'id': r['headers'].get('x-request-id'), 'due': r['due_s']})
     return {'requests': got}
 

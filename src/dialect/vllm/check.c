@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/num.h"
@@ -50,12 +51,48 @@ static char *make(struct tk_vllm *v, const char *fmt, ...)
     return tk_arena_dup(&v->arena, (struct tk_str){ text, (size_t)n });
 }
 
+/* --- the file of the data set --- */
+
+/* One of the files in a folder. */
+static int check_speed_bench(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const char *folder = v->o->dataset_path;
+    struct stat st;
+
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+        return raised(v, reterr,
+                      "dataset_path %s is not a directory. It takes the one into which the "
+                      "preparation of SPEED-Bench has written its files, such as '%s.jsonl'",
+                      folder, v->o->speed_bench_subset);
+    v->data_path = make(v, "%s/%s.jsonl", folder, v->o->speed_bench_subset);
+    return v->data_path ? 0 : raised(v, reterr, "the path is too long");
+}
+
+static int check_path(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+
+    if (v->set->needs_path && !o->dataset_path)
+        return raised(v, reterr, "dataset_path must be provided for loading data.");
+    if (o->dataset_path && strcmp(o->dataset_name, "random") == 0)
+        return usage(v, reterr,
+                     "Cannot use 'random' dataset with --dataset-path. Please specify the "
+                     "appropriate --dataset-name (e.g., 'sharegpt', 'custom', 'sonnet') for your "
+                     "dataset file: %s",
+                     o->dataset_path);
+    v->data_path = o->dataset_path;
+    return v->set->ops == &tk_data_speed_bench ? check_speed_bench(v, reterr) : 0;
+}
+
 /* --- what is not there yet --- */
 
 static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
 {
     static const char *const not_yet[] = {
-        "profile", "lora-modules", "enable-multimodal-chat", "self-timed", "chat-template-kwargs",
+        "profile",
+        "lora-modules",
+        "enable-multimodal-chat",
+        "self-timed",
     };
     const struct tk_vllm_opts *o = v->o;
 
@@ -73,22 +110,17 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
     if (!v->set)
         return usage(v, reterr,
                      "data set '%s' is not supported yet: random, random-mm, random-rerank, "
-                     "prefix_repetition, sonnet, burstgpt, custom and sharegpt are",
+                     "prefix_repetition, sonnet, burstgpt, custom, sharegpt, spec_bench and "
+                     "speed_bench are",
                      o->dataset_name);
-    if (v->set->needs_path && !o->dataset_path)
-        return raised(v, reterr, "dataset_path must be provided for loading data.");
-    if (o->dataset_path && strcmp(o->dataset_name, "random") == 0)
-        return usage(v, reterr,
-                     "Cannot use 'random' dataset with --dataset-path. Please specify the "
-                     "appropriate --dataset-name (e.g., 'sharegpt', 'custom', 'sonnet') for your "
-                     "dataset file: %s",
-                     o->dataset_path);
     if (v->set->is_chat_only && strcmp(o->backend, "openai-chat") != 0)
         return raised(v, reterr,
                       "Multi-modal content (images) is only supported on 'openai-chat' backend.");
+    if (v->set->takes_template_kwargs)
+        v->template_kwargs = o->chat_template_kwargs;
     if (v->set->has_no_ids)
         v->id_prefix = NULL;
-    return 0;
+    return check_path(v, reterr);
 }
 
 /* --- pictures --- */
@@ -346,19 +378,28 @@ static int check_metadata(struct tk_vllm *v, struct tk_err *reterr)
     return 0;
 }
 
-static int check_extra(struct tk_vllm *v, struct tk_err *reterr)
+/* Whether `text` is the JSON object that `option` takes. */
+static int check_object(struct tk_vllm *v, const char *option, const char *text,
+                        struct tk_err *reterr)
 {
-    struct tk_buf text = TK_BUF_INIT((size_t)64 << 20);
+    struct tk_buf json = TK_BUF_INIT((size_t)64 << 20);
     int rc = 0;
 
-    if (!v->o->extra_body)
-        return 0;
-    if (tk_vllm_redump(tk_str_of(v->o->extra_body), &text) != 0)
-        rc = usage(v, reterr, "argument --extra-body: invalid loads value: '%.200s'",
-                   v->o->extra_body);
-    else if (text.n == 0 || text.p[0] != '{')
-        rc = raised(v, reterr, "the extra body is no JSON object: '%.200s'", v->o->extra_body);
-    tk_buf_release(&text);
+    if (tk_vllm_redump(tk_str_of(text), &json) != 0)
+        rc = usage(v, reterr, "argument --%s: invalid loads value: '%.200s'", option, text);
+    else if (json.n == 0 || json.p[0] != '{')
+        rc = raised(v, reterr, "--%s is no JSON object: '%.200s'", option, text);
+    tk_buf_release(&json);
+    return rc;
+}
+
+static int check_objects(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+    int rc = o->extra_body ? check_object(v, "extra-body", o->extra_body, reterr) : 0;
+
+    if (rc == 0 && o->chat_template_kwargs)
+        rc = check_object(v, "chat-template-kwargs", o->chat_template_kwargs, reterr);
     return rc;
 }
 
@@ -378,8 +419,8 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
                   const char *api_key, struct tk_err *reterr)
 {
     static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
-        check_extra, tk__vllm_mm, check_stage,   check_plots,   check_load,
-        check_url,   check_rest,  check_metrics, check_goodput, check_metadata,
+        check_objects, tk__vllm_mm, check_stage,   check_plots,   check_load,
+        check_url,     check_rest,  check_metrics, check_goodput, check_metadata,
     };
 
     memset(v, 0, sizeof(*v));

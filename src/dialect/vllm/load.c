@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/rand.h"
+#include "base/str.h"
 #include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
 
@@ -24,7 +25,7 @@
 static int read_items(struct tk_vllm *v, struct tk_err *reterr)
 {
     struct tk_data_conf conf = {
-        .path = v->o->dataset_path,
+        .path = v->data_path,
         .seed = (uint64_t)v->o->seed,
         .output_tokens = -1,
         .tokenizer = v->tokenizer,
@@ -48,7 +49,7 @@ static uint32_t *sample_order(struct tk_vllm *v)
 
     if (!sample)
         return NULL;
-    if (v->set->has_fixed_seed && !v->o->disable_shuffle) {
+    if (v->set->is_shuffled && !v->o->disable_shuffle) {
         tk_mt_seed_python(&mt, 0);
         tk_mt_shuffle(&mt, sample, v->items.n);
         return sample;
@@ -139,9 +140,13 @@ static int check_items(struct tk_vllm *v, struct tk_err *reterr)
 static int measure(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples,
                    struct tk_err *reterr)
 {
-    const struct tk_data_conf conf = { .tokenizer = v->tokenizer, .chat = v->chat };
+    const struct tk_data_conf conf = {
+        .tokenizer = v->tokenizer,
+        .chat = v->chat,
+        .template_kwargs = tk_str_of(v->template_kwargs ? v->template_kwargs : ""),
+    };
 
-    if (!v->tokenizer || v->set->ops != &tk_data_jsonl)
+    if (!v->tokenizer || !v->set->is_measured)
         return 0;
     return tk_items_measure(&v->items, sample, n_samples, &conf, reterr);
 }

@@ -28,6 +28,23 @@ static void fill_custom(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->output_tokens = output_len(v, v->o->custom_output_len);
 }
 
+/* The tool hands neither --seed nor --skip-chat-template to this one. */
+static void fill_spec_bench(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->output_tokens = output_len(v, v->o->spec_bench_output_len);
+    conf->n_wanted = n_wanted(v);
+    conf->seed = 0;
+    conf->do_shuffle = !v->o->disable_shuffle;
+    conf->category = v->o->spec_bench_category;
+}
+
+static void fill_speed_bench(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    fill_spec_bench(v, conf);
+    conf->output_tokens = v->o->speed_bench_output_len;
+    conf->category = v->o->speed_bench_category;
+}
+
 static void fill_sharegpt(const struct tk_vllm *v, struct tk_data_conf *conf)
 {
     bool is_given = tk_vllm_given(v, "sharegpt-output-len");
@@ -36,6 +53,7 @@ static void fill_sharegpt(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->n_wanted = n_wanted(v);
     conf->do_shuffle = !v->o->disable_shuffle;
     conf->is_filtered = true;
+    conf->takes_media = true;
 }
 
 static void fill_random(const struct tk_vllm *v, struct tk_data_conf *conf)
@@ -92,8 +110,33 @@ static const struct tk__vllm_set sets[] = {
         .needs_path = true,
         .is_sampled = true,
         .has_fixed_seed = true,
+        .is_measured = true,
+        .is_shuffled = true,
+        .takes_template_kwargs = true,
         .need = TK_VLLM_WANTS_CHAT,
         .fill = fill_custom,
+    },
+    {
+        .name = "spec_bench",
+        .ops = &tk_data_spec_bench,
+        .needs_path = true,
+        .is_sampled = true,
+        .has_fixed_seed = true,
+        .is_measured = true,
+        .need = TK_VLLM_NEEDS_CHAT,
+        .fill = fill_spec_bench,
+    },
+    {
+        .name = "speed_bench",
+        .ops = &tk_data_speed_bench,
+        .needs_path = true,
+        .is_sampled = true,
+        .has_fixed_seed = true,
+        .is_measured = true,
+        .takes_template_kwargs = true,
+        .may_skip_template = true,
+        .need = TK_VLLM_NEEDS_CHAT,
+        .fill = fill_speed_bench,
     },
     {
         .name = "sharegpt",
@@ -136,7 +179,6 @@ static const struct tk__vllm_set sets[] = {
     {
         .name = "sonnet",
         .ops = &tk_data_sonnet,
-        .needs_path = true,
         .need = TK_VLLM_NEEDS_CHAT,
         .fill = fill_sonnet,
     },
@@ -169,5 +211,7 @@ enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v)
         return TK_VLLM_NEEDS_NOTHING;
     if (set->need == TK_VLLM_WANTS_CHAT && v->o->skip_chat_template)
         return TK_VLLM_WANTS_TOKENIZER;
+    if (set->may_skip_template && v->o->skip_chat_template)
+        return TK_VLLM_NEEDS_TOKENIZER;
     return set->need;
 }

@@ -15,7 +15,11 @@ struct tk__vllm_set {
     bool
         is_made_in_order; /* prompt after prompt as they are sent, by a generator of its own: the load
                               may begin before the last one is made */
-    bool has_fixed_seed; /* 0 whatever --seed says, as in 0.13 */
+    bool has_fixed_seed;        /* 0 whatever --seed says, as in 0.13 */
+    bool is_measured;           /* prompts are put in their template and counted behind the set */
+    bool is_shuffled;           /* … and shuffled, by the fixed seed */
+    bool takes_template_kwargs; /* --chat-template-kwargs */
+    bool may_skip_template;     /* though it needs one, --skip-chat-template does without */
     enum tk_vllm_need need;
     void (*fill)(const struct tk_vllm *v, struct tk_data_conf *conf);
 };

@@ -136,8 +136,10 @@ struct tk_vllm {
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
     const char *id_prefix;
-    double itl_bounds_ms[2]; /* of the timeline's colours */
-    struct tk_data_mm mm;    /* random-mm's pictures */
+    double itl_bounds_ms[2];     /* of the timeline's colours */
+    const char *data_path;       /* file of the data set; NULL: none */
+    const char *template_kwargs; /* for the chat template, where the set takes them; NULL: none */
+    struct tk_data_mm mm;        /* random-mm's pictures */
     /* set by the caller between check and load; not owned, NULL: there is none */
     const struct tk_tokenizer *tokenizer;
     const struct tk_chat *chat; /* its chat template */

@@ -4,6 +4,7 @@ import json
 import os
 import random
 
+PAGE, NEWER = '0.13.0', '0.32.0'
 TOKENIZERS = ['llama3_1', 'qwen2_5', 'gemma2', 'gpt2']
 
 RANDOM = [
@@ -99,6 +100,28 @@ CUSTOM = [
     ('chat', '--num-prompts 9 --backend openai-chat --endpoint /v1/chat/completions'),
 ]
 
+KWARGS = [
+    ('variables of the template', '--num-prompts 9 --disable-shuffle --chat-template-kwargs {"date_string":"1.Jan.2020","x":[1]}'),
+]
+
+SPEC = [
+    ('all', '--num-prompts 0'),
+    ('some', '--num-prompts 7 --request-rate 3 --spec-bench-output-len 9'),
+    ('repeated', '--num-prompts 50 --skip-chat-template'),
+    ('a category', '--num-prompts 30 --spec-bench-category math --no-oversample'),
+    ('in order', '--num-prompts 5 --disable-shuffle'),
+    ('chat', f'--num-prompts 5 {CHAT}'),
+]
+
+SPEED = [
+    ('all', '--num-prompts 0'),
+    ('some', '--num-prompts 7 --request-rate 3 --speed-bench-output-len 9 --skip-chat-template'),
+    ('repeated', '--num-prompts 50'),
+    ('a category', '--num-prompts 30 --speed-bench-category math --no-oversample'),
+    ('another subset', '--num-prompts 5 --speed-bench-dataset-subset throughput_2k --disable-shuffle'),
+    ('chat', f'--num-prompts 5 {CHAT}'),
+]
+
 SHAREGPT = [
     ('some', '--num-prompts 12 --request-rate 3'),
     ('all and repeated', '--num-prompts 90'),
@@ -124,9 +147,19 @@ def make_files(folder):
     with open(os.path.join(folder, 'custom.jsonl'), 'w', encoding='utf-8') as f:
         f.writelines(json.dumps(row, ensure_ascii=r.random() < 0.5) + '\n' for row in rows)
     talks = [{'id': str(i), 'conversations': [{'from': 'human', 'value': text(r, r.choice([1, 2, 3, 4, 30, 300, 900]))}
-                                              for _ in range(r.choice([0, 1, 2, 2, 2, 3]))]} for i in range(80)]
+                                              for _ in range(r.choice([0, 1, 2, 2, 2, 3]))],
+              **r.choice([{}, {'image': 'a b/ü.png'}, {'image': ''}, {'image': None, 'video': 'https://x.org/v.mp4'}])} for i in range(80)]
     with open(os.path.join(folder, 'sharegpt.json'), 'w', encoding='utf-8') as f:
         json.dump([*talks, {'id': 'x'}], f)
+    questions = [{'category': r.choice(['math', 'rag', 'coding']), 'turns': [text(r, r.choice([1, 5, 90])) for _ in range(r.choice([1, 2]))]}
+                 for _ in range(35)]
+    with open(os.path.join(folder, 'questions.jsonl'), 'w', encoding='utf-8') as f:
+        f.writelines(json.dumps(q) + '\n' for q in questions)
+    os.makedirs(os.path.join(folder, 'speed'), exist_ok=True)
+    for subset in ('qualitative', 'throughput_2k'):
+        with open(os.path.join(folder, 'speed', subset + '.jsonl'), 'w', encoding='utf-8') as f:
+            f.writelines(json.dumps({'category': q['category'], 'messages': [{'role': 'user', 'content': t + subset} for t in q['turns']]}) + '\n'
+                         for q in questions)
     with open(os.path.join(folder, 'poem.txt'), 'w', encoding='utf-8', newline='') as f:
         f.write(''.join(text(r, r.randint(4, 11)).replace('\n', ' ') + r.choice(['\n', '\n', '\r\n']) for _ in range(60)) + 'the last line')
     with open(os.path.join(folder, 'burst.csv'), 'w', encoding='utf-8') as f:
@@ -140,24 +173,27 @@ def with_ids(words):
 
 
 SETS = [
-    ('random', RANDOM + BATCHES, None),
-    ('random-mm', MM, None),
-    ('random-rerank', RERANK, None),
-    ('prefix_repetition', REPETITION, None),
-    ('sonnet', SONNET, 'poem.txt'),
-    ('burstgpt', BURST, 'burst.csv'),
-    ('custom', CUSTOM, 'custom.jsonl'),
-    ('sharegpt', SHAREGPT, 'sharegpt.json'),
+    ('random', RANDOM + BATCHES, None, PAGE),
+    ('random-mm', MM, None, PAGE),
+    ('random-rerank', RERANK, None, PAGE),
+    ('prefix_repetition', REPETITION, None, PAGE),
+    ('sonnet', SONNET, 'poem.txt', PAGE),
+    ('burstgpt', BURST, 'burst.csv', PAGE),
+    ('custom', CUSTOM, 'custom.jsonl', PAGE),
+    ('custom', KWARGS, 'custom.jsonl', NEWER),
+    ('sharegpt', SHAREGPT, 'sharegpt.json', PAGE),
+    ('spec_bench', SPEC, 'questions.jsonl', PAGE),
+    ('speed_bench', SPEED, 'speed', NEWER),
 ]
 
 
 def cases(folder, tokenizer):
-    """(name, words) of each case; their files are in `folder`."""
+    """(name, version, words) of each case; their files are in `folder`."""
     base = ['--model', 'm', '--tokenizer', tokenizer]
-    for dataset, own, file in SETS:
+    for dataset, own, file, version in SETS:
         path = ['--dataset-path', os.path.join(folder, file)] if file else []
         for name, words in own:
-            yield f'{dataset} {name}', [*base, '--dataset-name', dataset, *path, *with_ids(words)]
+            yield f'{dataset} {name}', version, [*base, '--dataset-name', dataset, *path, *with_ids(words)]
 
 
 SMALL = [
@@ -188,11 +224,20 @@ SMALL = [
     ('sharegpt', 'sharegpt.json', '--num-prompts 3 --request-rate 3'),
     ('sharegpt', 'sharegpt.json', '--num-prompts 8'),
     ('sharegpt', 'sharegpt.json', '--num-prompts 8 --no-oversample --sharegpt-output-len 2'),
+    ('sharegpt', 'images.json', f'--num-prompts 5 {CHAT}'),
+    ('spec_bench', 'questions.jsonl', '--num-prompts 3 --request-rate 3'),
+    ('spec_bench', 'questions.jsonl', '--num-prompts 6 --spec-bench-category math --spec-bench-output-len 7'),
+    ('speed_bench', 'speed', '--num-prompts 3 --request-rate 3 --skip-chat-template'),
+    ('speed_bench', 'speed', '--num-prompts 0 --speed-bench-category rag'),
 ]
 
 
+NEWER_SETS = ('speed_bench', 'custom_image', 'custom_audio', 'timed_trace')
+
+
 def small(folder):
-    """(name, words) of the cases that are kept as vectors; their files are in `folder`."""
+    """(name, version, words) of the cases that are kept as vectors; their files are in `folder`."""
     for dataset, file, words in SMALL:
         path = ['--dataset-path', f'{folder}/{file}'] if file else []
-        yield f'{dataset} {words}', ['--model', 'm', '--tokenizer', f'{folder}/tok', '--dataset-name', dataset, *path, *with_ids(words)]
+        version = NEWER if dataset in NEWER_SETS else PAGE
+        yield f'{dataset} {words}', version, ['--model', 'm', '--tokenizer', f'{folder}/tok', '--dataset-name', dataset, *path, *with_ids(words)]

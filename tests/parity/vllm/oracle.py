@@ -1,4 +1,4 @@
-"""What `vllm bench serve` 0.13.0 would send: a case (a list of words) a line in, its requests or its error a line out.
+"""What `vllm bench serve` would send: a case (a list of words) a line in, its requests or its error a line out.
 
 Runs in the program's own environment: its parser, get_samples() and get_request(), with a clock that only its sleeps move.
 """
@@ -18,6 +18,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../
 import numpy as np  # noqa: E402
 import vllm_load  # noqa: E402
 from vllm.benchmarks import datasets, serve  # noqa: E402
+from vllm.benchmarks.lib import endpoint_request_func as requests  # noqa: E402
 from vllm.tokenizers import get_tokenizer  # noqa: E402
 from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: E402
 
@@ -38,16 +39,21 @@ def tokenizer_of(name, mode):
 
 async def instants(args, samples):
     got = []
+    newer = {'self_timed': args.self_timed} if hasattr(args, 'self_timed') else {}
     async for _ in serve.get_request(samples, args.request_rate, args.burstiness, args.ramp_up_strategy, args.ramp_up_start_rps,
-                                     args.ramp_up_end_rps):
+                                     args.ramp_up_end_rps, **newer):
         got.append(clock - 1000.0)
     return got
 
 
-def media_of(sample):
-    """The content parts beside the text, those that a chat is sent."""
-    data = sample.multi_modal_data
-    return data if isinstance(data, list) else [data] if data else []
+def sent(args, sample):
+    """The prompt as the body has it; of a chat the content of its message."""
+    if args.backend != 'openai-chat':
+        return sample.prompt
+    given = requests.RequestFuncInput(prompt=sample.prompt, api_url='', prompt_len=0, output_len=0, model='', multi_modal_content=sample.multi_modal_data)
+    if hasattr(requests, '_get_chat_messages'):
+        return vllm_load.shown(requests._get_chat_messages(given)[0]['content'])
+    return vllm_load.shown(requests._get_chat_content(given))
 
 
 def answer(words):
@@ -55,14 +61,16 @@ def answer(words):
     parser = FlexibleArgumentParser(prog='vllm bench serve')
     serve.add_cli_args(parser)
     args = parser.parse_args(words)
+    if getattr(args, 'self_timed', False) is None:  # as its main() has it
+        args.self_timed = args.dataset_name == 'timed_trace'
     random.seed(args.seed)
     np.random.seed(args.seed)
     tokenizer = tokenizer_of(args.tokenizer, args.tokenizer_mode)
     samples = datasets.get_samples(args, tokenizer)
     clock = 1000.0
     due = asyncio.run(instants(args, samples))
-    return [{'prompt': s.prompt, 'media': vllm_load.digests(media_of(s)), 'prompt_len': s.prompt_len, 'output_len': s.expected_output_len,
-             'id': s.request_id, 'due': d} for s, d in zip(samples, due)]
+    return [{'prompt': sent(args, s), 'prompt_len': s.prompt_len, 'output_len': s.expected_output_len, 'id': s.request_id, 'due': d}
+            for s, d in zip(samples, due)]
 
 
 real_sleep, real_time = asyncio.sleep, time.time
