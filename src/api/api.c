@@ -8,9 +8,8 @@
 #include "base/str.h"
 
 const struct tk_api_ops *const tk_apis[] = {
-    &tk_api_chat,
-    &tk_api_completions,
-    NULL,
+    &tk_api_chat,       &tk_api_completions, &tk_api_responses, &tk_api_transcriptions,
+    &tk_api_embeddings, &tk_api_pooling,     &tk_api_rerank,    NULL,
 };
 
 const struct tk_api_ops *tk_api_find(const char *name)

@@ -51,7 +51,7 @@ struct tk_api_ops {
     const char *path; /* where it is served: "/v1/chat/completions" */
     /* Append the request body for `item` to `out`. 0; TK_E_UNSUPPORTED (a completions prompt of
      * messages cannot be sent; the row is in the message), TK_E_FORMAT (`extra` is no JSON object),
-     * TK_E_LIMIT, -ENOMEM: `out` is as before then. */
+     * TK_E_LIMIT, -ENOMEM: `out` is as before then. NULL: dialects make the bodies of this format. */
     int (*encode)(const struct tk_api_opts *o, const struct tk_item *item, struct tk_buf *out,
                   struct tk_err *reterr);
     /* Decode the data of one server-sent event; TK_JSON_PADDING readable bytes follow it. `type` is
@@ -64,10 +64,17 @@ struct tk_api_ops {
      * codes as above. A body that is no JSON is TK_E_FORMAT, its beginning is `error` then, so that
      * the caller has words for an error status. */
     int (*decode_body)(struct tk_json *j, struct tk_str body, struct tk_api_event *ret);
+    /* Header that has the JSON of a reply whose body is bytes of another kind; NULL: there is none. */
+    const char *meta_header;
 };
 
 extern const struct tk_api_ops tk_api_chat;
 extern const struct tk_api_ops tk_api_completions;
+extern const struct tk_api_ops tk_api_responses;
+extern const struct tk_api_ops tk_api_transcriptions;
+extern const struct tk_api_ops tk_api_embeddings;
+extern const struct tk_api_ops tk_api_pooling;
+extern const struct tk_api_ops tk_api_rerank;
 extern const struct tk_api_ops *const tk_apis[]; /* NULL-terminated, in help order */
 
 /* By name; NULL when there is none. */

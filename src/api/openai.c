@@ -48,7 +48,8 @@ struct choice {
 
 /* What of the outermost object may turn out to be an error. */
 struct root {
-    bool says_error; /* "object":"error" */
+    const char *list; /* member that is the answer, where it is no text; NULL: choices are */
+    bool says_error;  /* "object":"error" */
     bool has_choices;
     bool has_first; /* a choice of index 0 */
     bool has_message, has_detail;
@@ -385,13 +386,13 @@ static int decode_detail(struct tk_json_val *v, const char *name, int64_t *ret)
 
 static int decode_usage_member(struct tk_api_event *ev, struct tk_str key, struct tk_json_val *v)
 {
-    if (KEY_IS(key, "prompt_tokens"))
+    if (KEY_IS(key, "prompt_tokens") || KEY_IS(key, "input_tokens"))
         take_count(v, &ev->prompt_tokens);
-    else if (KEY_IS(key, "completion_tokens"))
+    else if (KEY_IS(key, "completion_tokens") || KEY_IS(key, "output_tokens"))
         take_count(v, &ev->output_tokens);
-    else if (KEY_IS(key, "completion_tokens_details"))
+    else if (KEY_IS(key, "completion_tokens_details") || KEY_IS(key, "output_tokens_details"))
         return decode_detail(v, "reasoning_tokens", &ev->reasoning_tokens);
-    else if (KEY_IS(key, "prompt_tokens_details"))
+    else if (KEY_IS(key, "prompt_tokens_details") || KEY_IS(key, "input_tokens_details"))
         return decode_detail(v, "cached_tokens", &ev->cached_tokens);
     else if (KEY_IS(key, "reasoning_tokens"))
         take_count(v, &ev->reasoning_tokens);
@@ -400,7 +401,7 @@ static int decode_usage_member(struct tk_api_event *ev, struct tk_str key, struc
     return 0;
 }
 
-static int decode_usage(struct tk_api_event *ev, struct tk_json_val *v)
+int tk__openai_usage(struct tk_api_event *ev, struct tk_json_val *v)
 {
     struct tk_json_iter it;
     struct tk_json_val val;
@@ -463,7 +464,7 @@ static int decode_error_object(struct tk_api_event *ev, struct tk_json_val *v)
     return rc ? rc : take_message(&val, &ev->error);
 }
 
-static int decode_error(struct tk_api_event *ev, struct tk_json_val *v)
+int tk__openai_error(struct tk_api_event *ev, struct tk_json_val *v)
 {
     struct tk_str s;
     int rc = take_str(v, &s);
@@ -490,6 +491,20 @@ static int decode_bare_error(struct tk_api_event *ev, struct root *r)
 
 /* --- the outermost object --- */
 
+/* A list of vectors or scores: nothing of it is kept. */
+static int decode_list(struct tk_api_event *ev, struct tk_json_val *v)
+{
+    struct tk_json_iter it;
+    struct tk_json_val val;
+    int rc = open_arr(v, &it);
+    if (rc <= 0)
+        return rc;
+    rc = tk_json_arr_next(&it, &val);
+    if (rc > 0)
+        ev->channels |= TK_CH_CHOICES;
+    return TK_MIN(rc, 0);
+}
+
 static int decode_object_name(struct root *r, struct tk_json_val *v)
 {
     struct tk_str s;
@@ -502,16 +517,20 @@ static int decode_object_name(struct root *r, struct tk_json_val *v)
 static inline int decode_root_member(struct tk_api_event *ev, struct root *r, struct tk_str key,
                                      struct tk_json_val *v)
 {
+    if (TK_UNLIKELY(r->list != NULL) && tk_str_is(key, r->list)) {
+        r->has_choices = true;
+        return decode_list(ev, v);
+    }
     if (KEY_IS(key, "choices")) {
         r->has_choices = true;
         return decode_choices(ev, r, v);
     }
     if (KEY_IS(key, "usage"))
-        return decode_usage(ev, v);
+        return tk__openai_usage(ev, v);
     if (KEY_IS(key, "object"))
         return decode_object_name(r, v);
     if (KEY_IS(key, "error"))
-        return decode_error(ev, v);
+        return tk__openai_error(ev, v);
     if (KEY_IS(key, "message")) {
         r->has_message = true;
         r->message = *v;
@@ -543,7 +562,7 @@ static int decode_root(struct tk_json *j, struct tk_str text, struct tk_api_even
     return rc;
 }
 
-static inline void init_event(struct tk_api_event *ev)
+void tk__openai_init(struct tk_api_event *ev)
 {
     *ev = (struct tk_api_event){
         .prompt_tokens = -1,
@@ -570,7 +589,7 @@ int tk__openai_event(struct tk_json *j, struct tk_str type, struct tk_str data,
                      struct tk_api_event *ret)
 {
     struct root r = { .says_error = false };
-    init_event(ret);
+    tk__openai_init(ret);
     if (TK_UNLIKELY(KEY_IS(type, "error")))
         return decode_error_event(j, data, ret);
     if (TK_UNLIKELY(data.n < 16)) {
@@ -588,8 +607,14 @@ int tk__openai_event(struct tk_json *j, struct tk_str type, struct tk_str data,
 
 int tk__openai_body(struct tk_json *j, struct tk_str body, struct tk_api_event *ret)
 {
-    struct root r = { .says_error = false };
-    init_event(ret);
+    return tk__openai_list(j, body, NULL, ret);
+}
+
+int tk__openai_list(struct tk_json *j, struct tk_str body, const char *list,
+                    struct tk_api_event *ret)
+{
+    struct root r = { .list = list };
+    tk__openai_init(ret);
     int rc = decode_root(j, body, ret, &r);
     /* {"detail":…} of FastAPI, {"message":…} of gateways */
     bool is_bare = r.says_error || (!r.has_choices && (r.has_message || r.has_detail));

@@ -1,4 +1,4 @@
-/* openai.h - what the two formats of OpenAI share; used inside this layer only
+/* openai.h - what the formats of OpenAI share; used inside this layer only
  *
  * A request body is written member by member through struct tk__body, which puts the user's own
  * members in their places. Replies are decoded by one decoder: chat and completions differ in where
@@ -47,5 +47,16 @@ int tk__body_end(struct tk__body *b, struct tk_err *reterr);
 int tk__openai_event(struct tk_json *j, struct tk_str type, struct tk_str data,
                      struct tk_api_event *ret);
 int tk__openai_body(struct tk_json *j, struct tk_str body, struct tk_api_event *ret);
+
+/* The same for a reply that is a list in the member `list`, "data" or "results": what is in it is no
+ * text; that it is there is TK_CH_CHOICES. */
+int tk__openai_list(struct tk_json *j, struct tk_str body, const char *list,
+                    struct tk_api_event *ret);
+
+/* For formats with events of their own: everything unset; usage from an object of usage, whatever
+ * the format calls its counts; an error from the value of `error`. 0, TK_E_FORMAT. */
+void tk__openai_init(struct tk_api_event *ev);
+int tk__openai_usage(struct tk_api_event *ev, struct tk_json_val *v);
+int tk__openai_error(struct tk_api_event *ev, struct tk_json_val *v);
 
 #endif

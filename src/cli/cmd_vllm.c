@@ -22,6 +22,7 @@
 #include "cli/target.h"
 #include "cli/tokens.h"
 #include "cli/vllm_files.h"
+#include "cli/vllm_profiler.h"
 #include "dialect/vllm/vllm.h"
 
 #define PROGRAM "vllm bench serve"
@@ -307,6 +308,19 @@ static void begin_check(struct command *c)
                  (long long)c->o.ready_check_timeout_sec);
 }
 
+/* The run goes on whatever the server says to it. */
+static void tell_profiler(struct command *c, bool is_start)
+{
+    struct tk_vllm_profiler p = { .v = &c->v, .plan = &c->plan, .session = &c->session };
+    struct tk_err err = { 0 };
+
+    put_line(c, is_start ? "Starting profiler..." : "Stopping profiler...");
+    if (tk_vllm_profiler_tell(&p, is_start, &err) == 0)
+        put_line(c, is_start ? "Profiler started" : "Profiler stopped");
+    else
+        tk_say(PROGRAM, "the profiler did not %s: %s", is_start ? "start" : "stop", err.msg);
+}
+
 static void begin_measure(struct command *c)
 {
     struct tk_buf rate = TK_BUF_INIT(64), burstiness = TK_BUF_INIT(64);
@@ -314,6 +328,8 @@ static void begin_measure(struct command *c)
     tk_vllm_float(c->o.request_rate, &rate);
     tk_vllm_float(c->o.burstiness, &burstiness);
     put_line(c, "Starting main benchmark run...");
+    if (c->o.profile)
+        tell_profiler(c, true);
     if (c->o.ramp_up_strategy) {
         put_line(c, "Traffic ramp-up strategy: %s.", c->o.ramp_up_strategy);
         put_line(c, "Will increase RPS from %lld to %lld RPS over the duration of the benchmark.",
@@ -357,6 +373,7 @@ static struct tk_session_conf session_conf(struct command *c)
         .n_bodies = (uint32_t)c->v.n_bodies,
         .order = c->v.order,
         .n_order = (uint32_t)c->v.n_requests,
+        .first = c->v.check_body,
         .supply = tk_vllm_supply(&c->v),
         .run_path = c->files.run_path.p,
         .progress = c->o.disable_tqdm ? TK_PROGRESS_OFF : TK_PROGRESS_AUTO,
@@ -444,6 +461,8 @@ static int report(struct command *c)
     if (tk_vllm_files_save(&c->files, &c->v, &form, &figures, &block, &err) != 0)
         status = tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     put(c, tk_buf_str(&block));
+    if (c->o.profile) /* the result is safe by now */
+        tell_profiler(c, false);
     if (!c->o.plain || c->o.strict)
         status = put_own(c, records, status);
     tk_buf_release(&block);
@@ -528,6 +547,7 @@ static int dry_run(struct command *c)
         .n_bodies = (uint32_t)c->v.n_bodies,
         .order = c->v.order,
         .n_order = (uint32_t)c->v.n_requests,
+        .first = c->v.check_body,
     };
     return tk_put_dry_run(PROGRAM, &conf, c->v.n_requests);
 }

@@ -125,24 +125,29 @@ static void on_http(struct tk_http_conn *c, const struct tk_http_event *ev)
 }
 
 /* Content-Type and x-request-id are for requests with a body; a GET takes the rest. */
-static void make_head(const struct tk_plan *plan, const char *path, struct tk_str json,
+static void make_head(const struct tk_probe *q, const char *path, struct tk_str body,
                       struct tk_buf *out)
 {
-    bool has_host = false;
+    const struct tk_plan *plan = q->plan;
+    bool has_host = false, has_accept = false;
 
-    tk_buf_addf(out, "%s %s HTTP/1.1\r\n", json.p ? "POST" : "GET", path);
+    tk_buf_addf(out, "%s %s HTTP/1.1\r\n", body.p ? "POST" : "GET", path);
     for (size_t i = 0; i < plan->n_headers; i++) {
         const struct tk_plan_header *h = &plan->headers[i];
         struct tk_str name = tk_str_of(h->name);
         has_host = has_host || tk_str_eq_nocase(name, TK_STR("Host"));
+        has_accept = has_accept || tk_str_eq_nocase(name, TK_STR("Accept"));
         if (!tk_str_eq_nocase(name, TK_STR("Content-Type")))
             tk_buf_addf(out, "%s: %s\r\n", h->name, h->value);
     }
     if (!has_host)
         tk_buf_addf(out, "Host: %s\r\n", plan->authority);
-    if (json.p)
-        tk_buf_addf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", json.n);
-    tk_buf_add_z(out, "Accept: application/json\r\nConnection: close\r\n\r\n");
+    if (!has_accept)
+        tk_buf_add_z(out, "Accept: application/json\r\n");
+    if (body.p)
+        tk_buf_addf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                    q->content_type ? q->content_type : "application/json", body.n);
+    tk_buf_add_z(out, "Connection: close\r\n\r\n");
 }
 
 static int start(struct asking *p, const struct tk_probe *q, const char *path,
@@ -163,7 +168,7 @@ static int start(struct asking *p, const struct tk_probe *q, const char *path,
         .owner = p,
     };
 
-    make_head(q->plan, path, p->json, &p->head);
+    make_head(q, path, p->json, &p->head);
     if (p->head.failed)
         return tk_err_set(p->reterr, p->head.failed, "the request is too long");
     p->piece[0] = (struct iovec){ p->head.p, p->head.n };

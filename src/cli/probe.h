@@ -20,6 +20,7 @@ struct tk_probe {
     const struct tk_addrs *addrs;
     const struct tk_sources *sources; /* where to come from; NULL: anywhere */
     struct tk_tls *tls;               /* NULL: plain */
+    const char *content_type;         /* of what is posted; NULL: application/json */
     tk_ns timeout;
 };
 
@@ -29,7 +30,7 @@ struct tk_probe {
 int tk_probe_get(const struct tk_probe *q, const char *path, struct tk_buf *body,
                  struct tk_err *reterr);
 
-/* The same as a POST of JSON. A status other than 200 is an error too: TK_E_NOT_FOUND for 404, 405 and
+/* The same as a POST. A status other than 200 is an error too: TK_E_NOT_FOUND for 404, 405 and
  * 501 (there is no such thing), TK_E_PROTO for others; `body` has what the server said then. */
 int tk_probe_post(const struct tk_probe *q, const char *path, struct tk_str json,
                   struct tk_buf *body, struct tk_err *reterr);

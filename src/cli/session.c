@@ -385,6 +385,7 @@ static int new_load(struct running *r, struct tk_err *reterr)
         .n_bodies = c->n_bodies,
         .order = c->order,
         .n_order = c->n_order,
+        .first = c->first,
         .supply = c->supply,
         .sink = r->s->sink,
         .past = c->past,

@@ -31,6 +31,7 @@ struct tk_session_conf {
     uint32_t n_bodies;
     const uint32_t *order; /* see load.h; may be NULL */
     uint32_t n_order;
+    uint32_t first;                      /* likewise */
     const struct tk_load_supply *supply; /* see load.h; may be NULL */
     const char *run_path;                /* run file; NULL: none */
     const struct tk_sink_fact *facts;    /* to be in a new one from its beginning */

@@ -67,8 +67,10 @@ struct tk_data_conf {
     double range_ratio;    /* lengths are drawn from 1 - this to 1 + this of what was asked for */
     const struct tk_data_mm *mm; /* random-mm; not owned */
     unsigned n_threads;          /* 0: as many as there are processors for the process */
-    struct tk_mt *numpy; /* prefix_repetition: NumPy's global generator, seeded by the callee; its
+    struct tk_mt *numpy;  /* prefix_repetition: NumPy's global generator, seeded by the callee; its
                                state afterwards is the caller's. NULL: one of its own */
+    struct tk_mt *python; /* CPython's global generator, likewise: a set that draws from it leaves
+                               its state there, the others leave it alone. NULL: nobody asks */
     /* random, random-mm: hand each item over, in order, as it is made, instead of keeping it; its
      * slices live for the call. 0, or a code, which ends all. NULL: they are kept. */
     int (*each)(void *owner, const struct tk_item *item);

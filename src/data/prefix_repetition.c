@@ -115,7 +115,7 @@ static int make_prompts(struct repetition *r)
     return rc;
 }
 
-static int shuffle(struct tk__adder *a, uint64_t seed, struct tk_err *reterr)
+static int shuffle(struct tk__adder *a, const struct tk_data_conf *conf, struct tk_err *reterr)
 {
     struct tk_mt mt;
     uint32_t *order = reallocarray(NULL, a->n + 1, sizeof(*order));
@@ -124,8 +124,10 @@ static int shuffle(struct tk__adder *a, uint64_t seed, struct tk_err *reterr)
 
     if (rc == 0) {
         memcpy(old, a->v, a->n * sizeof(*old));
-        tk_mt_seed_python(&mt, seed);
+        tk_mt_seed_python(&mt, conf->seed);
         tk_mt_shuffle(&mt, order, a->n);
+        if (conf->python)
+            *conf->python = mt;
         for (size_t i = 0; i < a->n; i++)
             a->v[i] = old[order[i]];
     }
@@ -157,7 +159,7 @@ static int prefix_repetition_load(const struct tk_data_conf *conf, struct tk_ite
     if (rc == 0)
         rc = make_prompts(&r);
     if (rc == 0 && conf->do_shuffle)
-        rc = shuffle(&r.adder, conf->seed, reterr);
+        rc = shuffle(&r.adder, conf, reterr);
     if (rc == 0 && conf->ret_n_surplus)
         *conf->ret_n_surplus = r.n_surplus;
     tk_tok_scratch_free(r.scratch);

@@ -193,6 +193,8 @@ static int take_shuffled(struct rows *r)
         return tk_err_set(r->reterr, -ENOMEM, "no memory to shuffle %zu rows", r->n);
     tk_mt_seed_python(&mt, r->conf->seed);
     tk_mt_shuffle(&mt, order, r->n);
+    if (r->conf->python)
+        *r->conf->python = mt;
     for (size_t i = 0; rc == 0 && i < r->n && !has_enough(r); i++)
         rc = take_again(r, &r->v[order[i]]);
     free(order);

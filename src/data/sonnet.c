@@ -209,6 +209,8 @@ static int sonnet_load(const struct tk_data_conf *conf, struct tk_items *ret, st
     tk__adder_init(&d.adder, ret);
     tk_mt_seed_python(&d.mt, conf->seed);
     int rc = load_all(&d);
+    if (conf->python)
+        *conf->python = d.mt;
     tk__measured_release(&d.measured);
     tk_tok_scratch_free(d.scratch);
     tk_buf_release(&d.file);

@@ -64,7 +64,7 @@ int tk__head_lines(const struct tk_plan *p, enum tk_phase phase, uint64_t index,
 uint32_t tk__load_item(const struct tk_load_conf *conf, enum tk_phase phase, uint64_t index)
 {
     if (conf->plan->phase[phase].is_first_item_only)
-        index = 0;
+        return conf->first;
     if (conf->order)
         return conf->order[index % conf->n_order];
     return (uint32_t)(index % conf->n_bodies);
@@ -166,6 +166,28 @@ static void describe_cancel(const struct tk_plan *p, uint64_t index, int64_t ask
     tk_jsonw_obj_end(w);
 }
 
+/* A form is not JSON: its bytes as a string of Latin-1. */
+static void describe_body(const struct tk_plan *p, const struct tk_load_body *body,
+                          struct tk_jsonw *w)
+{
+    const struct tk_plan_header *type = find(p, "Content-Type");
+    struct tk_buf text = TK_BUF_INIT(2 * body->json.n + 1);
+
+    tk_jsonw_key(w, "body");
+    if (!type || !tk_str_starts(tk_str_of(type->value), TK_STR("multipart/"))) {
+        tk_jsonw_raw(w, body->json);
+        return;
+    }
+    for (size_t i = 0; i < body->json.n; i++) {
+        unsigned char c = (unsigned char)body->json.p[i];
+        if (c >= 0x80)
+            tk_buf_add_c(&text, (char)(0xC0 | c >> 6));
+        tk_buf_add_c(&text, (char)(c >= 0x80 ? 0x80 | (c & 0x3F) : c));
+    }
+    tk_jsonw_str(w, tk_buf_str(&text));
+    tk_buf_release(&text);
+}
+
 int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_buf *out)
 {
     const struct tk_plan *p = conf->plan;
@@ -191,8 +213,7 @@ int tk_load_describe(const struct tk_load_conf *conf, uint64_t index, struct tk_
     tk_jsonw_obj(&w);
     describe_headers(p, index, body->json.n, &w);
     tk_jsonw_obj_end(&w);
-    tk_jsonw_key(&w, "body");
-    tk_jsonw_raw(&w, body->json);
+    describe_body(p, body, &w);
     describe_count(&w, "prompt_tokens", body->asked_prompt_tokens);
     describe_count(&w, "output_tokens", body->asked_output_tokens);
     describe_cancel(p, index, body->asked_output_tokens, &w);

@@ -111,6 +111,7 @@ struct tk_stream {
     uint32_t cancel_tokens;          /* the plan gives it up after so many; UINT32_MAX: not so */
     int failed;                      /* enum tk_end decided in mid-reply, 0: none */
     bool is_sse;
+    bool is_opaque;   /* the body is bytes of another kind: `body` has what its header says of it */
     bool has_choice;  /* an event with a choice came, whatever was in it */
     bool has_done;    /* [DONE] came */
     bool is_complete; /* [DONE], a finish reason or usage came */

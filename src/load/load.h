@@ -71,6 +71,7 @@ struct tk_load_conf {
     const uint32_t
         *order; /* n_order entries: item of request i is order[i % n_order]; NULL: i % n */
     uint32_t n_order;
+    uint32_t first; /* item of every request of a phase that repeats one (is_first_item_only) */
     const struct tk_load_supply *supply; /* bodies that are made while the load runs; NULL: all are
                                             there; not owned */
     struct tk_sink *sink;                /* not owned */

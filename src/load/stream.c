@@ -280,7 +280,7 @@ static void reset_stream(struct tk_stream *s, tk_ns now)
     s->text = s->reasoning = (struct tk_chain){ 0 };
     s->failed = 0;
     s->usage_before = 0;
-    s->is_sse = s->has_choice = s->has_done = s->is_complete = false;
+    s->is_sse = s->is_opaque = s->has_choice = s->has_done = s->is_complete = false;
     s->was_resent = false;
 }
 
@@ -458,17 +458,34 @@ static bool is_success(const struct tk_record *r)
     return r->status >= 200 && r->status < 300;
 }
 
+static bool is_of_type(const struct tk_str *type, struct tk_str want)
+{
+    return type && type->n >= want.n && tk_str_eq_nocase((struct tk_str){ type->p, want.n }, want);
+}
+
+/* A reply that is bytes, for a format that knows such: what can be read of it stands in a header, or
+ * nowhere, and that it came is all. */
+static int take_opaque(struct tk_stream *s, const struct tk_http_event *ev)
+{
+    const struct tk_str *meta = tk_headers_get(ev->headers, s->w->load->conf.api->meta_header);
+
+    s->is_opaque = true;
+    s->has_choice = !meta;
+    return meta ? tk_buf_add_str(&s->body, *meta) : 0;
+}
+
 static void on_head(struct tk_stream *s, const struct tk_http_event *ev)
 {
     struct tk_record *r = rec(s);
     r->status = ev->status;
     r->head_at = r->last_byte_at;
     const struct tk_str *type = tk_headers_get(ev->headers, "content-type");
-    const struct tk_str stream = TK_STR("text/event-stream");
-    s->is_sse = is_success(r) && type && type->n >= stream.n &&
-                tk_str_eq_nocase((struct tk_str){ type->p, stream.n }, stream);
+    s->is_sse = is_success(r) && is_of_type(type, TK_STR("text/event-stream"));
     if (s->is_sse)
         r->flags |= TK_REC_STREAMED;
+    if (TK_UNLIKELY(s->w->load->conf.api->meta_header != NULL) && is_success(r) &&
+        is_of_type(type, TK_STR("application/octet-stream")) && take_opaque(s, ev) != 0)
+        fail(s, TK_END_LIMIT, TK_E_LIMIT, "the header with the usage is too large");
 }
 
 static void keep_text(struct tk_stream *s, const struct tk_api_event *e)
@@ -596,7 +613,7 @@ static void on_data(struct tk_stream *s, const struct tk_http_event *ev)
         on_error_data(s, ev->data);
         return;
     }
-    rc = tk_buf_add(&s->body, ev->data.p, ev->data.n);
+    rc = s->is_opaque ? 0 : tk_buf_add(&s->body, ev->data.p, ev->data.n);
     if (rc)
         fail(s, rc == TK_E_LIMIT ? TK_END_LIMIT : TK_END_CLIENT, rc, "the reply is too large");
 }

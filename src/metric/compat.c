@@ -4,6 +4,7 @@
  *   vllm 0.13          before connect    first choice         choices             completions: last choice
  *                                                                                 chat: last message, but [DONE]
  *   vllm 0.32          before connect    first choice         choices             last choice
+ *   vllm 0.13 pooling  before connect    the head             none                the head
  *   max 25.6           before connect    first answer text    texts (completions) last line, [DONE] too
  *                                                             text and the chunk
  *                                                             before it (chat)
@@ -122,8 +123,8 @@ static int vllm(const struct tk_sample *s, int64_t own_tokens, struct tk_compat 
         return fail(c, NULL);
     for (size_t i = 0; i < s->n_events && rc == 0; i++) {
         const struct tk_sample_event *e = &s->events[i];
-        if (e->channels & TK_CH_DONE)
-            continue;
+        if ((e->channels & TK_CH_DONE) && !(e->channels & TK_CH_USAGE))
+            continue; /* of the Responses API it is the end that has the usage */
         if (e->channels & TK_CH_CHOICES) {
             if (has_token)
                 rc = push_itl(c, last_at, e->arrived_at);
@@ -162,6 +163,18 @@ static int vllm_0_13_chat(const struct tk_sample *s, int64_t own, struct tk_comp
 static int vllm_0_32(const struct tk_sample *s, int64_t own, struct tk_compat *c)
 {
     return vllm(s, own, c, (struct vllm){ .needs_token = true });
+}
+
+/* Vectors and scores come whole; its clock is read when the head is there. */
+static int vllm_0_13_pooling(const struct tk_sample *s, int64_t own, struct tk_compat *c)
+{
+    (void)own;
+    if (!is_whole(s->rec))
+        return fail(c, NULL);
+    c->is_success = true;
+    c->ttft = c->latency = since_start(c, s->rec->head_at);
+    c->output_tokens = 0;
+    return 0;
 }
 
 /* --- max --- */
@@ -285,6 +298,7 @@ static const struct tk_compat_tool tools[] = {
       vllm_0_13_completions },
     { "vllm-0.13-chat", "first event with choices; the usage event moves the end", vllm_0_13_chat },
     { "vllm-0.32", "first event with choices; stops at the last one", vllm_0_32 },
+    { "vllm-0.13-pooling", "no tokens; stops at the reply's head", vllm_0_13_pooling },
     { "max-25.6-completions", "first text; stops at the end mark; own tokenizer",
       max_25_6_completions },
     { "max-25.6-chat", "the same; a gap counts from the chunk before, text or not", max_25_6_chat },
@@ -293,7 +307,7 @@ static const struct tk_compat_tool tools[] = {
 };
 
 const struct tk_compat_tool *const tk_compat_tools[] = {
-    &tools[0], &tools[1], &tools[2], &tools[3], &tools[4], &tools[5], &tools[6], NULL,
+    &tools[0], &tools[1], &tools[2], &tools[3], &tools[4], &tools[5], &tools[6], &tools[7], NULL,
 };
 
 const struct tk_compat_tool *tk_compat_find(struct tk_str name)

@@ -61,7 +61,7 @@ struct tk_plan_phase {
     const tk_ns
         *due_offset; /* n_due instants from the phase's start, ascending; NULL when closed */
     uint64_t n_due;
-    bool is_first_item_only; /* every request is item 0 (vLLM's check and warm-ups) */
+    bool is_first_item_only; /* every request is one item (vLLM's check and warm-ups) */
 };
 
 struct tk_plan {

@@ -90,13 +90,16 @@ static void head(struct tk_buf *out, const struct tk_vllm_form *form,
         number(out, "Request rate configured (RPS):", form->request_rate);
     number(out, "Benchmark duration (s):", form->duration_s);
     count(out, "Total input tokens:", f->total_input);
-    count(out, "Total generated tokens:", f->total_output);
+    if (!form->is_pooling)
+        count(out, "Total generated tokens:", f->total_output);
     number(out, "Request throughput (req/s):", f->request_throughput);
     if (form->has_goodput)
         number(out, "Request goodput (req/s):", f->request_goodput);
-    number(out, "Output token throughput (tok/s):", f->output_throughput);
-    number(out, "Peak output token throughput (tok/s):", f->max_output_tokens_per_s);
-    number(out, "Peak concurrent requests:", (double)f->max_concurrent_requests);
+    if (!form->is_pooling) {
+        number(out, "Output token throughput (tok/s):", f->output_throughput);
+        number(out, "Peak output token throughput (tok/s):", f->max_output_tokens_per_s);
+        number(out, "Peak concurrent requests:", (double)f->max_concurrent_requests);
+    }
     number(out, "Total token throughput (tok/s):", f->total_throughput);
 }
 
@@ -105,7 +108,7 @@ int tk_vllm_block(const struct tk_vllm_form *form, const struct tk_vllm_figures 
 {
     head(out, form, f);
     for (int m = 0; m < TK_VLLM_METRIC_N_; m++) {
-        if (form->has_metric[m])
+        if (tk_vllm_reports(form, (enum tk_vllm_metric)m))
             section(out, form, (enum tk_vllm_metric)m, &f->stats[m]);
     }
     title(out, "", '=');

@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/json.h"
+#include "base/jsondoc.h"
 #include "base/num.h"
+#include "base/rand.h"
 #include "base/str.h"
+#include "dialect/vllm/backends.h"
 #include "dialect/vllm/options.h"
 #include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
@@ -89,8 +91,6 @@ static int check_path(struct tk_vllm *v, struct tk_err *reterr)
 static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
 {
     static const char *const not_yet[] = {
-        "profile",
-        "lora-modules",
         "enable-multimodal-chat",
         "self-timed",
     };
@@ -102,10 +102,6 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
     }
     if (o->probe_request_rate > 0)
         return usage(v, reterr, "'--probe-request-rate' is not supported yet");
-    if (strcmp(o->backend, "vllm") != 0 && strcmp(o->backend, "openai") != 0 &&
-        strcmp(o->backend, "openai-chat") != 0)
-        return usage(v, reterr, "backend '%s' is not supported yet: vllm, openai, openai-chat are",
-                     o->backend);
     v->set = tk__vllm_set(v);
     if (!v->set)
         return usage(v, reterr,
@@ -209,7 +205,76 @@ static int check_load(struct tk_vllm *v, struct tk_err *reterr)
     return check_ramp(v, reterr);
 }
 
+/* --- the backend --- */
+
+static int check_sampling(struct tk_vllm *v, struct tk_err *reterr)
+{
+    static const char *const sampling[] = {
+        "top-p",
+        "top-k",
+        "min-p",
+        "temperature",
+        "frequency-penalty",
+        "presence-penalty",
+        "repetition-penalty",
+    };
+
+    if (v->backend->is_compatible || v->backend->is_pooling)
+        return 0; /* the pooling ones leave them out */
+    for (size_t i = 0; i < TK_ARRAY_LEN(sampling); i++) {
+        if (tk_vllm_given(v, sampling[i]))
+            return raised(v, reterr,
+                          "Sampling parameters are only supported by openai-compatible backends.");
+    }
+    return 0;
+}
+
+/* A form's parts are told apart by a line that is in none of them: encoding checks that. */
+static int choose_type(struct tk_vllm *v, struct tk_err *reterr)
+{
+    uint64_t state = (uint64_t)v->o->seed;
+    unsigned long long high = tk_splitmix_next(&state), low = tk_splitmix_next(&state);
+
+    v->content_type = "application/json";
+    if (!v->backend->is_form)
+        return 0;
+    v->boundary = make(v, "%016llx%016llx", high, low);
+    v->content_type = v->boundary ? make(v, "multipart/form-data; boundary=%s", v->boundary) : NULL;
+    return v->content_type ? 0 : raised(v, reterr, "no memory for the headers");
+}
+
+static int check_backend(struct tk_vllm *v, struct tk_err *reterr)
+{
+    v->backend = tk__vllm_backend(v->o->backend);
+    if (!v->backend)
+        return usage(v, reterr, "there is no backend '%s'", v->o->backend);
+    int rc = check_sampling(v, reterr);
+    return rc == 0 ? choose_type(v, reterr) : rc;
+}
+
 /* --- where to --- */
+
+static bool has_suffix(const struct tk__vllm_backend *b, struct tk_str url)
+{
+    for (size_t i = 0; i < TK_ARRAY_LEN(b->suffix); i++) {
+        if (b->suffix[i] && tk_str_ends(url, tk_str_of(b->suffix[i])))
+            return true;
+    }
+    return tk_str_ends(url, TK_STR("profile"));
+}
+
+static int check_suffix(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk__vllm_backend *b = v->backend;
+    bool has_two = b->suffix[1] != NULL, is_default = !tk_vllm_given(v, "endpoint");
+
+    if (has_suffix(b, tk_str_of(v->url)))
+        return 0;
+    return raised(v, reterr, "%s URL must end with one of: {'%s'%s%s%s, 'profile'}.%s%s%s",
+                  b->label, b->suffix[0], has_two ? ", '" : "", has_two ? b->suffix[1] : "",
+                  has_two ? "'" : "", is_default ? " Is '--endpoint " : "",
+                  is_default ? b->endpoint : "", is_default ? "' missing?" : "");
+}
 
 static int check_url(struct tk_vllm *v, struct tk_err *reterr)
 {
@@ -217,25 +282,13 @@ static int check_url(struct tk_vllm *v, struct tk_err *reterr)
     const char *host = o->host;
     bool is_v6 = strchr(host, ':') && host[0] != '[';
 
-    v->is_chat = strcmp(o->backend, "openai-chat") == 0;
     if (o->base_url)
         v->base = o->base_url;
     else
         v->base = make(v, "http://%s%s%s:%lld", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
                        (long long)o->port);
     v->url = v->base ? make(v, "%s%s", v->base, o->endpoint) : NULL;
-    if (!v->url)
-        return raised(v, reterr, "the URL is too long");
-    struct tk_str url = tk_str_of(v->url);
-    if (v->is_chat && !tk_str_ends(url, TK_STR("chat/completions")))
-        return raised(v, reterr,
-                      "OpenAI Chat Completions API URL must end with one of: {'chat/completions', "
-                      "'profile'}. Is '--endpoint /v1/chat/completions' missing?");
-    if (!v->is_chat && !tk_str_ends(url, TK_STR("completions")))
-        return raised(v, reterr,
-                      "OpenAI Completions API URL must end with one of: {'completions', "
-                      "'profile'}.");
-    return 0;
+    return v->url ? check_suffix(v, reterr) : raised(v, reterr, "the URL is too long");
 }
 
 /* --- headers --- */
@@ -263,7 +316,7 @@ static int put_constants(struct tk_vllm *v, const char *api_key)
     int rc = bearer ? 0 : -ENOMEM;
 
     if (rc == 0)
-        rc = put_header(v, TK_STR("Content-Type"), TK_STR("application/json"), false);
+        rc = put_header(v, TK_STR("Content-Type"), tk_str_of(v->content_type), false);
     if (rc == 0)
         rc = put_header(v, TK_STR("Authorization"), tk_str_of(bearer), api_key && *api_key);
     if (rc == 0)
@@ -273,12 +326,24 @@ static int put_constants(struct tk_vllm *v, const char *api_key)
     return rc;
 }
 
+static int begin_headers(struct tk_vllm *v, const char *api_key)
+{
+    size_t bytes = (v->o->header.n + 8) * sizeof(*v->headers);
+
+    v->headers = tk_arena_alloc(&v->arena, bytes);
+    v->constants = tk_arena_alloc(&v->arena, bytes);
+    if (!v->headers || !v->constants || put_constants(v, api_key) != 0)
+        return -ENOMEM;
+    v->n_constants = v->n_headers;
+    memcpy(v->constants, v->headers, v->n_headers * sizeof(*v->headers));
+    return 0;
+}
+
 static int check_headers(struct tk_vllm *v, const char *api_key, struct tk_err *reterr)
 {
     const struct tk_opt_list *given = &v->o->header;
 
-    v->headers = tk_arena_alloc(&v->arena, (given->n + 8) * sizeof(*v->headers));
-    if (!v->headers || put_constants(v, api_key) != 0)
+    if (begin_headers(v, api_key) != 0)
         return raised(v, reterr, "no memory for the headers");
     for (size_t i = 0; i < given->n; i++) {
         struct tk_str item = tk_str_of(given->v[i]);
@@ -302,8 +367,8 @@ static int check_headers(struct tk_vllm *v, const char *api_key, struct tk_err *
 
 static int check_metrics(struct tk_vllm *v, struct tk_err *reterr)
 {
-    struct tk_str rest = tk_str_of(v->o->percentile_metrics ? v->o->percentile_metrics
-                                                            : "ttft,tpot,itl");
+    const char *usual = v->backend->is_pooling ? "e2el" : "ttft,tpot,itl";
+    struct tk_str rest = tk_str_of(v->o->percentile_metrics ? v->o->percentile_metrics : usual);
     struct tk_str part;
 
     while (tk_str_split(&rest, ',', &part)) {
@@ -363,6 +428,9 @@ static int check_goodput(struct tk_vllm *v, struct tk_err *reterr)
     for (size_t m = 0; m < TK_VLLM_METRIC_N_; m++)
         v->goodput_ms[m] = NAN;
     v->has_goodput = v->o->goodput.n > 0;
+    if (v->has_goodput && v->backend->is_pooling) /* the tool stops after the run, which is lost */
+        return raised(v, reterr, "--goodput is for backends that generate text: '%s' does not",
+                      v->backend->name);
     for (size_t i = 0; rc == 0 && i < v->o->goodput.n; i++)
         rc = check_objective(v, tk_str_of(v->o->goodput.v[i]), reterr);
     return rc;
@@ -376,6 +444,20 @@ static int check_metadata(struct tk_vllm *v, struct tk_err *reterr)
             return raised(v, reterr, "Invalid metadata format. Please use KEY=VALUE format.");
     }
     return 0;
+}
+
+/* "encoding_format": "bytes_only" is a reply without usage. */
+static bool asks_bytes_only(const char *extra)
+{
+    struct tk_jsondoc d;
+    struct tk_json_val v;
+    struct tk_str format;
+    bool is_so = tk_jsondoc_init(&d, tk_str_of(extra)) == 0 &&
+                 tk_json_find(&d.root, "encoding_format", &v) == 0 &&
+                 tk_json_get_str(&v, &format) == 0 && tk_str_is(format, "bytes_only");
+
+    tk_jsondoc_release(&d);
+    return is_so;
 }
 
 /* Whether `text` is the JSON object that `option` takes. */
@@ -398,6 +480,7 @@ static int check_objects(struct tk_vllm *v, struct tk_err *reterr)
     const struct tk_vllm_opts *o = v->o;
     int rc = o->extra_body ? check_object(v, "extra-body", o->extra_body, reterr) : 0;
 
+    v->has_no_usage = rc == 0 && o->extra_body && asks_bytes_only(o->extra_body);
     if (rc == 0 && o->chat_template_kwargs)
         rc = check_object(v, "chat-template-kwargs", o->chat_template_kwargs, reterr);
     return rc;
@@ -419,7 +502,7 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
                   const char *api_key, struct tk_err *reterr)
 {
     static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
-        check_objects, tk__vllm_mm, check_stage,   check_plots,   check_load,
+        check_objects, tk__vllm_mm, check_stage,   check_plots,   check_load,     check_backend,
         check_url,     check_rest,  check_metrics, check_goodput, check_metadata,
     };
 
@@ -428,6 +511,8 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
     v->o = o;
     v->is_given = is_given;
     v->id_prefix = o->request_id_prefix;
+    tk_mt_seed_numpy(&v->numpy, (uint64_t)o->seed);
+    tk_mt_seed_python(&v->python, (uint64_t)o->seed);
     if (!o->model)
         return usage(v, reterr, "the following arguments are required: --model");
     int rc = 0;

@@ -132,6 +132,8 @@ static void count_success(struct making *m, const struct tk_vllm_request *q)
 
 static int64_t input_len(const struct making *m, const struct tk_record *rec)
 {
+    if (m->form->is_pooling && !m->form->has_no_usage) /* the server's count, else none */
+        return m->compat.is_success ? TK_MAX(rec->prompt_tokens, 0) : 0;
     if (rec->prompt_tokens >= 0 && !m->form->has_prompt_len)
         return rec->prompt_tokens;
     return rec->asked_prompt_tokens >= 0 ? rec->asked_prompt_tokens : 1;
@@ -159,7 +161,7 @@ static int add_request(struct making *m, const struct tk_record_view *view)
     };
     if (q->is_success) {
         q->output_len = TK_MAX(m->compat.output_tokens, 0);
-        m->f->n_uncounted += rec->count_source != TK_COUNT_USAGE;
+        m->f->n_uncounted += !m->form->is_pooling && rec->count_source != TK_COUNT_USAGE;
         count_success(m, q);
     } else {
         m->f->failed++;
@@ -329,8 +331,7 @@ int tk_vllm_figures(struct tk_records *r, const struct tk_vllm_form *form,
 
     memset(ret, 0, sizeof(*ret));
     tk_buf_init(&ret->texts, MAX_TEXT_BYTES);
-    m.tool = tk_compat_find(form->is_chat ? TK_STR("vllm-0.13-chat")
-                                          : TK_STR("vllm-0.13-completions"));
+    m.tool = tk_compat_find(tk_str_of(form->tool));
     tk_sample_init(&m.sample);
     tk_compat_init(&m.compat);
     int rc = m.tool ? read_all(&m, r, reterr) : TK_E_NOT_FOUND;

@@ -16,6 +16,7 @@
 
 #include "base/rand.h"
 #include "base/str.h"
+#include "dialect/vllm/backends.h"
 #include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
 
@@ -31,6 +32,7 @@ static int read_items(struct tk_vllm *v, struct tk_err *reterr)
         .tokenizer = v->tokenizer,
         .chat = v->chat,
         .numpy = &v->numpy,
+        .python = &v->python,
         .ret_n_surplus = &v->n_surplus,
     };
 
@@ -45,13 +47,11 @@ static int read_items(struct tk_vllm *v, struct tk_err *reterr)
 static uint32_t *sample_order(struct tk_vllm *v)
 {
     uint32_t *sample = tk_arena_alloc(&v->arena, v->items.n * sizeof(*sample));
-    struct tk_mt mt;
 
     if (!sample)
         return NULL;
     if (v->set->is_shuffled && !v->o->disable_shuffle) {
-        tk_mt_seed_python(&mt, 0);
-        tk_mt_shuffle(&mt, sample, v->items.n);
+        tk_mt_shuffle(&v->python, sample, v->items.n);
         return sample;
     }
     for (size_t i = 0; i < v->items.n; i++)
@@ -62,16 +62,15 @@ static uint32_t *sample_order(struct tk_vllm *v)
 /* Requests 0 … n_samples-1 are the samples; further ones are drawn from them. */
 static int order_requests(struct tk_vllm *v, uint64_t n_samples)
 {
-    struct tk_mt mt;
-
     v->order = tk_arena_alloc(&v->arena, v->n_requests * sizeof(*v->order));
     if (!v->order)
         return -ENOMEM;
     for (uint64_t i = 0; i < v->n_requests && i < n_samples; i++)
         v->order[i] = (uint32_t)i;
-    tk_mt_seed_python(&mt, v->set->has_fixed_seed ? 0 : (uint64_t)v->o->seed);
+    if (v->n_requests > n_samples)
+        tk_mt_seed_python(&v->python, v->set->has_fixed_seed ? 0 : (uint64_t)v->o->seed);
     for (uint64_t i = n_samples; i < v->n_requests; i++)
-        v->order[i] = (uint32_t)tk_mt_below(&mt, n_samples);
+        v->order[i] = (uint32_t)tk_mt_below(&v->python, n_samples);
     return 0;
 }
 
@@ -89,42 +88,130 @@ static uint64_t n_requests_of(const struct tk_vllm *v, uint64_t n_samples)
     return (uint64_t)v->o->num_prompts;
 }
 
-/* Bodies of the samples, behind each other in one buffer, which moves while it grows. */
+/* --- bodies --- */
+
+/* Requests of one sample have one body, unless something of the request itself is in it. */
+bool tk__vllm_has_own_bodies(const struct tk_vllm *v)
+{
+    return v->o->lora_modules.n > 0 || v->backend->counts_requests;
+}
+
+/* An adapter for each request, by the tool's global generator or in turn; NULL: none were asked for. */
+static const char *const *choose_adapters(struct tk_vllm *v)
+{
+    const struct tk_opt_list *list = &v->o->lora_modules;
+    bool is_random = strcmp(v->o->lora_assignment, "random") == 0;
+    const char **chosen = tk_arena_alloc(&v->arena, v->n_requests * sizeof(*chosen));
+
+    for (uint64_t i = 0; chosen && i < v->n_requests; i++)
+        chosen[i] = list->v[is_random ? tk_mt_below(&v->python, list->n) : i % list->n];
+    return chosen;
+}
+
+static int add_body(struct tk_vllm *v, const struct tk_vllm_template *t,
+                    const struct tk_vllm_send *s, struct tk_err *reterr)
+{
+    struct tk_load_body *body = &v->bodies[v->n_bodies++];
+    size_t begin = v->body_text.n;
+    int rc = tk_vllm_template_write(t, s, &v->body_text, reterr);
+
+    body->json.n = v->body_text.n - begin;
+    body->asked_prompt_tokens = s->item->prompt_tokens < 0 ? 1 : s->item->prompt_tokens;
+    body->asked_output_tokens = s->item->output_tokens;
+    return rc;
+}
+
+/* What was encoded is large, and not wanted again; but for the first one's, by check and profiler. */
+static void drop_media(struct tk_vllm *v, uint32_t i)
+{
+    if (i != v->first_item)
+        tk_items_drop_media(&v->items, i);
+}
+
+/* A body for each sample, which all of its requests send. */
+static int add_shared(struct tk_vllm *v, const struct tk_vllm_template *t, const uint32_t *sample,
+                      uint64_t n_samples, struct tk_err *reterr)
+{
+    int rc = 0;
+
+    for (uint64_t i = 0; rc == 0 && i < n_samples; i++) {
+        struct tk_vllm_send s = { .item = &v->items.v[sample[i]], .number = -1 };
+        rc = add_body(v, t, &s, reterr);
+        drop_media(v, sample[i]);
+    }
+    return rc;
+}
+
+/* A body for each request; and one for the check, which has neither adapter nor number. */
+static int add_own(struct tk_vllm *v, const struct tk_vllm_template *t, const uint32_t *sample,
+                   uint64_t n_samples, struct tk_err *reterr)
+{
+    const char *const *adapters = v->o->lora_modules.n > 0 ? choose_adapters(v) : NULL;
+    struct tk_vllm_send check = { .item = &v->items.v[v->first_item], .number = -1 };
+    int rc = v->o->lora_modules.n > 0 && !adapters ? -ENOMEM : 0;
+
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "no memory for %llu adapters",
+                          (unsigned long long)v->n_requests);
+    for (uint64_t i = 0; rc == 0 && i < v->n_requests; i++) {
+        struct tk_vllm_send s = { .item = &v->items.v[sample[v->order[i]]],
+                                  .model = adapters ? adapters[i] : NULL,
+                                  .number = v->id_prefix ? (int64_t)i : -1 };
+        rc = add_body(v, t, &s, reterr);
+        if (v->n_requests <= n_samples) /* none is sent twice */
+            drop_media(v, sample[v->order[i]]);
+        v->order[i] = (uint32_t)i;
+    }
+    v->check_body = (uint32_t)v->n_bodies;
+    return rc == 0 ? add_body(v, t, &check, reterr) : rc;
+}
+
+/* All of them behind each other in one buffer, which moves while it grows. */
 static int encode(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples,
                   struct tk_err *reterr)
 {
     struct tk_vllm_template *t = NULL;
-    int rc = tk_vllm_template_new(v, &t, reterr);
+    bool is_own = tk__vllm_has_own_bodies(v);
+    uint64_t n = is_own ? v->n_requests + 1 : n_samples;
+    int rc = tk_vllm_template_new(v, TK_VLLM_BODY_REQUEST, &t, reterr);
 
-    v->bodies = tk_arena_alloc(&v->arena, n_samples * sizeof(*v->bodies));
+    v->bodies = tk_arena_alloc(&v->arena, n * sizeof(*v->bodies));
     if (rc == 0 && !v->bodies)
-        rc = tk_err_set(reterr, -ENOMEM, "no memory for %llu requests",
-                        (unsigned long long)n_samples);
-    v->n_bodies = n_samples;
+        rc = tk_err_set(reterr, -ENOMEM, "no memory for %llu requests", (unsigned long long)n);
     tk_buf_init(&v->body_text, MAX_BODY_BYTES);
-    for (uint64_t i = 0; rc == 0 && i < n_samples; i++) {
-        const struct tk_item *item = &v->items.v[sample[i]];
-        size_t begin = v->body_text.n;
-        rc = tk_vllm_template_write(t, item, item->output_tokens, &v->body_text);
-        if (rc != 0)
-            (void)tk_err_set(reterr, rc, "no memory for the requests");
-        v->bodies[i].json.n = v->body_text.n - begin;
-        v->bodies[i].asked_prompt_tokens = item->prompt_tokens < 0 ? 1 : item->prompt_tokens;
-        v->bodies[i].asked_output_tokens = item->output_tokens;
-        tk_items_drop_media(&v->items, sample[i]);
-    }
+    v->first_item = n_samples > 0 ? sample[0] : 0;
+    if (rc == 0)
+        rc = is_own ? add_own(v, t, sample, n_samples, reterr)
+                    : add_shared(v, t, sample, n_samples, reterr);
     const char *at = v->body_text.p;
-    for (uint64_t i = 0; rc == 0 && i < n_samples; at += v->bodies[i++].json.n)
+    for (uint64_t i = 0; rc == 0 && i < v->n_bodies; at += v->bodies[i++].json.n)
         v->bodies[i].json.p = at;
     tk_vllm_template_free(t);
     return rc;
 }
 
+int tk_vllm_stop_body(const struct tk_vllm *v, struct tk_buf *out, struct tk_err *reterr)
+{
+    struct tk_vllm_template *t = NULL;
+    struct tk_item item = v->items.v[v->first_item];
+    int rc = tk_vllm_template_new(v, TK_VLLM_BODY_STOP, &t, reterr);
+
+    if (item.prompt.n > 0 || item.prompt_json.n > 0)
+        item.media = (struct tk_str){ 0 }; /* the tool stumbles where there is nothing else */
+    if (rc == 0)
+        rc = tk_vllm_template_write(t, &(struct tk_vllm_send){ .item = &item, .number = -1 }, out,
+                                    reterr);
+    tk_vllm_template_free(t);
+    return rc;
+}
+
+/* --- the whole --- */
+
 static int check_items(struct tk_vllm *v, struct tk_err *reterr)
 {
     for (size_t i = 0; i < v->items.n; i++) {
         const struct tk_item *item = &v->items.v[i];
-        if (item->messages.n > 0 && !v->is_chat)
+        if (item->messages.n > 0 && !v->backend->is_chat)
             return tk_err_set(reterr, TK_E_UNSUPPORTED,
                               "row %u of '%s' has messages, and backend '%s' takes prompts",
                               item->row + 1, v->o->dataset_path, v->o->backend);
@@ -154,12 +241,17 @@ static int measure(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples
 int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
 {
     v->exit_status = 1;
-    tk_mt_seed_numpy(&v->numpy, (uint64_t)v->o->seed);
+    if (v->set->has_fixed_seed)
+        tk_mt_seed_python(&v->python, 0);
     if (tk__vllm_can_make(v))
         return tk__vllm_maker_new(v, reterr);
     int rc = read_items(v, reterr);
-    if (rc == 0)
-        rc = check_items(v, reterr);
+    return rc == 0 ? tk_vllm_load_items(v, reterr) : rc;
+}
+
+int tk_vllm_load_items(struct tk_vllm *v, struct tk_err *reterr)
+{
+    int rc = check_items(v, reterr);
     if (rc != 0)
         return rc;
     uint64_t n_samples = n_samples_of(v);
@@ -175,7 +267,6 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
 void tk_vllm_suppose(struct tk_vllm *v)
 {
     v->n_requests = (uint64_t)v->o->num_prompts;
-    tk_mt_seed_numpy(&v->numpy, (uint64_t)v->o->seed);
 }
 
 static struct tk_plan_phase measured(const struct tk_vllm *v)
@@ -212,9 +303,9 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
     p->tool = "tokmark vllm";
     p->url = v->url;
     p->is_insecure = o->insecure;
-    p->api = v->is_chat ? "chat" : "completions";
+    p->api = v->backend->api;
     p->model = v->served_model;
-    p->is_streamed = true;
+    p->is_streamed = !v->backend->is_pooling;
     p->headers = v->headers;
     p->n_headers = v->n_headers;
     p->request_id_prefix = v->id_prefix;

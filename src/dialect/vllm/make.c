@@ -58,7 +58,8 @@ static int make_body(void *owner, const struct tk_item *item)
     if (i == v->n_bodies)
         return TK_E_RANGE;
     tk_buf_reset(&m->text);
-    int rc = tk_vllm_template_write(m->t, item, item->output_tokens, &m->text);
+    const struct tk_vllm_send s = { .item = item, .number = -1 };
+    int rc = tk_vllm_template_write(m->t, &s, &m->text, &m->err);
     struct tk_str json = rc == 0 ? tk_arena_dup_str(&m->arena, tk_buf_str(&m->text))
                                  : (struct tk_str){ NULL, 0 };
     if (!json.p)
@@ -106,7 +107,8 @@ static void *run(void *arg)
 bool tk__vllm_can_make(const struct tk_vllm *v)
 {
     return v->set->is_made_in_order && v->o->random_batch_size <= 1 && v->o->num_prompts > 0 &&
-           v->o->num_prompts <= UINT32_MAX && !v->o->prepare_all && !v->o->dry_run;
+           v->o->num_prompts <= UINT32_MAX && !v->o->prepare_all && !v->o->dry_run &&
+           !v->o->profile && !tk__vllm_has_own_bodies(v); /* which want the first item again */
 }
 
 /* Signals are the main thread's, which takes them from a descriptor once the load runs: the maker and the
@@ -128,7 +130,7 @@ static int begin(struct tk__vllm_maker *m, struct tk_err *reterr)
     struct tk_vllm *v = m->v;
     pthread_condattr_t attr;
 
-    int rc = tk_vllm_template_new(v, &m->t, reterr);
+    int rc = tk_vllm_template_new(v, TK_VLLM_BODY_REQUEST, &m->t, reterr);
     if (rc != 0)
         return rc;
     v->n_bodies = v->n_requests = (uint64_t)v->o->num_prompts;

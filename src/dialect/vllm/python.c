@@ -128,9 +128,9 @@ void tk__vllm_repr(struct tk_str s, struct tk_buf *out)
         char c = s.p[i];
         if (c == quote || c == '\\')
             tk_buf_addf(out, "\\%c", c);
-        else if (c == '\n')
-            tk_buf_add_z(out, "\\n");
-        else if ((unsigned char)c < ' ')
+        else if (c == '\n' || c == '\r' || c == '\t')
+            tk_buf_addf(out, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+        else if ((unsigned char)c < ' ' || c == 0x7f)
             tk_buf_addf(out, "\\x%02x", (unsigned)c);
         else
             tk_buf_add_c(out, c);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/str.h"
+#include "dialect/vllm/backends.h"
 #include "report/report.h"
 
 /* A count where `is_there`, else null. */
@@ -86,6 +87,12 @@ static void put_sums(struct tk__vllm_object *o, const struct tk_vllm_form *form,
 {
     tk__vllm_object_double(o, "duration", form->duration_s);
     tk__vllm_object_int(o, "completed", (int64_t)f->completed);
+    if (form->is_pooling) {
+        tk__vllm_object_int(o, "total_input_tokens", f->total_input);
+        tk__vllm_object_double(o, "request_throughput", f->request_throughput);
+        tk__vllm_object_double(o, "total_token_throughput", f->total_throughput);
+        return;
+    }
     tk__vllm_object_int(o, "failed", (int64_t)f->failed);
     tk__vllm_object_int(o, "total_input_tokens", f->total_input);
     tk__vllm_object_int(o, "total_output_tokens", f->total_output);
@@ -158,9 +165,14 @@ static void put_array(struct tk__vllm_object *o, const char *key, const struct t
     tk__vllm_object_set(o, tk_str_of(key), at);
 }
 
-static void put_details(struct tk__vllm_object *o, const struct tk_vllm_figures *f)
+static void put_details(struct tk__vllm_object *o, const struct tk_vllm_form *form,
+                        const struct tk_vllm_figures *f)
 {
     put_array(o, "input_lens", f, put_input_len);
+    if (form->is_pooling) {
+        put_array(o, "errors", f, put_error);
+        return;
+    }
     put_array(o, "output_lens", f, put_output_len);
     put_array(o, "ttfts", f, put_ttft);
     put_array(o, "itls", f, put_itls);
@@ -234,13 +246,15 @@ void tk__vllm_result_fill(struct tk__vllm_object *o, const struct tk_vllm_form *
     put_head(o, form);
     put_sums(o, form, f);
     if (form->is_detailed)
-        put_details(o, f);
-    tk__vllm_object_double(o, "max_output_tokens_per_s", f->max_output_tokens_per_s);
-    tk__vllm_object_int(o, "max_concurrent_requests", f->max_concurrent_requests);
+        put_details(o, form, f);
+    if (!form->is_pooling) {
+        tk__vllm_object_double(o, "max_output_tokens_per_s", f->max_output_tokens_per_s);
+        tk__vllm_object_int(o, "max_concurrent_requests", f->max_concurrent_requests);
+    }
     if (form->ramp_up_strategy)
         put_ramp(o, form);
     for (int m = 0; m < TK_VLLM_METRIC_N_; m++) {
-        if (form->has_metric[m])
+        if (tk_vllm_reports(form, (enum tk_vllm_metric)m))
             put_stats(o, form, metrics[m], &f->stats[m]);
     }
 }
@@ -263,6 +277,11 @@ int tk_vllm_result(const struct tk_vllm_form *form, const struct tk_vllm_figures
     tk__vllm_object_release(&o);
     tk_arena_release(&arena);
     return rc;
+}
+
+bool tk_vllm_reports(const struct tk_vllm_form *form, enum tk_vllm_metric m)
+{
+    return form->has_metric[m] && (!form->is_pooling || m == TK_VLLM_E2EL);
 }
 
 int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out)
@@ -309,7 +328,9 @@ void tk_vllm_form(const struct tk_vllm *v, struct tk_vllm_form *ret)
         .percentiles = v->percentiles,
         .n_percentiles = v->n_percentiles,
         .has_goodput = v->has_goodput,
-        .is_chat = v->is_chat,
+        .tool = v->backend->tool,
+        .is_pooling = v->backend->is_pooling,
+        .has_no_usage = v->has_no_usage,
         .has_prompt_len = v->tokenizer != NULL,
         .is_detailed = o->save_detailed,
     };
@@ -320,20 +341,27 @@ void tk_vllm_form(const struct tk_vllm *v, struct tk_vllm_form *ret)
 void tk_vllm_form_of_plan(const struct tk_report_plan *p, struct tk_vllm_form *ret)
 {
     static const double p99[] = { 99 };
-    bool is_chat = p->api && strcmp(p->api, "chat") == 0;
+    const struct tk__vllm_backend *b = tk__vllm_backend_of_api(p->api ? p->api : "completions");
+
+    if (!b)
+        b = tk__vllm_backend("openai");
 
     *ret = (struct tk_vllm_form){
-        .backend = is_chat ? "openai-chat" : "openai",
+        .backend = b->name,
         .model = p->model ? p->model : "unknown",
         .num_prompts = p->requests,
         /* A load that changes has no one rate. That tool has "inf" beside its own ramp, too. */
         .request_rate = p->rate > 0 && p->shape.of == TK_SHAPE_NONE ? p->rate : INFINITY,
         .burstiness = 1,
         .max_concurrency = p->concurrency,
-        .has_metric = { [TK_VLLM_TTFT] = true, [TK_VLLM_TPOT] = true, [TK_VLLM_ITL] = true },
+        .has_metric = { [TK_VLLM_TTFT] = !b->is_pooling,
+                        [TK_VLLM_TPOT] = !b->is_pooling,
+                        [TK_VLLM_ITL] = !b->is_pooling,
+                        [TK_VLLM_E2EL] = b->is_pooling },
         .percentiles = p99,
         .n_percentiles = 1,
         .goodput_ms = { NAN, NAN, NAN, NAN },
-        .is_chat = is_chat,
+        .tool = b->tool,
+        .is_pooling = b->is_pooling,
     };
 }

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "dialect/vllm/backends.h"
+
 static size_t n_wanted(const struct tk_vllm *v)
 {
     return v->o->num_prompts > 0 ? (size_t)v->o->num_prompts : 0;
@@ -95,7 +97,7 @@ static void fill_sonnet(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->input_tokens = input_len(v, v->o->sonnet_input_len);
     conf->output_tokens = output_len(v, v->o->sonnet_output_len);
     conf->prefix_tokens = v->o->sonnet_prefix_len;
-    conf->keeps_plain = v->is_chat; /* the server puts its template around it */
+    conf->keeps_plain = v->backend->is_chat; /* the server puts its template around it */
 }
 
 static void fill_burstgpt(const struct tk_vllm *v, struct tk_data_conf *conf)

@@ -27,6 +27,9 @@ struct tk__vllm_set {
 /* NULL when tokmark has no such set yet. */
 const struct tk__vllm_set *tk__vllm_set(const struct tk_vllm *v);
 
+/* Whether bodies differ in more than their samples: adapters, numbers. */
+bool tk__vllm_has_own_bodies(const struct tk_vllm *v);
+
 /* --- prompts that are made beside the load: make.c --- */
 
 struct tk__vllm_maker;

@@ -112,6 +112,7 @@ struct tk_vllm_rps {
     tk_ns due_offset;
 };
 
+struct tk__vllm_backend;
 struct tk__vllm_set;
 struct tk__vllm_maker;
 struct tk_chat;
@@ -123,21 +124,26 @@ struct tk_vllm {
     const bool *is_given;  /* per option of the table; not owned */
     struct tk_arena arena; /* owns what follows */
     int exit_status;       /* what a failed check means: 2 usage, 1 what Python would raise */
-    bool is_chat;
-    const struct tk__vllm_set *set; /* the data set; private: sets.h */
-    const char *url;                /* of the measured requests */
-    const char *base;               /* its server */
-    const char *served_model;       /* goes into the bodies */
+    const struct tk__vllm_backend *backend; /* private: backends.h */
+    const struct tk__vllm_set *set;         /* the data set; private: sets.h */
+    const char *url;                        /* of the measured requests */
+    const char *base;                       /* its server */
+    const char *served_model;               /* goes into the bodies */
     struct tk_plan_header *headers;
     size_t n_headers;
+    struct tk_plan_header *constants; /* the headers without those of --header */
+    size_t n_constants;
+    const char *content_type;
+    const char *boundary; /* between the parts of a form; NULL: bodies are JSON */
     bool has_metric[TK_VLLM_METRIC_N_];
     double percentiles[TK_VLLM_MAX_PERCENTILES];
     size_t n_percentiles;
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
     const char *id_prefix;
-    double itl_bounds_ms[2];     /* of the timeline's colours */
-    const char *data_path;       /* file of the data set; NULL: none */
+    bool has_no_usage;       /* the extra body asks for bytes alone: the server counts nothing */
+    double itl_bounds_ms[2]; /* of the timeline's colours */
+    const char *data_path;   /* file of the data set; NULL: none */
     const char *template_kwargs; /* for the chat template, where the set takes them; NULL: none */
     struct tk_data_mm mm;        /* random-mm's pictures */
     /* set by the caller between check and load; not owned, NULL: there is none */
@@ -146,15 +152,19 @@ struct tk_vllm {
     /* the load */
     struct tk_items items;
     bool has_items;
-    struct tk_load_body *bodies; /* one per sample, in their order */
+    struct tk_load_body *bodies; /* one per sample, in their order; where requests of a sample
+                                    differ one per request, and behind them that of the check */
     uint64_t n_bodies;
+    uint32_t first_item;     /* of the items, the first request's */
+    uint32_t check_body;     /* index of what check, warm-ups and profiler send */
     struct tk_buf body_text; /* what they point to */
     uint32_t *order;         /* n_requests entries: index into bodies */
     uint64_t n_requests;
     tk_ns *due;              /* NULL: all at once */
     struct tk_vllm_rps *rps; /* with a ramp */
     size_t n_rps;
-    struct tk_mt numpy; /* NumPy's global generator, as the data set leaves it to the arrivals */
+    struct tk_mt numpy;  /* NumPy's global generator, as the data set leaves it to the arrivals */
+    struct tk_mt python; /* CPython's, as the data set leaves it to the choice of adapters */
     struct tk__vllm_maker *maker; /* makes the bodies; NULL: they are all there. Private: make.c */
     int64_t n_surplus; /* tokens that prompts of exact length have too many, or too few (below 0) */
 };
@@ -182,6 +192,8 @@ void tk_vllm_suppose(struct tk_vllm *v);
 /* Load the data set, order it, encode the bodies; or begin to, where they can be made beside the load. */
 int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr);
 
+/* The same with items that are there already, for tests: v->items, which stay the caller's. */
+int tk_vllm_load_items(struct tk_vllm *v, struct tk_err *reterr);
 /* Behind tk_vllm_schedule(): wait until all requests are made, or enough for the load to begin. 0, or
  * what became of the data set. */
 int tk_vllm_await(struct tk_vllm *v, struct tk_err *reterr);
@@ -198,6 +210,10 @@ int tk_vllm_schedule(struct tk_vllm *v, struct tk_err *reterr);
 
 /* Fill everything of the plan but what a URL gives. */
 void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p);
+
+/* What is posted to BASE/stop_profile: the body of the check without what the options add to it.
+ * That of start_profile is the check's. Codes of tk_vllm_template_write(). */
+int tk_vllm_stop_body(const struct tk_vllm *v, struct tk_buf *out, struct tk_err *reterr);
 
 void tk_vllm_release(struct tk_vllm *v);
 
@@ -222,7 +238,10 @@ struct tk_vllm_form {
     size_t n_percentiles;
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
-    bool is_chat, is_detailed;
+    const char *tool; /* whose definitions of a request's figures: metric/compat.h */
+    bool is_pooling; /* a vector or scores came back, no text: no figures of tokens that are made */
+    bool has_no_usage; /* pooling: the server was asked to send none */
+    bool is_detailed;
     bool has_prompt_len; /* prompts were counted by the tokenizer: not by what the server says */
     double duration_s;   /* of the measured load: from its start to the end of its last request */
     tk_ns wall_begin;    /* its start */
@@ -234,6 +253,9 @@ void tk_vllm_form(const struct tk_vllm *v, struct tk_vllm_form *ret);
 
 /* Of any run's plan, with the tool's defaults: `tokmark report --format vllm`. */
 void tk_vllm_form_of_plan(const struct tk_report_plan *p, struct tk_vllm_form *ret);
+
+/* Whether the form has a section of this kind. */
+bool tk_vllm_reports(const struct tk_vllm_form *form, enum tk_vllm_metric m);
 
 struct tk_vllm_stats {
     double mean, median, std; /* ms */
@@ -316,14 +338,26 @@ int tk_vllm_offsets(const struct tk_vllm_arrivals *a, double *offset_s, uint64_t
 double tk_vllm_ramp_rate(const struct tk_vllm_arrivals *a, uint64_t i, uint64_t n);
 
 /* Request bodies: what is the same in all of them, made once. */
+enum tk_vllm_body {
+    TK_VLLM_BODY_REQUEST,
+    TK_VLLM_BODY_STOP, /* of /stop_profile: nothing but the backend's own members */
+};
 struct tk_vllm_template;
-int tk_vllm_template_new(const struct tk_vllm *v, struct tk_vllm_template **ret,
-                         struct tk_err *reterr);
+int tk_vllm_template_new(const struct tk_vllm *v, enum tk_vllm_body kind,
+                         struct tk_vllm_template **ret, struct tk_err *reterr);
 struct tk_vllm_template *tk_vllm_template_free(struct tk_vllm_template *t);
 
-/* Append the body for `item`. 0, TK_E_LIMIT, -ENOMEM. */
-int tk_vllm_template_write(const struct tk_vllm_template *t, const struct tk_item *item,
-                           int64_t output_len, struct tk_buf *out);
+/* One request's own part. */
+struct tk_vllm_send {
+    const struct tk_item *item;
+    const char *model; /* an adapter in the model's place; NULL: the model */
+    int64_t number;    /* at the end of its id; -1: it has none */
+};
+
+/* Append the body. 0; TK_E_UNSUPPORTED (the backend cannot send this item; its row and why are in the
+ * message), TK_E_LIMIT, -ENOMEM. */
+int tk_vllm_template_write(const struct tk_vllm_template *t, const struct tk_vllm_send *s,
+                           struct tk_buf *out, struct tk_err *reterr);
 
 /* The text of `json` as Python's json.dumps(json.loads()) gives it. 0, TK_E_FORMAT, -ENOMEM. */
 int tk_vllm_redump(struct tk_str json, struct tk_buf *out);

@@ -17,9 +17,9 @@ static void table(void)
     T_OK(!tk_api_find("chats"), "another name is not");
     for (size_t i = 0; tk_apis[i]; i++) {
         const struct tk_api_ops *api = tk_apis[i];
-        T_OK(api->help && api->path[0] == '/' && api->encode && api->decode_event &&
-                 api->decode_body,
+        T_OK(api->help && api->path[0] == '/' && api->decode_event && api->decode_body,
              "%s is whole", api->name);
+        T_OK(tk_api_find(api->name) == api, "%s is found", api->name);
     }
 }
 

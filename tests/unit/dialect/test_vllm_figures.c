@@ -68,7 +68,7 @@ static struct tk_vllm_form form(bool is_chat)
         .n_percentiles = 2,
         .has_goodput = true,
         .goodput_ms = { 50, NAN, NAN, 85 },
-        .is_chat = is_chat,
+        .tool = is_chat ? "vllm-0.13-chat" : "vllm-0.13-completions",
         .is_detailed = true,
         .duration_s = 2,
         .wall_begin = INT64_C(1764000000) * TK_NS_PER_S + 250 * MS,

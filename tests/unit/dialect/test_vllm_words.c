@@ -110,11 +110,20 @@ static void test_refusals(void)
     } cases[] = {
         { "--dataset-name|custom", "the following arguments are required: --model", 2 },
         { "--model|m|--dataset-name|hf", "data set 'hf' is not supported yet", 2 },
-        { "--model|m|--random-batch-size|2", "'--random-batch-size' above 1", 2 },
         { "--model|m|--dataset-name|custom", "dataset_path must be provided", 1 },
         { "--model|m|--dataset-path|f", "Cannot use 'random' dataset with --dataset-path.", 2 },
-        { BASE "|--backend|openai-audio", "backend 'openai-audio' is not supported yet", 2 },
-        { BASE "|--lora-modules|a", "'--lora-modules' is not supported yet", 2 },
+        { BASE "|--backend|openai-audio|--top-k|3",
+          "Sampling parameters are only supported by openai-compatible backends.", 1 },
+        { BASE "|--backend|openai-audio",
+          "OpenAI Audio API URL must end with one of: {'transcriptions', 'translations', "
+          "'profile'}. Is '--endpoint /v1/audio/transcriptions' missing?",
+          1 },
+        { BASE "|--backend|vllm-rerank|--endpoint|/score",
+          "vLLM score API URL must end with one of: {'rerank', 'profile'}.", 1 },
+        { BASE "|--backend|infinity-embeddings|--endpoint|/x",
+          "Infinity Embeddings API URL must end with one of: {'embeddings', 'profile'}.", 1 },
+        { BASE "|--backend|openai-embeddings|--endpoint|/v1/embeddings|--goodput|e2el:5",
+          "--goodput is for backends that generate text: 'openai-embeddings' does not", 1 },
         { BASE "|--backend|nope", "backend", 0 },
         { BASE "|--num-prompts|abc", "num-prompts", 0 },
         { BASE "|--nosuch|3", "nosuch", 0 },
@@ -189,12 +198,14 @@ static void body_is(const char *words, const char *want)
     struct line l;
     struct tk_vllm_template *t = NULL;
     struct tk_buf out = TK_BUF_INIT(1 << 20);
-    struct tk_item item = { .prompt = TK_STR("h\xc3\xbc \"q\" \xf0\x9f\x98\x80") };
+    struct tk_item item = { .prompt = TK_STR("h\xc3\xbc \"q\" \xf0\x9f\x98\x80"),
+                            .output_tokens = 5 };
 
     begin(&l, words, NULL);
     T_EQ_I(l.check_rc, 0, "%s: %s", words, l.err.msg);
-    T_EQ_I(tk_vllm_template_new(&l.v, &t, &l.err), 0, "template");
-    T_EQ_I(tk_vllm_template_write(t, &item, 5, &out), 0, "body");
+    struct tk_vllm_send s = { .item = &item, .number = -1 };
+    T_EQ_I(tk_vllm_template_new(&l.v, TK_VLLM_BODY_REQUEST, &t, &l.err), 0, "template");
+    T_EQ_I(tk_vllm_template_write(t, &s, &out, &l.err), 0, "body");
     T_EQ_S(out.p, want, "body of %s", words);
     tk_vllm_template_free(t);
     tk_buf_release(&out);

@@ -1,0 +1,258 @@
+/* value.c - what of a body depends on the item, as JSON
+ *
+ * A prompt is a string, or JSON in its place (token ids, several texts). Chat content is an array
+ * of parts, always. What a backend cannot send is an error with the item's row, where the tool
+ * stops in an assertion.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/jsondoc.h"
+#include "base/jsonw.h"
+#include "base/str.h"
+#include "dialect/vllm/body.h"
+
+#define IMAGE_ONLY "Represent the given image."
+#define IMAGE_AND_TEXT "Represent the given image with the following question: "
+
+static int refuse(const struct tk_item *item, struct tk_err *reterr, const char *why)
+{
+    return tk_err_set(reterr, TK_E_UNSUPPORTED, "row %u of the data set cannot be sent: %s",
+                      item->row + 1, why);
+}
+
+static void write_string(struct tk_buf *out, struct tk_str s)
+{
+    struct tk_jsonw w;
+
+    tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
+    tk_jsonw_str(&w, s);
+}
+
+/* --- the prompt --- */
+
+static bool is_text_sent(const struct tk_vllm_template *t, const struct tk_item *item)
+{
+    return !t->is_clip || item->media.n == 0;
+}
+
+static void write_prompt(const struct tk_vllm_template *t, const struct tk_item *item,
+                         struct tk_buf *out)
+{
+    if (!is_text_sent(t, item))
+        tk_buf_add_z(out, "\"\"");
+    else if (item->prompt_json.n > 0)
+        tk_buf_add_str(out, item->prompt_json);
+    else
+        write_string(out, item->prompt);
+}
+
+/* --- messages --- */
+
+static void write_chat(const struct tk_vllm_template *t, const struct tk_item *item,
+                       struct tk_buf *out)
+{
+    if (item->messages.n > 0) { /* not of this tool: a row of messages is sent as it is */
+        tk_buf_add_str(out, item->messages);
+        return;
+    }
+    tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": ");
+    write_prompt(t, item, out);
+    tk_buf_add_c(out, '}');
+    if (item->media.n > 0) {
+        tk_buf_add_z(out, ", ");
+        tk_buf_add_str(out, item->media);
+    }
+    tk_buf_add_z(out, "]}]");
+}
+
+/* Requests of an even number, or of none, are the image alone. */
+static int write_vlm2vec(const struct tk_vllm_template *t, const struct tk_vllm_send *s,
+                         struct tk_buf *out, struct tk_err *reterr)
+{
+    const struct tk_item *item = s->item;
+
+    if (item->media.n == 0) {
+        write_chat(t, item, out);
+        return 0;
+    }
+    tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [");
+    tk_buf_add_str(out, item->media);
+    tk_buf_add_z(out, ", {\"type\": \"text\", \"text\": ");
+    if (s->number < 0 || s->number % 2 == 0) {
+        tk_buf_add_z(out, "\"" IMAGE_ONLY "\"");
+    } else if (item->prompt_json.n > 0) {
+        return refuse(item, reterr, "a question about an image is one text");
+    } else {
+        tk_buf_add_z(out, "\"" IMAGE_AND_TEXT);
+        tk_json_escape(out, item->prompt, TK_JSONW_PYTHON);
+        tk_buf_add_c(out, '"');
+    }
+    tk_buf_add_z(out, "}]}]");
+    return 0;
+}
+
+/* --- several texts --- */
+
+/* Bytes of the first element of an array, which begins at `p`; 0: there is no second. */
+static size_t first_element(struct tk_str array)
+{
+    bool in_string = false;
+    int depth = 0;
+
+    for (size_t i = 1; i < array.n; i++) {
+        char c = array.p[i];
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+        } else if (c == '"') {
+            in_string = true;
+        } else if (depth == 0 && c == ',') {
+            return i - 1;
+        } else {
+            depth += (c == '[' || c == '{') - (c == ']' || c == '}');
+        }
+    }
+    return 0;
+}
+
+static int write_texts(const struct tk_item *item, bool is_query, struct tk_buf *out,
+                       struct tk_err *reterr)
+{
+    struct tk_str a = item->prompt_json;
+    size_t n = a.n > 2 && a.p[0] == '[' ? first_element(a) : 0;
+
+    if (n == 0)
+        return refuse(item, reterr,
+                      "a reranker takes a query and documents, as random-rerank makes them, and "
+                      "random with --random-batch-size above 1");
+    if (is_query) {
+        tk_buf_add(out, a.p + 1, n);
+        return 0;
+    }
+    struct tk_str rest = tk_str_trim((struct tk_str){ a.p + n + 2, a.n - n - 2 });
+    tk_buf_add_c(out, '[');
+    tk_buf_add_str(out, rest);
+    return 0;
+}
+
+/* --- infinity --- */
+
+static bool has_prompt(const struct tk_vllm_template *t, const struct tk_item *item)
+{
+    return is_text_sent(t, item) && (item->prompt.n > 0 || item->prompt_json.n > 0);
+}
+
+/* {"type": KIND, KIND: {"url": …}}: the kind and the URL. TK_E_FORMAT, TK_E_NOT_FOUND: it is not. */
+static int read_medium(struct tk_json_val *medium, struct tk_str *ret_kind, struct tk_str *ret_url)
+{
+    struct tk_json_val v, url;
+    char kind[64];
+    int rc = tk_json_find(medium, "type", &v);
+
+    if (rc == 0)
+        rc = tk_json_get_str(&v, ret_kind);
+    if (rc == 0 && ret_kind->n >= sizeof(kind))
+        rc = TK_E_FORMAT;
+    if (rc != 0)
+        return rc;
+    memcpy(kind, ret_kind->p, ret_kind->n);
+    kind[ret_kind->n] = '\0';
+    rc = tk_json_find(medium, kind, &v);
+    if (rc == 0)
+        rc = tk_json_find(&v, "url", &url);
+    return rc == 0 ? tk_json_get_str(&url, ret_url) : rc;
+}
+
+/* The same of an array that has one. */
+static int read_only_medium(struct tk_json_val *media, struct tk_str *ret_kind,
+                            struct tk_str *ret_url)
+{
+    struct tk_json_iter it;
+    struct tk_json_val v;
+    int rc = tk_json_arr(media, &it);
+
+    if (rc == 0)
+        rc = tk_json_arr_next(&it, &v);
+    if (rc != 1)
+        return rc < 0 ? rc : TK_E_FORMAT;
+    rc = read_medium(&v, ret_kind, ret_url);
+    if (rc == 0)
+        rc = tk_json_arr_next(&it, &v);
+    return rc > 0 ? TK_E_FORMAT : rc;
+}
+
+/* The modality is the kind up to its first '_': image_url is an image. */
+static int write_medium(const struct tk_item *item, bool is_modality, struct tk_buf *out,
+                        struct tk_err *reterr)
+{
+    struct tk_buf array = TK_BUF_INIT(item->media.n + 2);
+    struct tk_jsondoc d = { 0 };
+    struct tk_str kind, url;
+
+    tk_buf_add_c(&array, '[');
+    tk_buf_add_str(&array, item->media);
+    tk_buf_add_c(&array, ']');
+    int rc = array.failed ? array.failed : tk_jsondoc_init(&d, tk_buf_str(&array));
+    if (rc == 0)
+        rc = read_only_medium(&d.root, &kind, &url);
+    if (rc == 0 && is_modality) {
+        ptrdiff_t end = tk_str_find(kind, '_');
+        write_string(out, (struct tk_str){ kind.p, end < 0 ? kind.n : (size_t)end });
+    } else if (rc == 0) {
+        write_string(out, url);
+    }
+    tk_jsondoc_release(&d);
+    tk_buf_release(&array);
+    if (rc == -ENOMEM)
+        return tk_err_set(reterr, rc, "no memory for the requests");
+    return rc == 0 ? 0
+                   : refuse(item, reterr,
+                            "the infinity server takes a prompt, or one image, video or audio by "
+                            "its URL");
+}
+
+/* --- all of them --- */
+
+bool tk__value_is_there(const struct tk_vllm_template *t, const struct tk__member *m,
+                        const struct tk_item *item)
+{
+    return m->kind != TK__VALUE_MODALITY || !has_prompt(t, item);
+}
+
+int tk__value_write(const struct tk_vllm_template *t, const struct tk__member *m,
+                    const struct tk_vllm_send *s, struct tk_buf *out, struct tk_err *reterr)
+{
+    const struct tk_item *item = s->item;
+
+    switch (m->kind) {
+    case TK__VALUE_TEXT:
+        tk_buf_add_str(out, m->text);
+        break;
+    case TK__VALUE_MODEL:
+        write_string(out, tk_str_of(s->model ? s->model : t->model));
+        break;
+    case TK__VALUE_PROMPT:
+        write_prompt(t, item, out);
+        break;
+    case TK__VALUE_CHAT:
+        write_chat(t, item, out);
+        break;
+    case TK__VALUE_VLM2VEC:
+        return write_vlm2vec(t, s, out, reterr);
+    case TK__VALUE_LIMIT:
+        tk_buf_addf(out, "%lld", (long long)item->output_tokens);
+        break;
+    case TK__VALUE_QUERY:
+    case TK__VALUE_DOCUMENTS:
+        return write_texts(item, m->kind == TK__VALUE_QUERY, out, reterr);
+    case TK__VALUE_INFINITY:
+        if (!has_prompt(t, item))
+            return write_medium(item, false, out, reterr);
+        write_prompt(t, item, out);
+        break;
+    case TK__VALUE_MODALITY:
+        return write_medium(item, true, out, reterr);
+    }
+    return 0;
+}
