@@ -343,6 +343,10 @@ static void begin_measure(struct command *c)
         put_line(c, "Maximum request concurrency: %lld", (long long)c->o.max_concurrency);
     else
         put_line(c, "Maximum request concurrency: None");
+    tk_buf_reset(&rate);
+    tk_vllm_float(c->o.probe_request_rate, &rate);
+    if (c->o.probe_request_rate > 0)
+        put_line(c, "Probe request rate: %s req/s", rate.p);
     tk_buf_release(&rate);
     tk_buf_release(&burstiness);
 }
@@ -379,6 +383,7 @@ static struct tk_session_conf session_conf(struct command *c)
         .progress = c->o.disable_tqdm ? TK_PROGRESS_OFF : TK_PROGRESS_AUTO,
         .check_timeout = c->o.ready_check_timeout_sec * TK_NS_PER_S,
         .stop_grace = STOP_GRACE,
+        .probe = c->v.probe.json.p ? &c->v.probe : NULL,
         .on_phase = on_phase,
         .owner = c,
     };
@@ -433,6 +438,8 @@ static struct tk_vllm_form form_of(const struct command *c)
 
     tk_vllm_form(&c->v, &form);
     form.duration_s = (double)(t->end_at - t->begin_at) / 1e9;
+    if (c->plan.phase[TK_PHASE_MEASURE].arrival == TK_ARRIVAL_CLOSED)
+        form.all_due_at = t->begin_at;
     form.wall_begin = c->session.facts.wall_begin;
     form.wall_end = tk_clock_wall();
     return form;

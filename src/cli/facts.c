@@ -29,7 +29,7 @@ static const struct field totals_fields[] = {
     TOTAL("end_at_ns", end_at),  TOTAL("cancelled_by_plan", cancelled_by_plan),
 };
 
-static const char *const phase_words[TK_PHASE_N_] = { "check", "warmup", "measure" };
+static const char *const phase_words[TK_PHASE_N_] = { "check", "warmup", "measure", "probe" };
 
 /* --- writing --- */
 
@@ -47,6 +47,8 @@ static void put_totals(struct tk_jsonw *w, const struct tk_facts *f)
 {
     tk_jsonw_obj(w);
     for (size_t i = 0; i < TK_PHASE_N_; i++) {
+        if (i == TK_PHASE_PROBE && f->totals[i].begin_at == 0)
+            continue; /* few runs have one */
         tk_jsonw_key(w, phase_words[i]);
         if (f->totals[i].begin_at == 0)
             tk_jsonw_null(w);

@@ -36,6 +36,10 @@ struct running {
     struct tk_loop *loop;
     struct tk_signals *signals;
     struct tk_load *load;
+    struct tk_load *probe;     /* single requests beside the measured phase; NULL: none */
+    struct tk_plan probe_plan; /* it alone, for one worker */
+    struct tk_mail probe_mail; /* posted when it has ended */
+    bool is_probing;
     struct tk_mail end_mail;     /* posted by the worker that ends a phase */
     struct tk_mail failure_mail; /* posted by the writer when the run file takes no more */
     struct tk_timer draw;        /* progress */
@@ -174,8 +178,11 @@ static void on_signal(void *owner, int signo)
     r->s->facts.is_interrupted = true;
     r->stop_at = r->stop_at ? r->stop_at : tk_clock_now();
     erase_line(r);
+    if (r->is_probing)
+        tk_load_stop(r->probe, r->is_loading && r->n_signals == 1 ? r->conf->stop_grace : 0);
     if (!r->is_loading) {
-        tk_loop_stop(r->loop);
+        if (!r->is_probing)
+            tk_loop_stop(r->loop);
         return;
     }
     if (r->n_signals == 1)
@@ -242,10 +249,50 @@ static void on_pause(struct tk_timer *t)
     tk_loop_stop(r->loop);
 }
 
+/* On the probe's worker's thread. */
+static void on_probe_end(void *owner)
+{
+    struct running *r = owner;
+    tk_loop_post(r->loop, &r->probe_mail);
+}
+
+static void on_probe_mail(struct tk_mail *m)
+{
+    struct running *r = m->owner;
+
+    r->is_probing = false;
+    if (!r->is_loading)
+        tk_loop_stop(r->loop);
+}
+
+static int start_probe(struct running *r, struct tk_err *reterr)
+{
+    int rc = tk_load_start(r->probe, TK_PHASE_PROBE, on_probe_end, r, reterr);
+
+    r->is_probing = rc == 0;
+    return rc;
+}
+
+/* The one under way may end; its thread ends with it, before the run file is closed. */
+static int stop_probe(struct running *r)
+{
+    struct tk_health unused;
+    int rc = 0;
+
+    if (r->is_probing)
+        tk_load_stop(r->probe, r->s->facts.is_interrupted ? 0 : r->conf->stop_grace);
+    while (rc == 0 && r->is_probing)
+        rc = tk_loop_run(r->loop);
+    tk_load_totals(r->probe, &r->s->facts.totals[TK_PHASE_PROBE]);
+    tk_load_health(r->probe, &unused);
+    return rc;
+}
+
 static int run_phase(struct running *r, enum tk_phase phase, struct tk_err *reterr)
 {
     const struct tk_plan_phase *p = &r->conf->plan->phase[phase];
     tk_ns now = tk_clock_now();
+    bool is_probed = r->probe && phase == TK_PHASE_MEASURE;
 
     tk_progress_begin(&r->progress, p->n_requests, p->duration, now);
     if (phase == TK_PHASE_MEASURE) {
@@ -254,14 +301,17 @@ static int run_phase(struct running *r, enum tk_phase phase, struct tk_err *rete
             (void)tk_timer_set(r->loop, &r->draw, now + draw_gap(r));
     }
     r->is_loading = true;
-    int rc = tk_load_start(r->load, phase, on_end, r, reterr);
+    int rc = is_probed ? start_probe(r, reterr) : 0;
+    if (rc == 0)
+        rc = tk_load_start(r->load, phase, on_end, r, reterr);
     if (rc == 0)
         rc = tk_loop_run(r->loop);
     r->is_loading = false;
     tk_timer_stop(&r->draw);
     erase_line(r);
     tk_load_totals(r->load, &r->s->facts.totals[phase]);
-    return rc;
+    int rc_probe = is_probed ? stop_probe(r) : 0;
+    return rc ? rc : rc_probe;
 }
 
 static bool has_phase(const struct tk_plan *plan, enum tk_phase phase)
@@ -300,7 +350,7 @@ static int run_phases(struct running *r, struct tk_err *reterr)
     const struct tk_plan *plan = r->conf->plan;
     int rc = 0;
 
-    for (enum tk_phase phase = TK_PHASE_CHECK; rc == 0 && phase < TK_PHASE_N_; phase++) {
+    for (enum tk_phase phase = TK_PHASE_CHECK; rc == 0 && phase <= TK_PHASE_MEASURE; phase++) {
         if (r->s->facts.is_interrupted)
             return tk_err_set(reterr, TK_E_CANCELLED, "stopped before the measured load began");
         tell_phase(r, phase, true);
@@ -393,6 +443,31 @@ static int new_load(struct running *r, struct tk_err *reterr)
     return tk_load_new(&load, &r->load, reterr);
 }
 
+/* A load of its own, so that neither waits for the other's connections or permits. */
+static int new_probe(struct running *r, struct tk_err *reterr)
+{
+    const struct tk_session_conf *c = r->conf;
+    struct tk_plan *p = &r->probe_plan;
+
+    *p = *c->plan;
+    for (enum tk_phase i = TK_PHASE_CHECK; i < TK_PHASE_PROBE; i++)
+        p->phase[i] = (struct tk_plan_phase){ 0 };
+    p->n_workers = 1;
+    p->keeps_text = false;
+    struct tk_load_conf load = {
+        .plan = p,
+        .addrs = &r->s->addrs,
+        .sources = &r->s->sources,
+        .tls = r->s->tls,
+        .api = c->api,
+        .bodies = c->probe,
+        .n_bodies = 1,
+        .sink = r->s->sink,
+    };
+    (void)tk_load_live(r->load, &load.first_worker);
+    return tk_load_new(&load, &r->probe, reterr);
+}
+
 static int start(struct running *r, struct tk_err *reterr)
 {
     static const int signos[] = { SIGINT, SIGTERM, 0 };
@@ -407,8 +482,11 @@ static int start(struct running *r, struct tk_err *reterr)
     r->end_mail = (struct tk_mail){ .cb = on_end_mail, .owner = r };
     r->failure_mail = (struct tk_mail){ .cb = on_failure_mail, .owner = r };
     r->is_terminal = isatty(STDERR_FILENO) == 1;
+    r->probe_mail = (struct tk_mail){ .cb = on_probe_mail, .owner = r };
     rc = new_sink(r, reterr);
-    return rc == 0 ? new_load(r, reterr) : rc;
+    if (rc == 0)
+        rc = new_load(r, reterr);
+    return rc == 0 && r->conf->probe ? new_probe(r, reterr) : rc;
 }
 
 /* Counts of the segments before, and instants on the line that all of them share. */
@@ -492,6 +570,7 @@ int tk_session_run(struct tk_session *s, const struct tk_session_conf *conf, str
         rc = run_phases(&r, reterr);
     if (s->sink)
         end_sink(&r, rc);
+    r.probe = tk_load_free(r.probe);
     r.load = tk_load_free(r.load); /* after the sink: the records' blocks are of its pools */
     tk_signals_free(r.signals);
     tk_loop_free(r.loop);

@@ -43,6 +43,7 @@ struct tk_session_conf {
     enum tk_progress_mode progress;
     tk_ns check_timeout; /* how long the check is tried again, each 5 s at most; 0: once */
     tk_ns stop_grace;    /* after the first Ctrl-C */
+    const struct tk_load_body *probe; /* what the plan's probe sends; NULL: there is none */
     /* A phase is about to start, or has ended; for commands that say so. May be NULL. */
     void (*on_phase)(void *owner, enum tk_phase phase, bool is_begin);
     void *owner;

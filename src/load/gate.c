@@ -68,6 +68,12 @@ static bool take_permit(struct tk_gate *g, tk_ns now)
     return true;
 }
 
+void tk__gate_pause(struct tk_gate *g)
+{
+    if (g->pause)
+        atomic_store(&g->not_before, tk_clock_now() + g->pause);
+}
+
 void tk__gate_give_permit(struct tk_gate *g)
 {
     atomic_fetch_sub(&g->permits, 1);
@@ -78,6 +84,8 @@ static tk_ns due_at(const struct tk_gate *g, uint64_t t, tk_ns now)
 {
     if (t >= g->n)
         return TK_NS_NEVER;
+    if (!g->due && g->pause)
+        return TK_MAX(now, atomic_load(&g->not_before));
     if (!g->due)
         return g->is_due_at_begin ? g->begin_at : now;
     tk_ns at = g->begin_at + g->due[t];

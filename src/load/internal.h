@@ -48,6 +48,7 @@ struct tk_gate {
     _Alignas(64) _Atomic int32_t pacer;    /* worker that holds the pacing timer; -1: none */
     _Atomic bool is_stopped;               /* no new tickets */
     _Atomic bool is_over;                  /* the phase's end was announced, no other has begun */
+    _Atomic tk_ns not_before;              /* with a pause: when the next ticket may go out */
     _Atomic size_t step;                   /* where the bound was found latest: a hint, no more */
     /* const while a phase runs; set when every worker has done with the phase before */
     uint32_t max_permits;                /* 0: no bound */
@@ -57,6 +58,7 @@ struct tk_gate {
     const tk_ns *due;                    /* offsets; NULL: due when a permit is free, or at once */
     const struct tk_load_past *past;     /* NULL: ticket t is request t */
     const struct tk_load_supply *supply; /* which requests have a body; NULL: all */
+    tk_ns pause;          /* of one request at a time: from its end to the next; 0: none */
     bool is_due_at_begin; /* without `due`: all are due at the start (infinite rate, no permits) */
     tk_ns begin_at;
     tk_ns until_at; /* no ticket after that; TK_NS_NEVER: no bound */
@@ -66,6 +68,7 @@ struct tk_gate {
 enum tk_gate_verdict tk__gate_take(struct tk_gate *g, tk_ns now, uint64_t *ret_index,
                                    tk_ns *ret_due_at);
 void tk__gate_give_permit(struct tk_gate *g);
+void tk__gate_pause(struct tk_gate *g); /* a request has ended; before its permit is given back */
 /* How many requests may be in flight at `now`; UINT32_MAX: no bound. */
 uint32_t tk__gate_bound(struct tk_gate *g, tk_ns now);
 bool tk__gate_is_closed(const struct tk_gate *g, tk_ns now);

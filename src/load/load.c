@@ -22,7 +22,7 @@ uint64_t tk_load_max_streams(const struct tk_plan *p)
     uint64_t max = 0;
     for (size_t i = 0; i < TK_PHASE_N_; i++) {
         const struct tk_plan_phase *f = &p->phase[i];
-        if (f->n_requests == 0 && f->duration == 0)
+        if (f->n_requests == 0 && f->duration == 0 && f->pause == 0)
             continue;
         uint64_t n = f->concurrency;
         if (n == 0 && f->due_offset == NULL)
@@ -157,6 +157,8 @@ static void open_gate(struct tk_gate *g, const struct tk_plan_phase *p)
     g->n = tk__load_n_tickets(p);
     g->due = p->due_offset;
     g->is_due_at_begin = !is_closed_loop;
+    g->pause = p->pause;
+    atomic_store(&g->not_before, 0);
     g->begin_at = tk_clock_now();
     g->until_at = p->duration ? g->begin_at + p->duration : TK_NS_NEVER;
     atomic_store(&g->is_over, false);
@@ -166,7 +168,7 @@ int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *o
                   struct tk_err *reterr)
 {
     const struct tk_plan_phase *p = &l->conf.plan->phase[phase];
-    bool is_bounded = p->n_requests || p->n_due || (p->duration && p->concurrency);
+    bool is_bounded = p->n_requests || p->n_due || (p->duration && p->concurrency) || p->pause;
     if (!is_bounded)
         return tk_err_set(reterr, -EINVAL, "a load without a bound cannot be started");
     l->phase = phase;

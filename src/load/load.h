@@ -75,8 +75,10 @@ struct tk_load_conf {
     const struct tk_load_supply *supply; /* bodies that are made while the load runs; NULL: all are
                                             there; not owned */
     struct tk_sink *sink;                /* not owned */
-    const struct tk_load_past *past;     /* NULL: the run begins; not owned */
-    const struct tk_load_virtual *virt;  /* NULL: threads and sockets */
+    unsigned first_worker; /* number of its first worker in the records: those of another load of
+                              the run come before it */
+    const struct tk_load_past *past;    /* NULL: the run begins; not owned */
+    const struct tk_load_virtual *virt; /* NULL: threads and sockets */
 };
 
 /* What became of a phase. planned = sent + not_sent; sent = succeeded + failed + cancelled. */
@@ -106,7 +108,9 @@ struct tk_load *tk_load_free(struct tk_load *l);
 int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *owner), void *owner,
                   struct tk_err *reterr);
 
-/* No new requests; what is in flight may end within `grace`, then it is cancelled. A second call may
+/* A phase with a pause has no bound but this.
+ *
+ * No new requests; what is in flight may end within `grace`, then it is cancelled. A second call may
  * shorten it: 0 ends at once. Any thread. */
 void tk_load_stop(struct tk_load *l, tk_ns grace);
 

@@ -139,6 +139,7 @@ static void finish(struct tk_stream *s, enum tk_end end, int code)
     tk_list_push(&w->free_streams, &s->link);
     s->done = NULL;
     tk_sink_put(w->load->conf.sink, d);
+    tk__gate_pause(&w->load->gate); /* before the next one can be taken */
     tk__gate_give_permit(&w->load->gate);
     tk__worker_freed(w);
 }
@@ -303,7 +304,7 @@ static void init_record(struct tk_stream *s, uint64_t index, uint32_t item, tk_n
     s->rec = (struct tk_record){
         .index = index,
         .item = item,
-        .worker = (uint16_t)s->w->index,
+        .worker = (uint16_t)(s->w->load->conf.first_worker + s->w->index),
         .phase = (uint8_t)s->w->load->phase,
         .stage = stage_of(l, index, due_at),
         .due_at = due_at,

@@ -49,7 +49,8 @@ static bool sample_clock(struct tk_worker *w, bool is_tick)
     tk_ns slack = TK_MAX(STEP_MIN, now.error + w->offset.error);
     bool is_step = moved > slack || moved < -slack;
     if (is_tick || is_step)
-        tk_sink_put_clock(w->load->conf.sink, w->index, &now, is_step, w->offset.at);
+        tk_sink_put_clock(w->load->conf.sink, w->load->conf.first_worker + w->index, &now, is_step,
+                          w->offset.at);
     w->health.clock_steps += is_step;
     w->health.clock_error_max = TK_MAX(w->health.clock_error_max, now.error);
     w->offset = now;
@@ -571,7 +572,7 @@ int tk__worker_init(struct tk_worker *w, struct tk_load *l, unsigned index, stru
     if (rc)
         return tk_err_set(reterr, rc, "cannot set a worker up: %s", tk_err_text(rc));
     w->offset = tk_clock_offset(20);
-    tk_sink_put_clock(l->conf.sink, index, &w->offset, false, w->offset.at);
+    tk_sink_put_clock(l->conf.sink, l->conf.first_worker + index, &w->offset, false, w->offset.at);
     return 0;
 }
 

@@ -163,6 +163,18 @@ static void put_phase(struct tk_jsonw *w, const char *name, const struct tk_plan
     tk_jsonw_obj_end(w);
 }
 
+/* As long as the measured phase: it has no bound of its own. */
+static void put_probe(struct tk_jsonw *w, const struct tk_plan_phase *p)
+{
+    if (p->pause == 0)
+        return;
+    tk_jsonw_key(w, "probe");
+    tk_jsonw_obj(w);
+    tk_jsonw_put_i64(w, "concurrency", p->concurrency);
+    put_seconds(w, "pause_s", p->pause);
+    tk_jsonw_obj_end(w);
+}
+
 static void put_headers(struct tk_jsonw *w, const struct tk_plan *p)
 {
     tk_jsonw_key(w, "headers");
@@ -224,6 +236,7 @@ static void put_load(struct tk_jsonw *w, const struct tk_plan *p)
     put_phase(w, "check", &p->phase[0]);
     put_phase(w, "warmup", &p->phase[1]);
     put_phase(w, "measure", &p->phase[2]);
+    put_probe(w, &p->phase[3]);
     tk_jsonw_obj_end(w);
     put_cancel(w, &p->cancel);
     tk_jsonw_key(w, "timeouts_s");

@@ -61,6 +61,7 @@ struct tk_plan_phase {
     const tk_ns
         *due_offset; /* n_due instants from the phase's start, ascending; NULL when closed */
     uint64_t n_due;
+    tk_ns pause;             /* of a load of one at a time: from the end of a request to the next */
     bool is_first_item_only; /* every request is one item (vLLM's check and warm-ups) */
 };
 
@@ -87,7 +88,8 @@ struct tk_plan {
     size_t n_headers;
     const char *request_id_prefix; /* x-request-id: prefix and index; NULL: none */
 
-    struct tk_plan_phase phase[3]; /* by enum tk_phase; n_requests and duration 0: left out */
+    struct tk_plan_phase phase[4]; /* by enum tk_phase; n_requests and duration 0: left out; the
+                                      probe has neither and is there with a pause */
     struct tk_plan_cancel cancel;  /* of the measured phase */
     struct tk_plan_timeouts timeouts;
     uint64_t seed;

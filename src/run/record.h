@@ -53,6 +53,7 @@ enum tk_phase {
     TK_PHASE_CHECK,   /* the request that tries whether the server is ready; never counted */
     TK_PHASE_WARMUP,  /* never counted */
     TK_PHASE_MEASURE, /* the measured load */
+    TK_PHASE_PROBE,   /* single requests beside it, by a load of their own; never counted in it */
     TK_PHASE_N_
 };
 

@@ -95,7 +95,7 @@ static int put_word(sqlite3_stmt *st, const char *kind, int number, const char *
 /* What the numbers in the rows mean, so that the file explains itself. */
 static int put_words(struct tk__writer *w)
 {
-    static const char *const phases[] = { "check", "warmup", "measure" };
+    static const char *const phases[] = { "check", "warmup", "measure", "probe" };
     static const char *const sources[] = { "", "usage", "events" };
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(w->db, "INSERT INTO word VALUES(?, ?, ?, ?)", -1, &st, NULL);

@@ -72,6 +72,9 @@ def check_accepted(name, value):
     words = [*BASE, name, *value, *WITH.get(name, []), *(WITH.get(last[0], []) if last else [])]
     if name == '--dataset-name' and value[0] in ('random', 'random-mm', 'random-rerank', 'prefix_repetition'):
         words = [w for w in words if w not in ('--dataset-path', 'prompts.jsonl')]
+    if last in (['openai-audio'], ['vllm-rerank']):  # nothing of the others can be sent; without a tokenizer nothing is made
+        words = [w for w in words if w not in ('--dataset-path', 'prompts.jsonl')]
+        words[words.index('custom')] = 'random-rerank' if last == ['vllm-rerank'] else 'random'
     if value == ['sharegpt']:
         words[words.index('prompts.jsonl')] = os.path.join(golden, 'sharegpt.json')
     if value == ['random-mm']:

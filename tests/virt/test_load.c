@@ -140,6 +140,49 @@ static void test_stop(void)
     close_world(&w);
 }
 
+/* Requests of 100 ms with rests of 20 between them, until somebody stops it. */
+static void test_pause(void)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_PROBE] = (struct tk_plan_phase){ .concurrency = 1,
+                                                           .arrival = TK_ARRIVAL_CLOSED,
+                                                           .pause = 20 * MS };
+    w.stop_grace = 60 * MS;
+    tk_timer_init(&w.timer, on_stop, &w);
+    tk_timer_set(w.loop, &w.timer, tk_clock_now() + 410 * MS);
+    start_world(&w);
+    run_phase(&w, TK_PHASE_PROBE);
+    T_EQ_I(tk_sink_finish(w.sink, NULL), 0, "pause: the sink finishes");
+    T_EQ_U(w.totals.succeeded, 4, "pause: four in 410 ms, the last within the grace");
+    struct tk_record second = record_of_phase(&w, TK_PHASE_PROBE, 1);
+    struct tk_record last = record_of_phase(&w, TK_PHASE_PROBE, 3);
+    T_EQ_U(second.index, 1, "pause: records of their own phase");
+    T_EQ_I(second.sent_first_at - w.totals.begin_at, 120 * MS,
+           "pause: 20 ms after the first's end");
+    T_EQ_I(last.sent_first_at - w.totals.begin_at, 360 * MS, "pause: each after the one before");
+    close_world(&w);
+}
+
+/* A stop while it rests ends it at once. */
+static void test_stop_in_pause(void)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_PROBE] = (struct tk_plan_phase){ .concurrency = 1,
+                                                           .arrival = TK_ARRIVAL_CLOSED,
+                                                           .pause = 3600 * TK_NS_PER_S };
+    tk_timer_init(&w.timer, on_stop, &w);
+    tk_timer_set(w.loop, &w.timer, tk_clock_now() + 500 * MS);
+    start_world(&w);
+    tk_ns begin = tk_clock_now();
+    run_phase(&w, TK_PHASE_PROBE);
+    T_EQ_I(tk_clock_now() - begin, 500 * MS, "stop in a pause: ends at once");
+    T_EQ_I(tk_sink_finish(w.sink, NULL), 0, "stop in a pause: the sink finishes");
+    T_EQ_U(w.totals.sent, 1, "stop in a pause: no new one");
+    close_world(&w);
+}
+
 /* What is left of a run: other numbers than tickets, and the stages of the whole. */
 static void test_past(void)
 {
@@ -409,6 +452,8 @@ int main(void)
     test_no_omission();
     test_duration();
     test_stop();
+    test_pause();
+    test_stop_in_pause();
     test_past();
     test_past_closed();
     test_nothing_before_the_start();

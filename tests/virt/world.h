@@ -172,7 +172,8 @@ static TK_UNUSED void close_world(struct world *w)
 }
 
 /* The record of request `index`; the first one that there is must be asked for first. */
-static TK_UNUSED struct tk_record record_of(struct world *w, uint64_t index)
+static TK_UNUSED struct tk_record record_of_phase(struct world *w, enum tk_phase phase,
+                                                  uint64_t index)
 {
     struct tk_records *rs;
     struct tk_record_view v;
@@ -180,10 +181,15 @@ static TK_UNUSED struct tk_record record_of(struct world *w, uint64_t index)
     if (tk_sink_records(w->sink, &rs, NULL))
         abort();
     while (tk_records_next(rs, &v, NULL) == 1)
-        if (v.rec.index == index && v.rec.phase == TK_PHASE_MEASURE)
+        if (v.rec.index == index && v.rec.phase == phase)
             found = v.rec;
     tk_records_free(rs);
     return found;
+}
+
+static TK_UNUSED struct tk_record record_of(struct world *w, uint64_t index)
+{
+    return record_of_phase(w, TK_PHASE_MEASURE, index);
 }
 
 /* Instants of the events with tokens of request 0. */

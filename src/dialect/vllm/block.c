@@ -39,6 +39,8 @@ static const struct {
     [TK_VLLM_TPOT] = { "Time per Output Token (excl. 1st token)", "TPOT" },
     [TK_VLLM_ITL] = { "Inter-token Latency", "ITL" },
     [TK_VLLM_E2EL] = { "End-to-end Latency", "E2EL" },
+    [TK_VLLM_QUEUE] = { "Client-side Queueing", "Client Queue Time" },
+    [TK_VLLM_QUEUE_E2EL] = { "Queue-inclusive End-to-end Latency", "E2EL incl. Client Queue" },
 };
 
 static void label_of(struct tk_buf *label, const char *what, const char *name)
@@ -103,10 +105,23 @@ static void head(struct tk_buf *out, const struct tk_vllm_form *form,
     number(out, "Total token throughput (tok/s):", f->total_throughput);
 }
 
+static void probes(struct tk_buf *out, const struct tk_vllm_probes *p)
+{
+    if (p->completed == 0)
+        return;
+    title(out, "Probe Requests", '-');
+    count(out, "Probe requests completed:", (int64_t)p->completed);
+    count(out, "Probe requests failed:", (int64_t)p->failed);
+    number(out, "Median probe E2EL (ms):", p->median_ms);
+    number(out, "P99 probe E2EL (ms):", p->p99_ms);
+    number(out, "Max probe E2EL (ms):", p->max_ms);
+}
+
 int tk_vllm_block(const struct tk_vllm_form *form, const struct tk_vllm_figures *f,
                   struct tk_buf *out)
 {
     head(out, form, f);
+    probes(out, &f->probes);
     for (int m = 0; m < TK_VLLM_METRIC_N_; m++) {
         if (tk_vllm_reports(form, (enum tk_vllm_metric)m))
             section(out, form, (enum tk_vllm_metric)m, &f->stats[m]);

@@ -31,6 +31,8 @@ static const char *const metric_names[] = {
     [TK_VLLM_TPOT] = "tpot",
     [TK_VLLM_ITL] = "itl",
     [TK_VLLM_E2EL] = "e2el",
+    [TK_VLLM_QUEUE] = "client_queue_time",
+    [TK_VLLM_QUEUE_E2EL] = "e2el_including_client_queue",
 };
 
 bool tk_vllm_given(const struct tk_vllm *v, const char *option)
@@ -100,8 +102,6 @@ static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
         if (tk_vllm_given(v, not_yet[i]))
             return usage(v, reterr, "'--%s' is not supported yet", not_yet[i]);
     }
-    if (o->probe_request_rate > 0)
-        return usage(v, reterr, "'--probe-request-rate' is not supported yet");
     v->set = tk__vllm_set(v);
     if (!v->set)
         return usage(v, reterr,
@@ -375,6 +375,8 @@ static int check_metrics(struct tk_vllm *v, struct tk_err *reterr)
         for (size_t m = 0; m < TK_VLLM_METRIC_N_; m++) /* others are ignored there too */
             v->has_metric[m] = v->has_metric[m] || tk_str_is(part, metric_names[m]);
     }
+    v->has_metric[TK_VLLM_QUEUE] &= v->o->max_concurrency > 0;
+    v->has_metric[TK_VLLM_QUEUE_E2EL] &= v->o->max_concurrency > 0 && !isinf(v->o->request_rate);
     rest = tk_str_of(v->o->metric_percentiles);
     while (tk_str_split(&rest, ',', &part)) {
         double p;
@@ -404,9 +406,9 @@ static int check_objective(struct tk_vllm *v, struct tk_str item, struct tk_err 
                       "objectives for goodput as \"KEY:VALUE\" pairs, where the key is a metric "
                       "name, and the value is a number in milliseconds.");
     text[tk_num_shortest(ms, text)] = '\0';
-    while (m < TK_VLLM_METRIC_N_ && (m == TK_VLLM_ITL || !tk_str_is(name, metric_names[m])))
+    while (m <= TK_VLLM_E2EL && (m == TK_VLLM_ITL || !tk_str_is(name, metric_names[m])))
         m++;
-    if (m == TK_VLLM_METRIC_N_)
+    if (m > TK_VLLM_E2EL)
         return raised(
             v, reterr,
             "Invalid metric name found, %.*s: %s. The service level objective name should "

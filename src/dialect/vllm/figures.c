@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "dialect/vllm/probe.h"
 #include "dialect/vllm/vllm.h"
 #include "metric/compat.h"
 #include "metric/sample.h"
@@ -29,7 +30,9 @@ struct making {
     struct tk_sample sample;
     struct tk_compat compat;
     tk_ns first_start_at; /* the origin of the requests' start */
-    size_t cap_requests, cap_itls;
+    size_t cap_requests, cap_itls, cap_probes;
+    double *probes; /* latencies of the probe's that succeeded, s */
+    size_t n_probes;
     uint64_t n_good;
 };
 
@@ -139,6 +142,14 @@ static int64_t input_len(const struct making *m, const struct tk_record *rec)
     return rec->asked_prompt_tokens >= 0 ? rec->asked_prompt_tokens : 1;
 }
 
+/* From when it was due to when it went out. */
+static double queue_of(const struct making *m, const struct tk_record *rec)
+{
+    tk_ns due_at = m->form->all_due_at ? m->form->all_due_at : rec->due_at;
+
+    return TK_MAX((double)(m->compat.start_at - due_at) / 1e9, 0);
+}
+
 static int add_request(struct making *m, const struct tk_record_view *view)
 {
     const struct tk_record *rec = &view->rec;
@@ -157,6 +168,7 @@ static int add_request(struct making *m, const struct tk_record_view *view)
         .start = (double)(m->compat.start_at - m->first_start_at) / 1e9,
         .ttft = m->compat.ttft,
         .latency = m->compat.latency,
+        .queue = queue_of(m, rec),
         .tpot = m->compat.tpot,
     };
     if (q->is_success) {
@@ -172,6 +184,27 @@ static int add_request(struct making *m, const struct tk_record_view *view)
     if (rc == 0 && m->form->is_detailed)
         rc = keep_text(m, view->text, &q->text_at, &q->n_text);
     return rc == 0 && m->form->is_detailed ? keep_error(m, q, rec) : rc;
+}
+
+static int add_probe(struct making *m, const struct tk_record_view *view)
+{
+    int rc = tk_compat_apply(m->tool, &m->sample, own_tokens(m, &view->rec), &m->compat);
+
+    if (rc == 0 && !m->compat.is_success) {
+        m->f->probes.failed++;
+        return 0;
+    }
+    if (rc == 0 && m->n_probes == m->cap_probes) {
+        size_t more = m->cap_probes * 2 + 256;
+        double *p = reallocarray(m->probes, more, sizeof(*p));
+        if (!p)
+            return -ENOMEM;
+        m->probes = p;
+        m->cap_probes = more;
+    }
+    if (rc == 0)
+        m->probes[m->n_probes++] = m->compat.latency;
+    return rc;
 }
 
 /* --- peaks, over buckets of a second --- */
@@ -281,6 +314,10 @@ static size_t collect(const struct making *m, enum tk_vllm_metric kind, double *
             out[n++] = q->ttft;
         } else if (kind == TK_VLLM_E2EL) {
             out[n++] = q->latency;
+        } else if (kind == TK_VLLM_QUEUE) {
+            out[n++] = q->queue;
+        } else if (kind == TK_VLLM_QUEUE_E2EL) {
+            out[n++] = q->latency + q->queue;
         } else if (kind == TK_VLLM_TPOT && !isnan(q->tpot)) {
             out[n++] = q->tpot;
         }
@@ -302,6 +339,7 @@ static int finish(struct making *m)
     for (int k = 0; k < TK_VLLM_METRIC_N_; k++)
         make_stats(m->form, v, collect(m, (enum tk_vllm_metric)k, v), &m->f->stats[k]);
     free(v);
+    tk__vllm_probe_stats(&m->f->probes, m->probes, m->n_probes);
     return find_peaks(m);
 }
 
@@ -312,12 +350,13 @@ static int read_all(struct making *m, struct tk_records *r, struct tk_err *reter
 
     tk_records_rewind(r);
     while ((rc = tk_records_next(r, &view, reterr)) > 0) {
-        if (view.rec.phase != TK_PHASE_MEASURE)
+        bool is_probe = view.rec.phase == TK_PHASE_PROBE;
+        if (view.rec.phase != TK_PHASE_MEASURE && !is_probe)
             continue;
         rc = tk_sample_load(&m->sample, &view, tk_records_steps(r));
         if (rc == -ENOMEM)
             break;
-        rc = add_request(m, &view);
+        rc = is_probe ? add_probe(m, &view) : add_request(m, &view);
         if (rc != 0)
             break;
     }
@@ -342,6 +381,7 @@ int tk_vllm_figures(struct tk_records *r, const struct tk_vllm_form *form,
                          "the run file has no events: it was made with --record requests");
     else if (rc != 0 && reterr && reterr->code == 0)
         (void)tk_err_set(reterr, rc, "the figures could not be made: %s", tk_err_text(rc));
+    free(m.probes);
     tk_sample_release(&m.sample);
     tk_compat_release(&m.compat);
     if (rc != 0)

@@ -17,6 +17,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "dialect/vllm/backends.h"
+#include "dialect/vllm/probe.h"
 #include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
 
@@ -243,9 +244,10 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
     v->exit_status = 1;
     if (v->set->has_fixed_seed)
         tk_mt_seed_python(&v->python, 0);
-    if (tk__vllm_can_make(v))
-        return tk__vllm_maker_new(v, reterr);
-    int rc = read_items(v, reterr);
+    int rc = tk__vllm_make_probe(v, reterr);
+    if (rc != 0 || tk__vllm_can_make(v))
+        return rc ? rc : tk__vllm_maker_new(v, reterr);
+    rc = read_items(v, reterr);
     return rc == 0 ? tk_vllm_load_items(v, reterr) : rc;
 }
 
@@ -313,6 +315,7 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
         p->phase[TK_PHASE_CHECK] = repeated(v, 1);
     p->phase[TK_PHASE_WARMUP] = repeated(v, o->num_warmups);
     p->phase[TK_PHASE_MEASURE] = measured(v);
+    p->phase[TK_PHASE_PROBE] = tk__vllm_probe_phase(v);
     p->timeouts.total = SESSION_TIMEOUT;
     p->seed = (uint64_t)o->seed;
     p->n_workers = (uint32_t)o->workers;

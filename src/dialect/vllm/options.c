@@ -156,7 +156,8 @@ static const struct tk_opt options[] = {
     STR("result-filename", result_filename, "FILE", NULL, "results", "name of the result file"),
     FLAG("ignore-eos", ignore_eos, "sampling", "have the server go on past the end mark"),
     STR("percentile-metrics", percentile_metrics, "LIST", NULL, "results",
-        "which of ttft, tpot, itl, e2el to report; default ttft,tpot,itl, with pooling e2el"),
+        "which of ttft, tpot, itl, e2el to report, and of the newer client_queue_time and "
+        "e2el_including_client_queue; default ttft,tpot,itl, with pooling e2el"),
     STR("metric-percentiles", metric_percentiles, "LIST", "99", "results", "percentiles to report"),
     WORDS("goodput", goodput, "NAME:MS", "results",
           "objectives in milliseconds: ttft, tpot, e2el; not with pooling"),
@@ -197,7 +198,7 @@ static const struct tk_opt options[] = {
         "tokens to ask for, whatever the data set; no effect on burstgpt"),
     FLAG("enable-multimodal-chat", enable_multimodal_chat, "newer than the page", "not yet"),
     REAL("probe-request-rate", probe_request_rate, "0.0", 0, INFINITY, "newer than the page",
-         "not yet"),
+         "tiny requests a second beside the load, one after the other, for a figure of their own"),
     FLAG("self-timed", self_timed, "newer than the page", "not yet"),
     FLAG("plot-timeline", plot_timeline, "newer than the page",
          "a page beside the result that shows when each request waited and when its chunks came"),

@@ -140,6 +140,13 @@ static void put_itls(struct tk_jsonw *w, const struct tk_vllm_figures *f,
     tk_jsonw_arr_end(w);
 }
 
+static void put_queue(struct tk_jsonw *w, const struct tk_vllm_figures *f,
+                      const struct tk_vllm_request *q)
+{
+    (void)f;
+    tk_jsonw_double(w, q->queue);
+}
+
 static void put_answer(struct tk_jsonw *w, const struct tk_vllm_figures *f,
                        const struct tk_vllm_request *q)
 {
@@ -176,6 +183,8 @@ static void put_details(struct tk__vllm_object *o, const struct tk_vllm_form *fo
     put_array(o, "output_lens", f, put_output_len);
     put_array(o, "ttfts", f, put_ttft);
     put_array(o, "itls", f, put_itls);
+    if (form->has_metric[TK_VLLM_QUEUE] || form->has_metric[TK_VLLM_QUEUE_E2EL])
+        put_array(o, "queue_times", f, put_queue);
     put_array(o, "generated_texts", f, put_answer);
     put_array(o, "errors", f, put_error);
 }
@@ -238,10 +247,23 @@ static void put_stats(struct tk__vllm_object *o, const struct tk_vllm_form *form
 
 /* --- the whole --- */
 
+static void put_probes(struct tk__vllm_object *o, const struct tk_vllm_probes *p)
+{
+    if (p->completed == 0)
+        return;
+    tk__vllm_object_int(o, "probe_completed", (int64_t)p->completed);
+    tk__vllm_object_int(o, "probe_failed", (int64_t)p->failed);
+    tk__vllm_object_double(o, "probe_median_e2el_ms", p->median_ms);
+    tk__vllm_object_double(o, "probe_p99_e2el_ms", p->p99_ms);
+    tk__vllm_object_double(o, "probe_max_e2el_ms", p->max_ms);
+}
+
 void tk__vllm_result_fill(struct tk__vllm_object *o, const struct tk_vllm_form *form,
                           const struct tk_vllm_figures *f)
 {
-    static const char *const metrics[TK_VLLM_METRIC_N_] = { "ttft", "tpot", "itl", "e2el" };
+    static const char *const metrics[TK_VLLM_METRIC_N_] = {
+        "ttft", "tpot", "itl", "e2el", "client_queue_time", "e2el_including_client_queue",
+    };
 
     put_head(o, form);
     put_sums(o, form, f);
@@ -251,6 +273,7 @@ void tk__vllm_result_fill(struct tk__vllm_object *o, const struct tk_vllm_form *
         tk__vllm_object_double(o, "max_output_tokens_per_s", f->max_output_tokens_per_s);
         tk__vllm_object_int(o, "max_concurrent_requests", f->max_concurrent_requests);
     }
+    put_probes(o, &f->probes);
     if (form->ramp_up_strategy)
         put_ramp(o, form);
     for (int m = 0; m < TK_VLLM_METRIC_N_; m++) {
@@ -360,7 +383,7 @@ void tk_vllm_form_of_plan(const struct tk_report_plan *p, struct tk_vllm_form *r
                         [TK_VLLM_E2EL] = b->is_pooling },
         .percentiles = p99,
         .n_percentiles = 1,
-        .goodput_ms = { NAN, NAN, NAN, NAN },
+        .goodput_ms = { NAN, NAN, NAN, NAN, NAN, NAN },
         .tool = b->tool,
         .is_pooling = b->is_pooling,
     };

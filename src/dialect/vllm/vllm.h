@@ -95,12 +95,14 @@ extern const struct tk_opt_command tk_vllm_command;
 int tk_vllm_join(int argc, char **argv, struct tk_arena *arena, int *ret_argc, char ***ret_argv,
                  struct tk_err *reterr);
 
-/* The four kinds of figures that it knows. */
+/* The kinds of figures that it knows. */
 enum tk_vllm_metric {
     TK_VLLM_TTFT,
     TK_VLLM_TPOT,
     TK_VLLM_ITL,
     TK_VLLM_E2EL,
+    TK_VLLM_QUEUE,      /* newer: from due to sent, under a bound of concurrency */
+    TK_VLLM_QUEUE_E2EL, /* newer: from due to the end, with a rate too */
     TK_VLLM_METRIC_N_,
 };
 
@@ -155,10 +157,11 @@ struct tk_vllm {
     struct tk_load_body *bodies; /* one per sample, in their order; where requests of a sample
                                     differ one per request, and behind them that of the check */
     uint64_t n_bodies;
-    uint32_t first_item;     /* of the items, the first request's */
-    uint32_t check_body;     /* index of what check, warm-ups and profiler send */
-    struct tk_buf body_text; /* what they point to */
-    uint32_t *order;         /* n_requests entries: index into bodies */
+    uint32_t first_item;       /* of the items, the first request's */
+    uint32_t check_body;       /* index of what check, warm-ups and profiler send */
+    struct tk_buf body_text;   /* what they point to */
+    uint32_t *order;           /* n_requests entries: index into bodies */
+    struct tk_load_body probe; /* of the probe; empty: none */
     uint64_t n_requests;
     tk_ns *due;              /* NULL: all at once */
     struct tk_vllm_rps *rps; /* with a ramp */
@@ -242,6 +245,7 @@ struct tk_vllm_form {
     bool is_pooling; /* a vector or scores came back, no text: no figures of tokens that are made */
     bool has_no_usage; /* pooling: the server was asked to send none */
     bool is_detailed;
+    tk_ns all_due_at;    /* when every request was due at once; 0: each has its instant */
     bool has_prompt_len; /* prompts were counted by the tokenizer: not by what the server says */
     double duration_s;   /* of the measured load: from its start to the end of its last request */
     tk_ns wall_begin;    /* its start */
@@ -262,12 +266,19 @@ struct tk_vllm_stats {
     double percentiles[TK_VLLM_MAX_PERCENTILES];
 };
 
+/* The requests of the probe (newer). */
+struct tk_vllm_probes {
+    uint64_t completed, failed;
+    double median_ms, p99_ms, max_ms; /* of the completed */
+};
+
 /* One request, in the order of their indices. */
 struct tk_vllm_request {
     bool is_success;
     int64_t input_len, output_len;
     double start;         /* s from the first one's */
     double ttft, latency; /* s */
+    double queue;         /* s from due to sent */
     double tpot;          /* s; NaN: none */
     size_t itl_at, n_itl; /* slice of itls */
     size_t text_at, n_text;
@@ -281,6 +292,7 @@ struct tk_vllm_figures {
     double max_output_tokens_per_s;
     int64_t max_concurrent_requests;
     struct tk_vllm_stats stats[TK_VLLM_METRIC_N_];
+    struct tk_vllm_probes probes;
     uint64_t n_uncounted; /* successes whose tokens the server did not count */
     uint64_t
         n_cancelled; /* given up by the client, part of `failed`, as the tool has no such thing */

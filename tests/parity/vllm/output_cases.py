@@ -6,6 +6,9 @@ CUSTOM = ['--dataset-name', 'custom', '--dataset-path', 'prompts.jsonl', '--skip
 SAVE = ['--save-result', '--result-filename', 'out.json']
 PYTORCH = {'SAVE_TO_PYTORCH_BENCHMARK_FORMAT': '1'}
 
+NEWER = [*BASE, *CUSTOM, *SAVE, '--temperature', '0']
+QUEUE = ['--percentile-metrics', 'client_queue_time,ttft,e2el_including_client_queue', '--metric-percentiles', '50,99', '--save-detailed']
+
 # is_newer: 0.32.0 is asked, for what 0.13.0 does not have
 CASES = {
     'pytorch': {
@@ -20,6 +23,11 @@ CASES = {
                   '--ramp-up-start-rps', '50', '--ramp-up-end-rps', '90'],
         'env': PYTORCH,
     },
+    'probe': {'words': [*NEWER, '--probe-request-rate', '200.5', '--request-rate', '50'], 'is_newer': True},
+    'probe-chat': {'words': [*NEWER, '--probe-request-rate', '10', '--backend', 'openai-chat', '--endpoint', '/v1/chat/completions'], 'is_newer': True},
+    'queue': {'words': [*NEWER, *QUEUE, '--max-concurrency', '2', '--request-rate', '100'], 'is_newer': True},
+    'queue-closed': {'words': [*NEWER, *QUEUE, '--max-concurrency', '2'], 'is_newer': True},
+    'queue-unbounded': {'words': [*NEWER, *QUEUE, '--request-rate', '100'], 'is_newer': True},
     'pytorch-none': {'words': [*BASE, *CUSTOM, *SAVE, '--percentile-metrics', 'e2el'], 'env': PYTORCH},
 }
 

@@ -35,6 +35,28 @@ static void test_closed_loop(void)
     T_OK(!tk__gate_ends(&g, 9), "closed: ends once");
 }
 
+static void test_pause(void)
+{
+    struct tk_gate g;
+    uint64_t index = 99;
+    tk_ns due = 0;
+    open_gate(&g, UINT64_MAX, 1, NULL);
+    g.pause = 50;
+    T_EQ_I(tk__gate_take(&g, 5, &index, &due), TK_GATE_TAKEN, "pause: the first at once");
+    T_EQ_I(tk__gate_take(&g, 6, &index, &due), TK_GATE_FULL, "pause: one at a time");
+    tk__gate_pause(&g);
+    tk__gate_give_permit(&g);
+    tk_ns until = atomic_load(&g.not_before);
+    T_OK(until > 50, "pause: from the clock on");
+    T_EQ_I(tk__gate_take(&g, until - 1, &index, &due), TK_GATE_LATER, "pause: not before its end");
+    T_EQ_I(due, until, "pause: says when");
+    T_EQ_I(tk__gate_take(&g, until + 3, &index, &due), TK_GATE_TAKEN, "pause: then the next");
+    T_EQ_I(due, until + 3, "pause: due when it is taken");
+    T_EQ_U(index, 1, "pause: numbered on");
+    tk__gate_give_permit(&g);
+    T_OK(!tk__gate_ends(&g, until + 4), "pause: no end of its own");
+}
+
 static void test_open_loop(void)
 {
     static const tk_ns offsets[] = { 10, 20, 30 };
@@ -224,6 +246,7 @@ static void test_threads(bool is_waving)
 int main(void)
 {
     test_closed_loop();
+    test_pause();
     test_open_loop();
     test_stop_and_roles();
     test_end_is_final();
