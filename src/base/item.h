@@ -20,6 +20,7 @@ struct tk_item {
     struct tk_str audio;   /* the bytes of an audio file to be transcribed, or empty */
     int64_t prompt_tokens; /* -1: not known */
     int64_t output_tokens; /* how many to ask for; -1: leave it to the server */
+    tk_ns due;             /* timed_trace: when it is to be sent, from the begin of the load */
     uint32_t row;          /* row of the data set that it came from, from 0 */
 };
 

@@ -176,6 +176,11 @@ static void put_notes(const struct command *c)
                (unsigned long long)tk_vllm_n_made(&c->v), (unsigned long long)c->v.n_requests);
     else
         put_surplus(c);
+    if (c->v.n_short > 0)
+        tk_say(PROGRAM,
+               "%lld prompts are shorter than the trace says, because their hash ids run out: "
+               "--timed-trace-chunk-hash-size says how many tokens each stands for, now %lld",
+               (long long)c->v.n_short, (long long)c->o.timed_trace_chunk);
     put_idle_options(c);
 }
 

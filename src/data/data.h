@@ -40,6 +40,13 @@ struct tk_data_mm {
     int64_t max_images; /* of a request */
 };
 
+/* timed_trace */
+struct tk_data_trace {
+    int64_t chunk;     /* tokens that a hash stands for */
+    double multiplier; /* seconds of a unit of the timestamps */
+    const char *timestamp, *input_length, *output_length, *hash_ids; /* names of the fields */
+};
+
 struct tk_data_conf {
     const char *path; /* file; NULL for recipes */
     size_t n_wanted;  /* how many items; 0: all that the file has */
@@ -76,7 +83,10 @@ struct tk_data_conf {
     int (*each)(void *owner, const struct tk_item *item);
     void *each_owner;
     const _Atomic bool
-        *is_beside;         /* once set, threads take idle processor time alone; NULL: never */
+        *is_beside; /* once set, threads take idle processor time alone; NULL: never */
+    const struct tk_data_trace *trace; /* timed_trace; not owned */
+    int64_t *ret_n_short;   /* timed_trace: prompts that are shorter than their rows say, as their
+                             hashes run out; NULL: not wanted */
     int64_t *ret_n_surplus; /* tokens by which the prompts together are longer or (below 0) shorter
                                than asked for; NULL: not wanted */
 };
@@ -107,6 +117,7 @@ extern const struct tk_data_ops tk_data_sonnet;      /* lines of a poem; needs a
                                                                lines that tokmark brings along */
 extern const struct tk_data_ops tk_data_spec_bench;  /* questions of Spec-Bench (JSONL) */
 extern const struct tk_data_ops tk_data_speed_bench; /* conversations of SPEED-Bench (JSONL) */
+extern const struct tk_data_ops tk_data_timed_trace; /* lengths, hashes, instants (JSONL) */
 extern const struct tk_data_ops tk_data_burstgpt;    /* lengths of a trace (CSV) */
 
 /* By name; NULL when there is none. */

@@ -101,9 +101,7 @@ int tk__runs_draw(struct tk__runs *r, size_t n, int64_t input, int64_t output)
     return 0;
 }
 
-/* Whether transformers' all_special_ids come from a configuration; where none says which they are,
- * they are the special ones. */
-static bool has_roles(const struct tk_tokenizer *t)
+bool tk__has_roles(const struct tk_tokenizer *t)
 {
     bool has = false;
 
@@ -115,7 +113,7 @@ static bool has_roles(const struct tk_tokenizer *t)
 int tk__runs_allow(struct tk__runs *r, bool is_every_special)
 {
     const struct tk_tokenizer *t = r->conf->tokenizer;
-    bool goes_by_role = !is_every_special && has_roles(t);
+    bool goes_by_role = !is_every_special && tk__has_roles(t);
 
     r->allowed = malloc(((size_t)r->vocab + 1) * sizeof(*r->allowed));
     if (!r->allowed)

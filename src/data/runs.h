@@ -47,6 +47,10 @@ int tk__runs_draw(struct tk__runs *r, size_t n, int64_t input, int64_t output);
  * (`is_every_special`) none that is marked as special. */
 int tk__runs_allow(struct tk__runs *r, bool is_every_special);
 
+/* Whether transformers' all_special_ids come from a configuration; where none says which they are, they
+ * are the special ones. */
+bool tk__has_roles(const struct tk_tokenizer *t);
+
 /* The ids before each run, as many as the conf says. */
 int tk__runs_draw_prefix(struct tk__runs *r);
 

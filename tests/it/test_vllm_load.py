@@ -105,6 +105,30 @@ with tk_it.Folder():
     refused('no messages', speed, "line 1: JSONL file must contain a 'messages' column.", '{"turns": ["b"]}\n', 'speed/qualitative.jsonl', path=[])
     refused('no content', speed, "line 1: 'messages' must be a list that begins with a message", '{"messages": [{"role": "user"}]}\n',
             'speed/qualitative.jsonl', path=[])
+    trace = '--dataset-name timed_trace'
+    row = {'timestamp': 1, 'input_length': 9, 'output_length': 3, 'hash_ids': [1]}
+    for key, bad, words in [('input_length', -1, 'must be a whole number from 0'), ('input_length', 'x', 'must be a whole number from 0'),
+                            ('output_length', None, "Output length field 'output_length' not found"), ('timestamp', 'soon', 'must be a number whose'),
+                            ('timestamp', 1e300, 'must be a number whose'), ('hash_ids', 7, 'must be a list of whole numbers'),
+                            ('hash_ids', [1.5], 'must be a list of whole numbers'), ('hash_ids', ['ä'], 'must be a list of whole numbers'),
+                            ('hash_ids', [[1]], 'must be a list of whole numbers'), ('hash_ids', ['a' * 1025], 'must be a list of whole numbers')]:
+        refused(f'{key} {str(bad)[:20]}', trace, 'line 2: ' + (words if bad is None else f"'{key}' {words}"),
+                json.dumps(row) + '\n' + json.dumps({**row, key: bad}) + '\n')
+    refused('a broken line of a trace', trace, 'line 1: this is not JSON', '{"timestamp"\n')
+    refused('an empty trace file', trace, 'has no rows', '')
+    refused('no token of a hash', trace + ' --timed-trace-chunk-hash-size 0', 'a hash stands for 1 token at least', '{}')
+    refused('no request of a trace', trace + ' --num-prompts 0', 'No requests provided.', '{}')
+    refused('a trace to a chat', f'{trace} --backend openai-chat --endpoint /v1/chat/completions',
+            "requires a completions backend ('vllm' or 'openai').", '{}')
+    refused('instants of no trace', '--no-self-timed', '--self-timed/--no-self-timed is only supported with --dataset-name=timed_trace')
+    replay = ['vllm', '--model', tok, *trace.split(), '--dataset-path', os.path.join(here, 'trace.jsonl'), '--timed-trace-chunk-hash-size', '8']
+    with tk_it.Sim('--ttft', '0', '--itl', '0') as sim:
+        out = tk_it.run(*replay, '--timed-trace-sec-multiplier', '0', '--base-url', sim.url, '--ready-check-timeout-sec', '0')
+    t.has(out.stderr, '3 prompts are shorter than the trace says, because their hash ids run out', 'a trace with other chunks than its own')
+    out = tk_it.run(*replay, '--dry-run')
+    lines = [json.loads(line) for line in out.stdout.splitlines()]
+    t.eq([r['due_s'] for r in lines], [0.5, 3, 3, 3, 4.5, 9], 'a row waits for those before it')
+    t.ok(all(r['body']['ignore_eos'] is True for r in lines), 'the server goes on past the end mark')
     refused('no kwargs', '--dataset-name custom --chat-template-kwargs {a}', "argument --chat-template-kwargs: invalid loads value: '{a}'", status=2)
     refused('kwargs that are a list', '--dataset-name custom --chat-template-kwargs []', "--chat-template-kwargs is no JSON object: '[]'")
     os.mkdir('named')

@@ -37,6 +37,7 @@ WITH = {
     'openai-audio': ['--endpoint', '/v1/audio/transcriptions'],
     'vllm-rerank': ['--endpoint', '/v1/rerank'],
     '--plot-timeline': ['--save-result'],
+    '--self-timed': ['--dataset-name', 'timed_trace'],
     '--plot-dataset-stats': ['--save-result'],
 }
 for backend in ('openai-embeddings', 'openai-embeddings-chat', 'openai-embeddings-clip', 'openai-embeddings-vlm2vec', 'infinity-embeddings',

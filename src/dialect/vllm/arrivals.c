@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/rand.h"
+#include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
 
 double tk_vllm_ramp_rate(const struct tk_vllm_arrivals *a, uint64_t i, uint64_t n)
@@ -77,10 +78,28 @@ static struct tk_vllm_arrivals arrivals_of(const struct tk_vllm *v)
     };
 }
 
+/* At the instants of the trace, one after the other: what stands behind a later one waits for it. */
+static int schedule_trace(struct tk_vllm *v, struct tk_err *reterr)
+{
+    tk_ns latest = 0;
+
+    v->due = tk_arena_alloc(&v->arena, v->n_requests * sizeof(*v->due));
+    if (!v->due)
+        return tk_err_set(reterr, -ENOMEM, "no memory for the schedule of %llu requests",
+                          (unsigned long long)v->n_requests);
+    for (uint64_t i = 0; i < v->n_requests; i++) {
+        latest = TK_MAX(latest, v->items.v[i].due);
+        v->due[i] = latest;
+    }
+    return 0;
+}
+
 int tk_vllm_schedule(struct tk_vllm *v, struct tk_err *reterr)
 {
     struct tk_vllm_arrivals a = arrivals_of(v);
 
+    if (v->set->has_instants && !v->o->no_self_timed && v->has_items)
+        return schedule_trace(v, reterr);
     if (!a.strategy && isinf(a.rate))
         return 0; /* all at once: no schedule */
     double *offset_s = tk_arena_alloc(&v->arena, v->n_requests * sizeof(*offset_s));

@@ -55,6 +55,17 @@ static char *make(struct tk_vllm *v, const char *fmt, ...)
     return tk_arena_dup(&v->arena, (struct tk_str){ text, (size_t)n });
 }
 
+/* --- what is not there yet --- */
+
+static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+
+    if (o->enable_multimodal_chat)
+        return usage(v, reterr, "'--enable-multimodal-chat' is not supported yet");
+    return 0;
+}
+
 /* --- the file of the data set --- */
 
 /* One of the files in a folder. */
@@ -85,33 +96,53 @@ static int check_path(struct tk_vllm *v, struct tk_err *reterr)
                      "dataset file: %s",
                      o->dataset_path);
     v->data_path = o->dataset_path;
+    v->trace = (struct tk_data_trace){
+        .chunk = o->timed_trace_chunk,
+        .multiplier = o->timed_trace_multiplier,
+        .timestamp = o->timed_trace_timestamp,
+        .input_length = o->timed_trace_input_length,
+        .output_length = o->timed_trace_output_length,
+        .hash_ids = o->timed_trace_hash_ids,
+    };
     return v->set->ops == &tk_data_speed_bench ? check_speed_bench(v, reterr) : 0;
 }
 
-/* --- what is not there yet --- */
+/* --- the data set --- */
 
-static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
+/* Whether backend and options are some that it goes with. */
+static int check_fit(struct tk_vllm *v, struct tk_err *reterr)
 {
-    static const char *const not_yet[] = {
-        "enable-multimodal-chat",
-        "self-timed",
-    };
     const struct tk_vllm_opts *o = v->o;
 
-    for (size_t i = 0; i < TK_ARRAY_LEN(not_yet); i++) {
-        if (tk_vllm_given(v, not_yet[i]))
-            return usage(v, reterr, "'--%s' is not supported yet", not_yet[i]);
-    }
+    if (v->set->is_chat_only && strcmp(o->backend, "openai-chat") != 0)
+        return raised(v, reterr,
+                      "Multi-modal content (images) is only supported on 'openai-chat' backend.");
+    if (v->set->has_instants && strcmp(o->backend, "vllm") != 0 &&
+        strcmp(o->backend, "openai") != 0)
+        return raised(v, reterr,
+                      "timed_trace dataset passes pre-tokenized prompts (list[int]) and requires a "
+                      "completions backend ('vllm' or 'openai').");
+    if (!v->set->has_instants && (o->self_timed || o->no_self_timed))
+        return raised(v, reterr,
+                      "--self-timed/--no-self-timed is only supported with "
+                      "--dataset-name=timed_trace");
+    return 0;
+}
+
+static int check_set(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+
     v->set = tk__vllm_set(v);
     if (!v->set)
         return usage(v, reterr,
                      "data set '%s' is not supported yet: random, random-mm, random-rerank, "
-                     "prefix_repetition, sonnet, burstgpt, custom, sharegpt, spec_bench and "
-                     "speed_bench are",
+                     "prefix_repetition, sonnet, burstgpt, custom, sharegpt, spec_bench, "
+                     "speed_bench and timed_trace are",
                      o->dataset_name);
-    if (v->set->is_chat_only && strcmp(o->backend, "openai-chat") != 0)
-        return raised(v, reterr,
-                      "Multi-modal content (images) is only supported on 'openai-chat' backend.");
+    int rc = check_fit(v, reterr);
+    if (rc != 0)
+        return rc;
     if (v->set->takes_template_kwargs)
         v->template_kwargs = o->chat_template_kwargs;
     if (v->set->has_no_ids)
@@ -504,8 +535,8 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
                   const char *api_key, struct tk_err *reterr)
 {
     static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
-        check_objects, tk__vllm_mm, check_stage,   check_plots,   check_load,     check_backend,
-        check_url,     check_rest,  check_metrics, check_goodput, check_metadata,
+        check_objects, tk__vllm_mm, check_stage, check_set,     check_plots,   check_load,
+        check_backend, check_url,   check_rest,  check_metrics, check_goodput, check_metadata,
     };
 
     memset(v, 0, sizeof(*v));

@@ -35,6 +35,7 @@ static int read_items(struct tk_vllm *v, struct tk_err *reterr)
         .numpy = &v->numpy,
         .python = &v->python,
         .ret_n_surplus = &v->n_surplus,
+        .ret_n_short = &v->n_short,
     };
 
     v->set->fill(v, &conf);

@@ -100,6 +100,12 @@ static void fill_sonnet(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->keeps_plain = v->backend->is_chat; /* the server puts its template around it */
 }
 
+static void fill_trace(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->n_wanted = n_wanted(v);
+    conf->trace = &v->trace;
+}
+
 static void fill_burstgpt(const struct tk_vllm *v, struct tk_data_conf *conf)
 {
     conf->n_wanted = n_wanted(v);
@@ -190,6 +196,15 @@ static const struct tk__vllm_set sets[] = {
         .needs_path = true,
         .need = TK_VLLM_NEEDS_TOKENIZER,
         .fill = fill_burstgpt,
+    },
+    {
+        .name = "timed_trace",
+        .ops = &tk_data_timed_trace,
+        .needs_path = true,
+        .ignores_eos = true,
+        .has_instants = true,
+        .need = TK_VLLM_NEEDS_TOKENIZER,
+        .fill = fill_trace,
     },
 };
 

@@ -72,7 +72,7 @@ struct tk_vllm_opts {
     /* newer than the page */
     bool skip_tokenizer_init, insecure, enable_multimodal_chat;
     double probe_request_rate;
-    bool self_timed, plot_timeline, plot_dataset_stats;
+    bool self_timed, no_self_timed, plot_timeline, plot_dataset_stats;
     const char *timeline_itl_thresholds, *lora_assignment, *chat_template_kwargs;
     bool custom_client_side_data;
     const char *bfcl_categories, *speed_bench_subset, *speed_bench_category;
@@ -147,6 +147,7 @@ struct tk_vllm {
     double itl_bounds_ms[2]; /* of the timeline's colours */
     const char *data_path;   /* file of the data set; NULL: none */
     const char *template_kwargs; /* for the chat template, where the set takes them; NULL: none */
+    struct tk_data_trace trace;  /* what timed_trace's options say */
     struct tk_data_mm mm;        /* random-mm's pictures */
     /* set by the caller between check and load; not owned, NULL: there is none */
     const struct tk_tokenizer *tokenizer;
@@ -169,6 +170,7 @@ struct tk_vllm {
     struct tk_mt numpy;  /* NumPy's global generator, as the data set leaves it to the arrivals */
     struct tk_mt python; /* CPython's, as the data set leaves it to the choice of adapters */
     struct tk__vllm_maker *maker; /* makes the bodies; NULL: they are all there. Private: make.c */
+    int64_t n_short;              /* prompts of a trace that are shorter than it says */
     int64_t n_surplus; /* tokens that prompts of exact length have too many, or too few (below 0) */
 };
 

@@ -122,6 +122,20 @@ SPEED = [
     ('chat', f'--num-prompts 5 {CHAT}'),
 ]
 
+TRACE = [
+    ('all', '--num-prompts 100'),
+    ('some', '--num-prompts 7 --backend vllm --timed-trace-sec-multiplier 0.001'),
+    ('large chunks', '--num-prompts 20 --timed-trace-chunk-hash-size 50'),
+    ('at a rate', '--num-prompts 9 --no-self-timed --request-rate 4'),
+    ('all at once', '--num-prompts 9 --no-self-timed'),
+    ('other names', '--num-prompts 9 --timed-trace-label-timestamp at --timed-trace-label-input-length n_in --timed-trace-label-output-length n_out '
+     '--timed-trace-label-hash-ids hashes'),
+    ('no such instant', '--num-prompts 9 --timed-trace-label-timestamp when'),
+    ('no such length', '--num-prompts 9 --timed-trace-label-input-length long'),
+    ('no such answer', '--num-prompts 9 --timed-trace-label-output-length long'),
+    ('no such hashes', '--num-prompts 4 --timed-trace-label-hash-ids sums'),
+]
+
 SHAREGPT = [
     ('some', '--num-prompts 12 --request-rate 3'),
     ('all and repeated', '--num-prompts 90'),
@@ -155,6 +169,12 @@ def make_files(folder):
                  for _ in range(35)]
     with open(os.path.join(folder, 'questions.jsonl'), 'w', encoding='utf-8') as f:
         f.writelines(json.dumps(q) + '\n' for q in questions)
+    with open(os.path.join(folder, 'trace.jsonl'), 'w', encoding='utf-8') as f:
+        for i in range(30):
+            hashes = [*range(r.choice([1, 3])), *(r.randrange(10**r.randint(1, 20)) for _ in range(r.choice([0, 2, 9]))), f'h{i}']
+            row = {'at': r.choice([i, i - 3, i + 0.25]), 'n_in': r.choice([0, 1, 15, 16, 17, 40, 200]), 'n_out': r.randrange(9), 'hashes': hashes}
+            names = {'timestamp': 'at', 'input_length': 'n_in', 'output_length': 'n_out', 'hash_ids': 'hashes'}
+            f.write(json.dumps({**row, **{name: row[other] for name, other in names.items()}}) + '\n')
     os.makedirs(os.path.join(folder, 'speed'), exist_ok=True)
     for subset in ('qualitative', 'throughput_2k'):
         with open(os.path.join(folder, 'speed', subset + '.jsonl'), 'w', encoding='utf-8') as f:
@@ -184,6 +204,7 @@ SETS = [
     ('sharegpt', SHAREGPT, 'sharegpt.json', PAGE),
     ('spec_bench', SPEC, 'questions.jsonl', PAGE),
     ('speed_bench', SPEED, 'speed', NEWER),
+    ('timed_trace', TRACE, 'trace.jsonl', NEWER),
 ]
 
 
@@ -229,6 +250,9 @@ SMALL = [
     ('spec_bench', 'questions.jsonl', '--num-prompts 6 --spec-bench-category math --spec-bench-output-len 7'),
     ('speed_bench', 'speed', '--num-prompts 3 --request-rate 3 --skip-chat-template'),
     ('speed_bench', 'speed', '--num-prompts 0 --speed-bench-category rag'),
+    ('timed_trace', 'trace.jsonl', '--num-prompts 9'),
+    ('timed_trace', 'trace.jsonl', '--num-prompts 3 --no-self-timed --request-rate 4 --timed-trace-chunk-hash-size 9'),
+    ('timed_trace', 'trace.jsonl', '--num-prompts 3 --timed-trace-label-timestamp at'),
 ]
 
 

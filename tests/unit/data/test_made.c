@@ -32,6 +32,22 @@ static const struct tk_data_mm mm = {
     .max_images = 9,
 };
 
+static const struct tk_data_trace trace = {
+    .chunk = 4,
+    .multiplier = 1,
+    .timestamp = "timestamp",
+    .input_length = "input_length",
+    .output_length = "output_length",
+    .hash_ids = "hash_ids",
+};
+
+static const char *file_of(const struct tk_data_ops *ops)
+{
+    if (ops == &tk_data_sonnet)
+        return "poem.txt";
+    return ops == &tk_data_timed_trace ? "trace.jsonl" : "burst.csv";
+}
+
 static struct tk_data_conf conf_of(const struct tk_data_ops *ops, char *path, size_t cap)
 {
     struct tk_data_conf conf = {
@@ -49,10 +65,11 @@ static struct tk_data_conf conf_of(const struct tk_data_ops *ops, char *path, si
         .batch = ops == &tk_data_random_rerank ? 1 : 0,
         .is_reranker = true,
         .mm = &mm,
+        .trace = &trace,
         .range_ratio = 0.5,
         .n_threads = 1,
     };
-    snprintf(path, cap, "%s/%s", folder, ops == &tk_data_sonnet ? "poem.txt" : "burst.csv");
+    snprintf(path, cap, "%s/%s", folder, file_of(ops));
     return conf;
 }
 
@@ -212,6 +229,7 @@ int main(void)
         on_threads(sets[i]);
         without_memory(sets[i]);
     }
+    without_memory(&tk_data_timed_trace);
     draws();
     generator();
     measured();
