@@ -157,6 +157,7 @@ struct tk_cpu {
     tk_ns used, starved; /* until then; starved -1: not known */
 };
 
+void tk__cpu_ask_short_turns(void);
 void tk__cpu_open(struct tk_cpu *c);
 void tk__cpu_close(struct tk_cpu *c);
 /* The measured phase begins: `h` starts anew. */

@@ -480,6 +480,7 @@ static void on_mail_quit(struct tk_mail *m)
 static void *run(void *owner)
 {
     struct tk_worker *w = owner;
+    tk__cpu_ask_short_turns();
     tk__cpu_open(&w->cpu);
     (void)tk_loop_run(w->loop);
     tk__cpu_sample(&w->cpu, &w->health.measured);

@@ -1,4 +1,5 @@
 """The command line: exit status, messages, what goes where; secrets; Ctrl-C."""
+import ctypes
 import json
 import os
 import shutil
@@ -145,6 +146,33 @@ def test_realtime():
             t.has(out.stderr, 'CAP_SYS_NICE', 'says what is needed')
 
 
+def turn_of(task):
+    """How long a turn the thread asks for, in ns, as the kernel tells it (sched_getattr); 0 where it knows no such thing."""
+    attributes = (ctypes.c_uint64 * 6)()
+    number = {'x86_64': 315, 'aarch64': 275}.get(os.uname().machine)
+    if number is None or ctypes.CDLL(None, use_errno=True).syscall(number, int(task), attributes, 48, 0) != 0:
+        return 0
+    return attributes[3]
+
+
+def test_turns():
+    """The workers ask for short turns, so that they do not wait for the end of another thread's; nobody else does."""
+    with tk_it.Sim('--ttft', '1h') as sim:
+        child = subprocess.Popen([tk_it.TOKMARK, 'run', sim.url, '-c', '8', '-n', '8', '--workers', '2', '--no-file'],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if turn_of(child.pid) == 0:
+            t.skip('this kernel tells of no turns')
+        else:
+            while child.poll() is None and sum(turn_of(task) == 100000 for task in os.listdir(f'/proc/{child.pid}/task')) < 2:
+                time.sleep(0.01)
+            t.ok(child.poll() is None, 'the workers ask for turns of 100 us')
+            t.ok(turn_of(child.pid) != 100000, 'the main thread does not')
+        while child.poll() is None:
+            child.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        child.communicate()
+
+
 def test_interrupt():
     with tk_it.Sim('--ttft', '20ms', '--itl', '1ms') as sim:
         p = started(sim, '-o', 'once.tokmark', '--json', 'once.json')
@@ -213,6 +241,7 @@ with tk_it.Folder():
     test_link()
     test_places()
     test_realtime()
+    test_turns()
     test_interrupt()
     test_secrets()
 t.done()
