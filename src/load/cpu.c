@@ -39,8 +39,7 @@ void tk__cpu_ask_short_turns(void)
 {
     struct sched_attributes attr = { .size = sizeof(attr) };
 
-    if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) != 0 ||
-        attr.policy != SCHED_OTHER)
+    if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) != 0 || attr.policy != SCHED_OTHER)
         return;
     attr.runtime = (uint64_t)SHORT_TURN;
     (void)syscall(SYS_sched_setattr, 0, &attr, 0); /* without it, it is as it was */
