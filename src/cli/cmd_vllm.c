@@ -23,6 +23,7 @@
 #include "cli/tokens.h"
 #include "cli/vllm_files.h"
 #include "cli/vllm_profiler.h"
+#include "cli/vllm_server.h"
 #include "dialect/vllm/vllm.h"
 
 #define PROGRAM "vllm bench serve"
@@ -39,6 +40,9 @@ struct command {
     struct tk_target target;
     struct tk_session session;
     struct tk_vllm_files files;
+    struct tk_vllm_counters before, after; /* of the server */
+    struct tk_vllm_decoding decoding;
+    bool has_counters;
     bool has_v, has_target, has_session;
     bool has_output; /* standard output still takes something */
 };
@@ -326,6 +330,16 @@ static void tell_profiler(struct command *c, bool is_start)
         tk_say(PROGRAM, "the profiler did not %s: %s", is_start ? "start" : "stop", err.msg);
 }
 
+/* Once they could not be had there is nothing to compare with. */
+static void read_counters(struct command *c, struct tk_vllm_counters *ret)
+{
+    struct tk_err err = { 0 };
+
+    c->has_counters = tk_vllm_server_counters(c->v.base, &c->plan, &c->session, ret, &err) == 0;
+    if (!c->has_counters)
+        tk_say(PROGRAM, "there are no counters of the server: %s", err.msg);
+}
+
 static void begin_measure(struct command *c)
 {
     struct tk_buf rate = TK_BUF_INIT(64), burstiness = TK_BUF_INIT(64);
@@ -354,6 +368,8 @@ static void begin_measure(struct command *c)
         put_line(c, "Probe request rate: %s req/s", rate.p);
     tk_buf_release(&rate);
     tk_buf_release(&burstiness);
+    if (c->o.server_counters)
+        read_counters(c, &c->before);
 }
 
 static void on_phase(void *owner, enum tk_phase phase, bool is_begin)
@@ -366,6 +382,8 @@ static void on_phase(void *owner, enum tk_phase phase, bool is_begin)
         put_line(c, "Initial test run completed.");
     else if (phase == TK_PHASE_MEASURE && is_begin)
         begin_measure(c);
+    else if (phase == TK_PHASE_MEASURE && c->has_counters)
+        read_counters(c, &c->after);
     else if (phase == TK_PHASE_WARMUP && c->o.num_warmups > 0 && is_begin)
         put_line(c, "Warming up with %lld requests...", (long long)c->o.num_warmups);
     else if (phase == TK_PHASE_WARMUP && c->o.num_warmups > 0)
@@ -436,13 +454,17 @@ static void warn(const struct tk_vllm_figures *f)
                (unsigned long long)f->n_uncounted);
 }
 
-static struct tk_vllm_form form_of(const struct command *c)
+static struct tk_vllm_form form_of(struct command *c)
 {
     const struct tk_load_totals *t = &c->session.facts.totals[TK_PHASE_MEASURE];
     struct tk_vllm_form form;
 
     tk_vllm_form(&c->v, &form);
     form.duration_s = (double)(t->end_at - t->begin_at) / 1e9;
+    if (c->has_counters) {
+        tk_vllm_decoding_of(&c->before, &c->after, form.duration_s, &c->decoding);
+        form.decoding = &c->decoding;
+    }
     if (c->plan.phase[TK_PHASE_MEASURE].arrival == TK_ARRIVAL_CLOSED)
         form.all_due_at = t->begin_at;
     form.wall_begin = c->session.facts.wall_begin;

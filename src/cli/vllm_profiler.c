@@ -2,8 +2,8 @@
 
 #include "cli/probe.h"
 #include "cli/session.h"
+#include "cli/vllm_server.h"
 #include "dialect/vllm/vllm.h"
-#include "http/url.h"
 #include "run/plan.h"
 
 #define TIMEOUT (300 * TK_NS_PER_S)
@@ -27,24 +27,14 @@ static int post(const struct tk_vllm_profiler *p, const struct tk_plan *plan, co
     return rc;
 }
 
-static int make_path(const char *base, bool is_start, struct tk_url *ret, struct tk_err *reterr)
-{
-    struct tk_buf url = TK_BUF_INIT(TK_URL_MAX_BYTES);
-
-    tk_buf_addf(&url, "%s/%s_profile", base, is_start ? "start" : "stop");
-    int rc = url.failed ? tk_err_set(reterr, TK_E_LIMIT, "the profiler's URL is too long")
-                        : tk_url_parse(url.p, ret, reterr);
-    tk_buf_release(&url);
-    return rc;
-}
-
 int tk_vllm_profiler_tell(const struct tk_vllm_profiler *p, bool is_start, struct tk_err *reterr)
 {
     struct tk_buf made = TK_BUF_INIT(MAX_BODY_BYTES);
     struct tk_plan plan = *p->plan;
     struct tk_str body = p->v->bodies[p->v->check_body].json;
     struct tk_url url;
-    int rc = make_path(p->v->base, is_start, &url, reterr);
+    int rc = tk_vllm_server_url(p->v->base, is_start ? "/start_profile" : "/stop_profile", &url,
+                                reterr);
 
     if (rc != 0)
         return rc;

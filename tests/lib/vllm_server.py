@@ -4,8 +4,8 @@
         … s.port …
         s.requests   (method, path, body or None), in the order in which their bodies had come
 
-Answers completions and chat, streamed, with as many tokens as were asked for. `metrics`: the n-th GET of /metrics gets the
-n-th text, the last one again and again. `models`: what /v1/models says. `tokenize`: words of the prompt that make a token,
+Answers completions and chat, streamed, with as many tokens as were asked for. `metrics`: what /metrics says before
+the first of them and after it. `models`: what /v1/models says. `tokenize`: words of the prompt that make a token,
 for /tokenize and /detokenize; without it there is neither. `status`: of every answer.
 """
 import http.server
@@ -42,8 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         told = self.server.told
         self.server.requests.append((self.command, self.path, None))
         if self.path.endswith('/metrics') and 'metrics' in told:
-            n = sum(path == self.path for _, path, _ in self.server.requests)
-            self.whole(told['metrics'][min(n, len(told['metrics'])) - 1], kind='text/plain; version=0.0.4')
+            is_after = any(path.endswith('completions') for _, path, _ in self.server.requests)
+            self.whole(told['metrics'][is_after], kind='text/plain; version=0.0.4')
         elif self.path.endswith('/v1/models') and 'models' in told:
             self.whole(json.dumps(told['models']))
         else:

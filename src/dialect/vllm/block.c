@@ -1,6 +1,7 @@
 /* block.c - the result block: fifty columns, labels in forty, values in ten */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dialect/vllm/vllm.h"
@@ -117,6 +118,34 @@ static void probes(struct tk_buf *out, const struct tk_vllm_probes *p)
     number(out, "Max probe E2EL (ms):", p->max_ms);
 }
 
+static void diffusion(struct tk_buf *out, const struct tk_vllm_decoding *d)
+{
+    title(out, "Diffusion Decoding", '-');
+    number(out, "Committed throughput (tok/s):", d->committed_throughput);
+    number(out, "Denoising steps per canvas:", d->steps_per_canvas);
+    number(out, "Committed per denoising step:", d->committed_per_step);
+    count(out, "Committed tokens:", d->committed);
+    count(out, "Denoising steps:", d->steps);
+    count(out, "Canvas positions evaluated:", d->canvas_positions);
+}
+
+static void speculation(struct tk_buf *out, const struct tk_vllm_decoding *d)
+{
+    title(out, "Speculative Decoding", '-');
+    number(out, "Acceptance rate (%):", d->acceptance_rate);
+    number(out, "Acceptance length:", d->acceptance_length);
+    count(out, "Drafts:", d->drafts);
+    count(out, "Draft tokens:", d->draft_tokens);
+    count(out, "Accepted tokens:", d->accepted);
+    if (d->n_rates > 0)
+        tk_buf_add_z(out, "Per-position acceptance (%):\n");
+    for (size_t i = 0; i < d->n_rates; i++) {
+        char label[64];
+        (void)snprintf(label, sizeof(label), "  Position %zu:", i);
+        number(out, label, d->rates[i] * 100);
+    }
+}
+
 int tk_vllm_block(const struct tk_vllm_form *form, const struct tk_vllm_figures *f,
                   struct tk_buf *out)
 {
@@ -126,6 +155,10 @@ int tk_vllm_block(const struct tk_vllm_form *form, const struct tk_vllm_figures 
         if (tk_vllm_reports(form, (enum tk_vllm_metric)m))
             section(out, form, (enum tk_vllm_metric)m, &f->stats[m]);
     }
+    if (form->decoding && form->decoding->has_diffusion)
+        diffusion(out, form->decoding);
+    else if (form->decoding && form->decoding->has_drafts)
+        speculation(out, form->decoding);
     title(out, "", '=');
     return out->failed;
 }

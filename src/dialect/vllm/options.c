@@ -243,6 +243,10 @@ static const struct tk_opt options[] = {
         "newer than the page", "timed_trace: field of the hashes"),
     /* tokmark's own */
     FLAG("plain", plain, "tokmark's own", "only what vLLM prints"),
+    FLAG(
+        "server-counters", server_counters, "tokmark's own",
+        "read the server's /metrics before and after the load, and report speculative decoding and "
+        "diffusion, as newer versions of the tool always do"),
     FLAG("print-config", print_config, "tokmark's own",
          "print the options, where each comes from, and the plan as JSON, send nothing"),
     FLAG("dry-run", dry_run, "tokmark's own", "print the requests as JSON lines, send nothing"),

@@ -258,6 +258,33 @@ static void put_probes(struct tk__vllm_object *o, const struct tk_vllm_probes *p
     tk__vllm_object_double(o, "probe_max_e2el_ms", p->max_ms);
 }
 
+static void put_speculation(struct tk__vllm_object *o, const struct tk_vllm_decoding *d)
+{
+    size_t at;
+
+    tk__vllm_object_double(o, "spec_decode_acceptance_rate", d->acceptance_rate);
+    tk__vllm_object_double(o, "spec_decode_acceptance_length", d->acceptance_length);
+    tk__vllm_object_int(o, "spec_decode_num_drafts", d->drafts);
+    tk__vllm_object_int(o, "spec_decode_draft_tokens", d->draft_tokens);
+    tk__vllm_object_int(o, "spec_decode_accepted_tokens", d->accepted);
+    struct tk_jsonw *w = tk__vllm_object_begin(o, &at);
+    tk_jsonw_arr(w);
+    for (size_t i = 0; i < d->n_rates; i++)
+        tk_jsonw_double(w, d->rates[i]);
+    tk_jsonw_arr_end(w);
+    tk__vllm_object_set(o, TK_STR("spec_decode_per_position_acceptance_rates"), at);
+}
+
+static void put_diffusion(struct tk__vllm_object *o, const struct tk_vllm_decoding *d)
+{
+    tk__vllm_object_double(o, "diffusion_committed_throughput", d->committed_throughput);
+    tk__vllm_object_double(o, "diffusion_steps_per_canvas", d->steps_per_canvas);
+    tk__vllm_object_double(o, "diffusion_committed_per_step", d->committed_per_step);
+    tk__vllm_object_int(o, "diffusion_committed_tokens", d->committed);
+    tk__vllm_object_int(o, "diffusion_denoising_steps", d->steps);
+    tk__vllm_object_int(o, "diffusion_canvas_positions", d->canvas_positions);
+}
+
 void tk__vllm_result_fill(struct tk__vllm_object *o, const struct tk_vllm_form *form,
                           const struct tk_vllm_figures *f)
 {
@@ -276,6 +303,10 @@ void tk__vllm_result_fill(struct tk__vllm_object *o, const struct tk_vllm_form *
     put_probes(o, &f->probes);
     if (form->ramp_up_strategy)
         put_ramp(o, form);
+    if (form->decoding && form->decoding->has_drafts)
+        put_speculation(o, form->decoding);
+    if (form->decoding && form->decoding->has_diffusion)
+        put_diffusion(o, form->decoding);
     for (int m = 0; m < TK_VLLM_METRIC_N_; m++) {
         if (tk_vllm_reports(form, (enum tk_vllm_metric)m))
             put_stats(o, form, metrics[m], &f->stats[m]);

@@ -81,6 +81,7 @@ struct tk_vllm_opts {
     const char *timed_trace_timestamp, *timed_trace_input_length, *timed_trace_output_length,
         *timed_trace_hash_ids;
     /* tokmark's own */
+    bool server_counters;
     bool plain, dry_run, print_config, strict;
     const char *source_addresses;
     int64_t workers;
@@ -222,6 +223,37 @@ int tk_vllm_stop_body(const struct tk_vllm *v, struct tk_buf *out, struct tk_err
 
 void tk_vllm_release(struct tk_vllm *v);
 
+/* --- counters of the server (newer than the page) --- */
+
+#define TK_VLLM_MAX_POSITIONS 256 /* of a draft; further ones are passed over */
+
+struct tk_vllm_counters {
+    bool has_drafts, has_diffusion; /* it has counters of that kind */
+    int64_t drafts, draft_tokens, accepted;
+    int64_t accepted_at[TK_VLLM_MAX_POSITIONS];
+    bool has_position[TK_VLLM_MAX_POSITIONS];
+    size_t n_positions; /* the last one that is there, and 1 */
+    int64_t steps, canvas_positions, committed;
+};
+
+/* From the text of /metrics, in the form of Prometheus; lines that make no sense are passed over. */
+void tk_vllm_counters_read(struct tk_str text, struct tk_vllm_counters *ret);
+
+/* What they moved by while the load went on. */
+struct tk_vllm_decoding {
+    bool has_drafts, has_diffusion;
+    int64_t drafts, draft_tokens, accepted;
+    double acceptance_rate; /* percent */
+    double acceptance_length;
+    double rates[TK_VLLM_MAX_POSITIONS]; /* accepted at each position, of all drafts */
+    size_t n_rates;
+    int64_t committed, steps, canvas_positions;
+    double committed_throughput, steps_per_canvas, committed_per_step;
+};
+void tk_vllm_decoding_of(const struct tk_vllm_counters *before,
+                         const struct tk_vllm_counters *after, double duration_s,
+                         struct tk_vllm_decoding *ret);
+
 /* --- results --- */
 
 struct tk_records;
@@ -249,9 +281,10 @@ struct tk_vllm_form {
     bool is_detailed;
     tk_ns all_due_at;    /* when every request was due at once; 0: each has its instant */
     bool has_prompt_len; /* prompts were counted by the tokenizer: not by what the server says */
-    double duration_s;   /* of the measured load: from its start to the end of its last request */
-    tk_ns wall_begin;    /* its start */
-    tk_ns wall_end;      /* for date and file name */
+    const struct tk_vllm_decoding *decoding; /* NULL: not asked for */
+    double duration_s; /* of the measured load: from its start to the end of its last request */
+    tk_ns wall_begin;  /* its start */
+    tk_ns wall_end;    /* for date and file name */
 };
 
 /* Of a command line; duration and wall times are the caller's to fill. */

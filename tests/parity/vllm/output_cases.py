@@ -9,6 +9,33 @@ PYTORCH = {'SAVE_TO_PYTORCH_BENCHMARK_FORMAT': '1'}
 NEWER = [*BASE, *CUSTOM, *SAVE, '--temperature', '0']
 QUEUE = ['--percentile-metrics', 'client_queue_time,ttft,e2el_including_client_queue', '--metric-percentiles', '50,99', '--save-detailed']
 
+DRAFTS = ['''# HELP vllm:spec_decode_num_drafts_total Number of spec decoding drafts.
+# TYPE vllm:spec_decode_num_drafts_total counter
+vllm:spec_decode_num_drafts_total{engine="0",model_name="m"} 10.0
+vllm:spec_decode_num_drafts_total{engine="1",model_name="m"} 2.0
+vllm:spec_decode_num_drafts_created{engine="0",model_name="m"} 1.7e+09
+vllm:spec_decode_num_draft_tokens_total{engine="0",model_name="m"} 30.0
+vllm:spec_decode_num_accepted_tokens_total{engine="0",model_name="m"} 9.0
+vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",model_name="m",position="0"} 5.0
+vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",model_name="m",position="10"} 1.0
+''', '''vllm:spec_decode_num_drafts_total{engine="0",model_name="m"} 110.0
+vllm:spec_decode_num_drafts_total{engine="1",model_name="m"} 19.0
+
+vllm:spec_decode_num_draft_tokens_total{engine="0",model_name="m"} 3.4e+02
+vllm:spec_decode_num_accepted_tokens_total{engine="0",model_name="m"} 100.0
+vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",model_name="m",position="0"} 65.0
+vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="1",model_name="m",position="0"} 7.0
+vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",model_name="m",position="2"} 20.0
+''']
+DIFFUSION = ['''vllm:diffusion_num_denoising_steps_total 5
+vllm:diffusion_num_canvas_positions_total 160.0
+vllm:diffusion_num_committed_tokens_total 32.0
+''', '''vllm:diffusion_num_denoising_steps_total 105
+vllm:diffusion_num_canvas_positions_total 3360.0
+vllm:diffusion_num_committed_tokens_total 672.0
+vllm:spec_decode_num_drafts_total 3
+''']
+
 # is_newer: 0.32.0 is asked, for what 0.13.0 does not have
 CASES = {
     'pytorch': {
@@ -28,6 +55,10 @@ CASES = {
     'queue': {'words': [*NEWER, *QUEUE, '--max-concurrency', '2', '--request-rate', '100'], 'is_newer': True},
     'queue-closed': {'words': [*NEWER, *QUEUE, '--max-concurrency', '2'], 'is_newer': True},
     'queue-unbounded': {'words': [*NEWER, *QUEUE, '--request-rate', '100'], 'is_newer': True},
+    'drafts': {'words': NEWER, 'server': {'metrics': DRAFTS}, 'ours': ['--server-counters'], 'is_newer': True},
+    'diffusion': {'words': NEWER, 'server': {'metrics': DIFFUSION}, 'ours': ['--server-counters'], 'is_newer': True},
+    'no-counters': {'words': NEWER, 'ours': ['--server-counters'], 'is_newer': True},
+    'counters-stand': {'words': NEWER, 'server': {'metrics': [DRAFTS[0]] * 2}, 'ours': ['--server-counters'], 'is_newer': True},
     'pytorch-none': {'words': [*BASE, *CUSTOM, *SAVE, '--percentile-metrics', 'e2el'], 'env': PYTORCH},
 }
 
