@@ -3,29 +3,35 @@
 
 #include "base/err.h"
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-int tk_base64(struct tk_str bytes, struct tk_buf *out)
+static char *put(char *at, unsigned b0, unsigned b1, unsigned b2)
 {
-    const unsigned char *b = (const unsigned char *)bytes.p;
-    int rc = bytes.n / 3 > (SIZE_MAX / 4) - 1 ? TK_E_LIMIT : 0;
+    at[0] = letters[b0 >> 2];
+    at[1] = letters[(b0 & 3) << 4 | b1 >> 4];
+    at[2] = letters[(b1 & 15) << 2 | b2 >> 6];
+    at[3] = letters[b2 & 63];
+    return at + 4;
+}
 
-    if (rc == 0)
-        rc = tk_buf_reserve(out, (bytes.n / 3 + 1) * 4);
-    if (rc != 0)
+int tk_base64_add(struct tk_buf *out, struct tk_str in)
+{
+    const unsigned char *p = (const unsigned char *)in.p;
+    size_t rest = in.n % 3, n = in.n - rest;
+    int rc = tk_buf_reserve(out, (in.n / 3 + (rest > 0)) * 4);
+
+    if (rc != 0 || in.n == 0)
         return rc;
-    char *to = out->p + out->n;
-    for (size_t n = bytes.n; n > 0; b += 3) {
-        size_t k = TK_MIN(n, 3);
-        uint32_t v = (uint32_t)b[0] << 16 | (k > 1 ? (uint32_t)b[1] << 8 : 0) | (k > 2 ? b[2] : 0);
-        *to++ = alphabet[v >> 18];
-        *to++ = alphabet[v >> 12 & 63];
-        *to++ = k > 1 ? alphabet[v >> 6 & 63] : '=';
-        *to++ = k > 2 ? alphabet[v & 63] : '=';
-        n -= k;
+    char *at = out->p + out->n;
+    for (size_t i = 0; i < n; i += 3)
+        at = put(at, p[i], p[i + 1], p[i + 2]);
+    if (rest > 0) {
+        at = put(at, p[n], rest == 2 ? p[n + 1] : 0, 0);
+        at[-1] = '=';
+        at[-2] = rest == 2 ? at[-2] : '=';
     }
-    *to = '\0';
-    out->n = (size_t)(to - out->p);
+    *at = '\0';
+    out->n = (size_t)(at - out->p);
     return 0;
 }
 
@@ -41,7 +47,7 @@ static unsigned letter(char c)
     return c == '+' ? 62 : c == '/' ? 63 : 64;
 }
 
-int tk_base64_decode(struct tk_str text, struct tk_buf *out)
+int tk_base64_decode(struct tk_buf *out, struct tk_str text)
 {
     size_t begin = out->n, n_pad = 0;
     int rc = text.n % 4 == 0 ? 0 : TK_E_FORMAT;

@@ -39,7 +39,7 @@ struct tk_err {
     int code;        /* the value also returned */
     unsigned line;   /* 1-based line of the input, 0 when there is none */
     unsigned column; /* 1-based byte in that line, 0 when there is none */
-    char msg[512];   /* one line, lower case, no full stop */
+    char msg[1280];  /* one line, lower case, no full stop */
 };
 
 /* The code's short name: "EAGAIN", "PROTO"; "UNKNOWN" for a number that is neither. Static. */

@@ -161,3 +161,24 @@ void tk_pcg_skip_bytes(struct tk_pcg *g, size_t n)
     if (n_words % 2 != 0)
         (void)tk_pcg_u32(g);
 }
+
+/* NumPy draws for exchanges by masking: words until one is not above `max`. */
+static uint32_t masked(struct tk_pcg *g, uint32_t max)
+{
+    uint32_t mask = UINT32_MAX >> __builtin_clz(max), v;
+
+    do {
+        v = tk_pcg_u32(g) & mask;
+    } while (v > max);
+    return v;
+}
+
+void tk_pcg_shuffle(struct tk_pcg *g, uint32_t *order, size_t n)
+{
+    for (size_t i = n; i-- > 1;) {
+        size_t j = masked(g, (uint32_t)i);
+        uint32_t kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+}

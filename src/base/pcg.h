@@ -31,4 +31,7 @@ void tk_pcg_bytes(struct tk_pcg *g, uint8_t *out, size_t n);
 /* Go on as if `n` bytes had been drawn, in no time: a copy of the generator can draw them elsewhere. */
 void tk_pcg_skip_bytes(struct tk_pcg *g, size_t n);
 
+/* Generator.shuffle(), in place; Generator.permutation(n) where order[i] is i. `n` up to 2**32. */
+void tk_pcg_shuffle(struct tk_pcg *g, uint32_t *order, size_t n);
+
 #endif

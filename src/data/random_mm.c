@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "data/pipe.h"
 #include "data/runs.h"
-#include "media/base64.h"
 #include "media/jpeg.h"
 
 #define PART_BEGIN "{\"type\": \"image_url\", \"image_url\": {\"url\": \"data:image/jpeg;base64,"

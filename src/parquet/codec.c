@@ -191,9 +191,11 @@ int tk__pq_unpack(enum tk__pq_codec codec, struct tk_str in, size_t n, struct tk
     };
 
     tk_buf_reset(out);
-    if (in.n == 0 && n == 0)
-        return 0;
     if (!unpackers[codec])
         return TK_E_UNSUPPORTED;
+    if (tk_buf_add(out, "", 0) != 0) /* so that a page without bytes is somewhere too */
+        return -ENOMEM;
+    if (in.n == 0 && n == 0)
+        return 0;
     return unpackers[codec](in, n, out);
 }

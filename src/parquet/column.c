@@ -244,7 +244,7 @@ static int begin_levels(struct tk__pq_runs *r, unsigned max, int64_t n_bytes, co
     size_t head = 0;
     unsigned width = bits_for(max);
 
-    tk__pq_runs_init(r, NULL, 0, 0);
+    tk__pq_runs_init(r, (const uint8_t *)"", 0, 0);
     if (max == 0 && n_bytes <= 0)
         return 0;
     if (n_bytes < 0 && encoding == TK__PQ_BIT_PACKED) {

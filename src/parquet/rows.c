@@ -65,7 +65,7 @@ static void put_bytes(struct tk_jsonw *w, struct tk_str s, bool is_text)
         return;
     }
     struct tk_buf text = TK_BUF_INIT(w->out->max);
-    if (tk_base64(s, &text) == 0)
+    if (tk_base64_add(&text, s) == 0)
         tk_jsonw_str(w, tk_buf_str(&text));
     else
         w->out->failed = text.failed;

@@ -25,7 +25,7 @@ static void names_and_texts(void)
 static void details(void)
 {
     struct tk_err e = { .line = 3, .column = 4 };
-    char longer[1000];
+    char longer[2000];
 
     T_EQ_I(tk_err_set(&e, TK_E_RANGE, "rate must be above 0, got '%s'", "-1"), TK_E_RANGE,
            "tk_err_set returns the code");

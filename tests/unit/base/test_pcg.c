@@ -90,6 +90,31 @@ static void skips(void)
     }
 }
 
+static void shuffle(void)
+{
+    /* np.random.default_rng(7).permutation(12); the end of default_rng(3).permutation(2700) */
+    static const uint32_t twelve[] = { 4, 6, 10, 0, 1, 3, 8, 7, 2, 5, 9, 11 };
+    static const uint32_t many[] = { 391, 1772, 2278, 1337, 360, 1553, 1184, 1398 };
+    static uint32_t order[2700];
+    struct tk_pcg g;
+
+    for (uint32_t i = 0; i < 2700; i++)
+        order[i] = i;
+    tk_pcg_seed(&g, 3);
+    tk_pcg_shuffle(&g, order, 2700);
+    for (size_t i = 0; i < TK_ARRAY_LEN(many); i++)
+        T_EQ_U(order[i], many[i], "permutation of 2,700: %zu", i);
+    for (uint32_t i = 0; i < 12; i++)
+        order[i] = i;
+    tk_pcg_seed(&g, 7);
+    tk_pcg_shuffle(&g, order, 12);
+    for (size_t i = 0; i < TK_ARRAY_LEN(twelve); i++)
+        T_EQ_U(order[i], twelve[i], "permutation of 12: %zu", i);
+    tk_pcg_shuffle(&g, order, 0);
+    tk_pcg_shuffle(&g, order, 1);
+    T_EQ_U(order[0], 4, "none and one stay");
+}
+
 int main(void)
 {
     struct tk_pcg g;
@@ -100,5 +125,6 @@ int main(void)
     for (size_t i = 0; i < TK_ARRAY_LEN(vectors); i++)
         check(&vectors[i]);
     skips();
+    shuffle();
     return T_DONE();
 }
