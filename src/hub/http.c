@@ -45,6 +45,7 @@ struct tk__hub_http {
     /* of the exchange under way */
     struct tk__hub_reply *reply;
     struct tk__hub_sink *sink;
+    int64_t last;   /* last byte wanted, -1: all */
     int64_t n_body; /* bytes of the body of this reply */
     int sink_rc;    /* what the sink ended it with */
     bool has_begun; /* the sink's `begin` was called */
@@ -302,15 +303,18 @@ static int code_of(const struct tk__hub_http *h, CURLcode rc)
 static void set_request(struct tk__hub_http *h, const char *url, int64_t from, bool has_token)
 {
     CURL *c = h->curl;
-    char range[32];
+    char range[64];
 
-    (void)snprintf(range, sizeof(range), "%lld-", (long long)from);
+    if (h->last >= 0)
+        (void)snprintf(range, sizeof(range), "%lld-%lld", (long long)from, (long long)h->last);
+    else
+        (void)snprintf(range, sizeof(range), "%lld-", (long long)from);
     (void)curl_easy_setopt(c, CURLOPT_URL, url);
     (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, has_token && h->secret ? h->secret : h->plain);
     if (h->sink)
         (void)curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
     (void)curl_easy_setopt(c, CURLOPT_NOBODY, h->sink ? 0L : 1L);
-    (void)curl_easy_setopt(c, CURLOPT_RANGE, from > 0 ? range : NULL);
+    (void)curl_easy_setopt(c, CURLOPT_RANGE, from > 0 || h->last >= 0 ? range : NULL);
     (void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS,
                            h->sink ? 0L : (long)(h->conf->ask_timeout / TK_NS_PER_MS));
 }
@@ -407,6 +411,16 @@ int tk__hub_http_ask(struct tk__hub_http *h, const char *url, int64_t from,
     if (rc == -ENOMEM)
         (void)tk_err_set(reterr, rc, "no memory to ask '%s'", h->where);
     free(at);
+    return rc;
+}
+
+int tk__hub_http_ask_range(struct tk__hub_http *h, const char *url, int64_t from, int64_t n,
+                           struct tk__hub_sink *sink, struct tk__hub_reply *ret,
+                           struct tk_err *reterr)
+{
+    h->last = from + n - 1;
+    int rc = tk__hub_http_ask(h, url, from, sink, ret, reterr);
+    h->last = -1;
     return rc;
 }
 
@@ -515,6 +529,7 @@ int tk__hub_http_new(const struct tk_hub_conf *c, struct tk__hub_http **ret, str
     if (!h)
         return tk_err_set(reterr, -ENOMEM, "no memory for a client of the hub");
     h->conf = c;
+    h->last = -1;
     if (!origin_of(c->endpoint, &h->endpoint)) {
         tk__hub_http_free(h);
         return tk_err_set(reterr, TK_E_FORMAT, "HF_ENDPOINT is no URL of a server");

@@ -18,6 +18,7 @@
 
 #include "base/def.h"
 
+struct tk_buf;
 struct tk_err;
 
 #define TK_HUB_MAX_FILE ((int64_t)16 << 30) /* longest file, unless the conf says otherwise */
@@ -101,5 +102,36 @@ int tk_hub_snapshot(const struct tk_hub_conf *c, const struct tk_hub_repo *repo,
  * -ENOMEM. */
 int tk_hub_cached(const struct tk_hub_conf *c, const struct tk_hub_repo *repo, const char *name,
                   char **ret_path);
+
+/* --- data sets that are not fetched whole --- */
+
+/* The names of a repository's files, in the hub's order, to `each`, which ends it by a negative code. `ret_commit` has 129
+ * bytes. Without a hub to ask (HF_HUB_OFFLINE) those of the cached snapshot. Codes as above. */
+int tk_hub_list(const struct tk_hub_conf *c, const struct tk_hub_repo *repo,
+                int (*each)(void *arg, const char *name), void *arg, char *ret_commit,
+                struct tk_err *reterr);
+
+/* A page of the data set viewer as JSON, with TK_JSON_PADDING behind it: `query` is what follows its host, "/rows?dataset=…".
+ * For an endpoint "https://host" the viewer is at "https://datasets-server.host", for another one at the endpoint itself.
+ * The caller releases `out` in any case. Codes as above. */
+int tk_hub_viewer(const struct tk_hub_conf *c, const struct tk_hub_repo *repo, const char *query,
+                  struct tk_buf *out, struct tk_err *reterr);
+
+/* Text as it stands in a URL's query, from malloc. */
+char *tk_hub_quote(const char *text);
+
+/* A file of a repository, read by ranges and not kept. */
+struct tk_hub_remote;
+
+/* `c` and `repo` must outlive *ret. Codes as above. */
+int tk_hub_remote_open(const struct tk_hub_conf *c, const struct tk_hub_repo *repo,
+                       const char *name, struct tk_hub_remote **ret, struct tk_err *reterr);
+struct tk_hub_remote *tk_hub_remote_free(struct tk_hub_remote *r);
+int64_t tk_hub_remote_size(const struct tk_hub_remote *r);
+
+/* Fill out[0 … n-1] from byte `at` on; they must lie in the file. Tries again where it was cut. Codes as
+ * above; TK_E_UNSUPPORTED: the server knows no ranges. */
+int tk_hub_remote_read(struct tk_hub_remote *r, int64_t at, void *out, size_t n,
+                       struct tk_err *reterr);
 
 #endif

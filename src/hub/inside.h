@@ -119,7 +119,12 @@ struct tk__hub_http *tk__hub_http_free(struct tk__hub_http *h);
 int tk__hub_http_ask(struct tk__hub_http *h, const char *url, int64_t from,
                      struct tk__hub_sink *sink, struct tk__hub_reply *ret, struct tk_err *reterr);
 
-/* The same, tried again after a failure that may pass: no reply, 429, 5xx. At most `n_tries`. */
+/* The same for `n` bytes from `from`; a server that knows no ranges answers 200 with all of them. */
+int tk__hub_http_ask_range(struct tk__hub_http *h, const char *url, int64_t from, int64_t n,
+                           struct tk__hub_sink *sink, struct tk__hub_reply *ret,
+                           struct tk_err *reterr);
+
+/* As tk__hub_http_ask(), tried again after a failure that may pass: no reply, 429, 5xx. At most `n_tries`. */
 int tk__hub_http_try(struct tk__hub_http *h, const char *url, struct tk__hub_sink *sink,
                      unsigned n_tries, struct tk__hub_reply *ret, struct tk_err *reterr);
 
@@ -134,6 +139,21 @@ const char *tk__hub_http_where(const struct tk__hub_http *h);
 /* A status that is no 2xx as code and message; `name` NULL for the list of files. */
 int tk__hub_http_refused(const struct tk__hub_http *h, const struct tk_hub_repo *repo,
                          const char *name, const struct tk__hub_reply *r, struct tk_err *reterr);
+
+/* ---- page.c: answers that are read whole ---- */
+
+struct tk__hub_page {
+    const char *url;
+    const struct tk_hub_repo *repo;
+    const char *what; /* for messages: "list of files" */
+    size_t max;       /* bytes */
+    unsigned n_tries;
+};
+
+/* The body of a reply of 200, padded for simdjson; `out` is released or empty. 0, or a code with words;
+ * *ret holds the last reply in any case. */
+int tk__hub_page(struct tk__hub_http *h, const struct tk__hub_page *page, struct tk_buf *out,
+                 struct tk__hub_reply *ret, struct tk_err *reterr);
 
 /* ---- file.c ---- */
 

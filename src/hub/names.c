@@ -172,6 +172,15 @@ char *tk__hub_list_url(const struct tk_hub_conf *c, const struct tk_hub_repo *re
     return take(&b);
 }
 
+char *tk_hub_quote(const char *text)
+{
+    struct tk_buf b = TK_BUF_INIT(TK__HUB_MAX_PATH);
+
+    add_quoted(&b, text, false);
+    (void)tk_buf_add(&b, "", 0);
+    return take(&b);
+}
+
 int tk_hub_split(const char *text, char **ret_id, char **ret_revision)
 {
     const char *at = strrchr(text, '@');

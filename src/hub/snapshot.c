@@ -22,27 +22,6 @@ struct wanted {
     size_t n;
 };
 
-struct list_sink {
-    struct tk__hub_sink sink; /* first */
-    struct tk_buf body;
-};
-
-static int on_begin(struct tk__hub_sink *k, const struct tk__hub_reply *r)
-{
-    struct list_sink *l = (struct list_sink *)(void *)k;
-
-    (void)r;
-    tk_buf_reset(&l->body);
-    return 0;
-}
-
-static int on_bytes(struct tk__hub_sink *k, const char *p, size_t n)
-{
-    struct list_sink *l = (struct list_sink *)(void *)k;
-
-    return tk_buf_add(&l->body, p, n);
-}
-
 static bool is_pattern(const char *name)
 {
     return strpbrk(name, "*?") != NULL;
@@ -172,23 +151,18 @@ static int read_list(struct tk__hub_session *s, struct tk_str body, struct tk_js
 }
 
 /* Ask the hub for the list; a status that is no good is an error, in *ret too. */
-static int ask(struct tk__hub_session *s, bool is_cached, struct list_sink *l,
+static int ask(struct tk__hub_session *s, bool is_cached, struct tk_buf *body,
                struct tk__hub_reply *ret, struct tk_err *reterr)
 {
     char *url = tk__hub_list_url(s->conf, s->repo);
     int rc = url ? tk__hub_session_connect(s, reterr)
                  : tk_err_set(reterr, -ENOMEM, "no memory for '%s'", s->repo->id);
 
+    const struct tk__hub_page page = { url, s->repo, "list of files", TK_HUB_MAX_LIST,
+                                       is_cached ? 2 : 5 };
     if (rc == 0)
-        rc = tk__hub_http_try(s->http, url, &l->sink, is_cached ? 2 : 5, ret, reterr);
+        rc = tk__hub_page(s->http, &page, body, ret, reterr);
     free(url);
-    if (rc == TK_E_LIMIT)
-        return tk_err_set(reterr, rc, "the list of files of '%s' is longer than %zu bytes",
-                          s->repo->id, TK_HUB_MAX_LIST);
-    if (rc == 0 && ret->status != 200)
-        rc = tk__hub_http_refused(s->http, s->repo, NULL, ret, reterr);
-    if (rc == 0 && tk_buf_reserve(&l->body, TK_JSON_PADDING) != 0)
-        rc = tk_err_set(reterr, -ENOMEM, "no memory for the files of '%s'", s->repo->id);
     return rc;
 }
 
@@ -247,15 +221,14 @@ static bool is_final(int rc, const struct tk__hub_reply *r)
 static int online(struct tk__hub_session *s, const struct wanted *w, char *commit,
                   struct tk_err *reterr)
 {
-    struct list_sink l = { .sink = { on_begin, on_bytes, NULL },
-                           .body = TK_BUF_INIT(TK_HUB_MAX_LIST + TK_JSON_PADDING) };
+    struct tk_buf body = TK_BUF_INIT(0);
     struct tk__hub_reply r = { 0 };
     struct tk_err err = { 0 };
     struct tk_json *j = tk_json_new(TK_HUB_MAX_LIST);
-    int rc = ask(s, commit[0] != '\0', &l, &r, &err);
+    int rc = ask(s, commit[0] != '\0', &body, &r, &err);
 
     if (rc == 0)
-        rc = read_list(s, tk_buf_str(&l.body), j, w, commit, reterr);
+        rc = read_list(s, tk_buf_str(&body), j, w, commit, reterr);
     else if (rc == TK_E_NOT_FOUND && r.status == 404 && !r.error_code[0])
         rc = one_by_one(s, w, commit, reterr);
     else if (is_final(rc, &r))
@@ -263,7 +236,7 @@ static int online(struct tk__hub_session *s, const struct wanted *w, char *commi
     else
         rc = from_cache(s, commit, w, rc, &err, reterr);
     tk_json_free(j);
-    tk_buf_release(&l.body);
+    tk_buf_release(&body);
     return rc;
 }
 
