@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/hub.h"
 #include "cli/result.h"
 #include "cli/session.h"
 #include "cli/target.h"
@@ -36,6 +37,7 @@ struct command {
     struct tk_vllm v;
     struct tk_tokens tokens; /* its tokenizer is NULL without one */
     struct tk_chat *chat;
+    struct tk_cli_hub hub;
     struct tk_plan plan;
     struct tk_target target;
     struct tk_session session;
@@ -43,7 +45,7 @@ struct command {
     struct tk_vllm_counters before, after; /* of the server */
     struct tk_vllm_decoding decoding;
     bool has_counters;
-    bool has_v, has_target, has_session;
+    bool has_v, has_target, has_session, has_hub;
     bool has_output; /* standard output still takes something */
 };
 
@@ -267,6 +269,17 @@ static int open_tokens(struct command *c)
     return need >= TK_VLLM_WANTS_CHAT ? open_chat(c) : TK_EXIT_OK;
 }
 
+/* Where the data set may lie. */
+static int open_hub(struct command *c)
+{
+    struct tk_err err = { 0 };
+
+    c->has_hub = true;
+    c->v.hub = &c->hub.conf;
+    return tk_cli_hub_init(&c->hub, PROGRAM, &err) == 0 ? TK_EXIT_OK
+                                                        : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+}
+
 /* To print what would be done no tokenizer is opened, which may be far away: where one is needed, as many
  * requests stand in the plan as were asked for. */
 static int make_requests(struct command *c)
@@ -278,6 +291,8 @@ static int make_requests(struct command *c)
         return TK_EXIT_OK;
     }
     int status = open_tokens(c);
+    if (status == TK_EXIT_OK && c->v.hf.set)
+        status = open_hub(c);
     if (status == TK_EXIT_OK && tk_vllm_load(&c->v, &err) != 0)
         status = tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     return status;
@@ -613,6 +628,8 @@ static void release(struct command *c)
         tk_target_release(&c->target);
     if (c->has_v)
         tk_vllm_release(&c->v);
+    if (c->has_hub)
+        tk_cli_hub_release(&c->hub);
     tk_chat_free(c->chat);
     tk_tokens_release(&c->tokens);
     tk_vllm_files_release(&c->files);

@@ -21,7 +21,7 @@
 
 void tk_say(const char *program, const char *fmt, ...)
 {
-    char line[1024];
+    char line[1536];
     va_list ap;
 
     va_start(ap, fmt);

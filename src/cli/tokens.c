@@ -16,11 +16,10 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
-#include "hub/hub.h"
+#include "cli/hub.h"
 #include "token/loaders.h"
 
 #define MAX_TEMPLATE ((size_t)4 << 20)
-#define SAY_FROM ((int64_t)1 << 20) /* a download as large as this is worth a line */
 
 static const char *const usual[] = {
     "tokenizer.json",
@@ -37,31 +36,6 @@ static const char *const other[] = { "tokenizer.model", "spiece.model", "sentenc
 static const char *const mistral[] = { "tekken.json", "tokenizer.model.v*", "tokenizer.model" };
 
 /* ---- the hub ---- */
-
-struct telling {
-    const char *program;
-    char last[256]; /* the file that was announced last */
-};
-
-static void on_note(void *arg, const char *text)
-{
-    const struct telling *t = arg;
-
-    tk_say(t->program, "%s", text);
-}
-
-static bool on_progress(void *arg, const char *name, int64_t done, int64_t total)
-{
-    struct telling *t = arg;
-
-    (void)done;
-    if (total >= SAY_FROM && strncmp(t->last, name, sizeof(t->last) - 1) != 0) {
-        tk_say(t->program, "downloading '%s', %lld MB", name,
-               (long long)(total + 500000) / 1000000);
-        (void)snprintf(t->last, sizeof(t->last), "%s", name);
-    }
-    return true;
-}
 
 static bool has_file(const char *folder, const char *name)
 {
@@ -123,28 +97,22 @@ static int use_older_cache(struct tk_hub_conf *hub, struct tk_err *reterr)
 
 static int from_hub(const struct tk_tokens_conf *conf, char **ret, struct tk_err *reterr)
 {
-    struct telling telling = { .program = conf->program };
-    struct tk_hub_conf hub;
+    struct tk_cli_hub hub;
     struct tk_hub_repo repo = { 0 };
     char *id = NULL, *revision = NULL;
-    int rc = tk_hub_conf_init(&hub, reterr);
+    int rc = tk_cli_hub_init(&hub, conf->program, reterr);
 
     if (rc == 0)
-        rc = use_older_cache(&hub, reterr);
+        rc = use_older_cache(&hub.conf, reterr);
     if (rc == 0 && tk_hub_split(conf->name, &id, &revision) != 0)
         rc = tk_err_set(reterr, -ENOMEM, "no memory for '%s'", conf->name);
-    if (conf->program) {
-        hub.note = on_note;
-        hub.progress = on_progress;
-        hub.arg = &telling;
-    }
     repo.id = id;
     repo.revision = conf->revision ? conf->revision : revision;
     if (rc == 0)
-        rc = fetch(&hub, &repo, conf->mode, ret, reterr);
+        rc = fetch(&hub.conf, &repo, conf->mode, ret, reterr);
     free(id);
     free(revision);
-    tk_hub_conf_release(&hub);
+    tk_cli_hub_release(&hub);
     return rc;
 }
 

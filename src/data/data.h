@@ -46,6 +46,7 @@ struct tk_data_trace {
     double multiplier; /* seconds of a unit of the timestamps */
     const char *timestamp, *input_length, *output_length, *hash_ids; /* names of the fields */
 };
+struct tk_data_hf; /* data/hf.h */
 
 struct tk_data_conf {
     const char *path; /* file; NULL for recipes */
@@ -73,6 +74,7 @@ struct tk_data_conf {
     bool is_reranker;      /* random-rerank: each document goes with the query, not beside it */
     double range_ratio;    /* lengths are drawn from 1 - this to 1 + this of what was asked for */
     const struct tk_data_mm *mm; /* random-mm; not owned */
+    const struct tk_data_hf *hf; /* data sets of the hub; not owned */
     unsigned n_threads;          /* 0: as many as there are processors for the process */
     struct tk_mt *numpy;  /* prefix_repetition: NumPy's global generator, seeded by the callee; its
                                state afterwards is the caller's. NULL: one of its own */

@@ -78,6 +78,8 @@ def check_accepted(name, value):
         words[words.index('custom')] = 'random-rerank' if last == ['vllm-rerank'] else 'random'
     if value == ['sharegpt']:
         words[words.index('prompts.jsonl')] = os.path.join(golden, 'sharegpt.json')
+    if value == ['hf']:
+        words += ['--hf-name', 'philschmid/mt-bench']
     if value == ['random-mm']:
         words += ['--backend', 'openai-chat', *WITH['openai-chat']]
     found, why = shown(words)

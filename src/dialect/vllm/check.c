@@ -107,6 +107,29 @@ static int check_path(struct tk_vllm *v, struct tk_err *reterr)
     return v->set->ops == &tk_data_speed_bench ? check_speed_bench(v, reterr) : 0;
 }
 
+/* --- a data set of the hub --- */
+
+static int check_hf(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+
+    if (strcmp(o->dataset_name, "hf") != 0)
+        return 0;
+    int rc = tk__vllm_hf(v, reterr);
+    if (rc != 0)
+        return rc;
+    bool takes_media = strcmp(o->backend, "openai-chat") == 0 ||
+                       strcmp(o->backend, "openai-audio") == 0 || strstr(o->backend, "embeddings-");
+    if (tk_hf_is_multimodal(v->hf.set) && !takes_media)
+        return raised(v, reterr,
+                      "Multi-modal content is only supported on 'openai-chat' and 'openai-audio' "
+                      "backends.");
+    if (tk_hf_missing(v->hf.set))
+        return usage(v, reterr, "'%s': %s", o->hf_name ? o->hf_name : o->dataset_path,
+                     tk_hf_missing(v->hf.set));
+    return 0;
+}
+
 /* --- the data set --- */
 
 /* Whether backend and options are some that it goes with. */
@@ -137,7 +160,7 @@ static int check_set(struct tk_vllm *v, struct tk_err *reterr)
     if (!v->set)
         return usage(v, reterr,
                      "data set '%s' is not supported yet: random, random-mm, random-rerank, "
-                     "prefix_repetition, sonnet, burstgpt, custom, sharegpt, spec_bench, "
+                     "prefix_repetition, sonnet, burstgpt, custom, sharegpt, hf, spec_bench, "
                      "speed_bench and timed_trace are",
                      o->dataset_name);
     int rc = check_fit(v, reterr);
@@ -535,8 +558,9 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
                   const char *api_key, struct tk_err *reterr)
 {
     static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
-        check_objects, tk__vllm_mm, check_stage, check_set,     check_plots,   check_load,
-        check_backend, check_url,   check_rest,  check_metrics, check_goodput, check_metadata,
+        check_objects, tk__vllm_mm,   check_stage,    check_set, check_plots,
+        check_load,    check_backend, check_url,      check_hf,  check_rest,
+        check_metrics, check_goodput, check_metadata,
     };
 
     memset(v, 0, sizeof(*v));

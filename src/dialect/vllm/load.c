@@ -38,6 +38,7 @@ static int read_items(struct tk_vllm *v, struct tk_err *reterr)
         .ret_n_short = &v->n_short,
     };
 
+    v->hf.hub = v->hub;
     v->set->fill(v, &conf);
     int rc = v->set->ops->load(&conf, &v->items, reterr);
     v->has_items = rc == 0;

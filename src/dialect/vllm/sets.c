@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "data/hf.h"
 #include "dialect/vllm/backends.h"
 
 static size_t n_wanted(const struct tk_vllm *v)
@@ -111,6 +112,53 @@ static void fill_burstgpt(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->n_wanted = n_wanted(v);
 }
 
+/* MLPerf's prompts stand in the template whatever is said. */
+static enum tk_vllm_need need_of_hf(const struct tk_vllm *v)
+{
+    const struct tk_hf_set *set = tk_hf_find(v->o->dataset_path, v->o->hf_name);
+    bool is_plain = v->o->skip_chat_template && !tk_hf_needs_template(set);
+
+    return tk_hf_has_template(set) && !is_plain ? TK_VLLM_NEEDS_CHAT : TK_VLLM_NEEDS_TOKENIZER;
+}
+
+static void fill_hf(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    bool is_given = tk_vllm_given(v, "hf-output-len");
+
+    conf->n_wanted = n_wanted(v);
+    conf->do_shuffle = !v->o->disable_shuffle;
+    conf->output_tokens = output_len(v, is_given ? v->o->hf_output_len : -1);
+    conf->hf = &v->hf;
+}
+
+int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr)
+{
+    const struct tk_vllm_opts *o = v->o;
+    const struct tk_hf_set *set = tk_hf_find(o->dataset_path, o->hf_name);
+    struct tk_buf names = TK_BUF_INIT(4096);
+
+    if (!set) {
+        (void)tk_hf_names(&names);
+        v->exit_status = 1;
+        int rc = tk_err_set(reterr, TK_E_FORMAT,
+                            "Unsupported dataset path: %s. Huggingface dataset only supports "
+                            "dataset_path from one of following: %s. Please consider contributing "
+                            "if you would like to add support for additional dataset formats.",
+                            o->dataset_path ? o->dataset_path : "None", names.p ? names.p : "");
+        tk_buf_release(&names);
+        return rc;
+    }
+    v->hf = (struct tk_data_hf){
+        .set = set,
+        .subset = o->hf_subset,
+        .split = o->hf_split,
+        .is_streamed = !o->no_stream,
+        .min_distance = o->blazedit_min_distance,
+        .max_distance = o->blazedit_max_distance,
+    };
+    return 0;
+}
+
 static const struct tk__vllm_set sets[] = {
     {
         .name = "custom",
@@ -206,6 +254,14 @@ static const struct tk__vllm_set sets[] = {
         .need = TK_VLLM_NEEDS_TOKENIZER,
         .fill = fill_trace,
     },
+    {
+        .name = "hf",
+        .ops = &tk_data_hf,
+        .needs_path = true,
+        .is_sampled = true,
+        .need_of = need_of_hf,
+        .fill = fill_hf,
+    },
 };
 
 const struct tk__vllm_set *tk__vllm_set(const struct tk_vllm *v)
@@ -223,6 +279,8 @@ enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v)
 
     if (!set)
         return TK_VLLM_NEEDS_NOTHING;
+    if (set->need_of)
+        return set->need_of(v);
     if (v->o->skip_tokenizer_init && set->need != TK_VLLM_NEEDS_TOKENIZER &&
         set->need != TK_VLLM_NEEDS_CHAT)
         return TK_VLLM_NEEDS_NOTHING;

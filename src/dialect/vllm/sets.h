@@ -22,6 +22,7 @@ struct tk__vllm_set {
     bool takes_template_kwargs; /* --chat-template-kwargs */
     bool may_skip_template;     /* though it needs one, --skip-chat-template does without */
     enum tk_vllm_need need;
+    enum tk_vllm_need (*need_of)(const struct tk_vllm *v); /* instead, where options decide */
     void (*fill)(const struct tk_vllm *v, struct tk_data_conf *conf);
 };
 
@@ -30,6 +31,9 @@ const struct tk__vllm_set *tk__vllm_set(const struct tk_vllm *v);
 
 /* Whether bodies differ in more than their samples: adapters, numbers. */
 bool tk__vllm_has_own_bodies(const struct tk_vllm *v);
+
+/* hf: which data set it is, into v->hf; the tool's words where it is none that is known. */
+int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr);
 
 /* --- prompts that are made beside the load: make.c --- */
 

@@ -16,6 +16,7 @@
 #include "base/def.h"
 #include "base/err.h"
 #include "data/data.h"
+#include "data/hf.h"
 #include "load/load.h"
 #include "opt/opt.h"
 #include "run/plan.h"
@@ -150,9 +151,11 @@ struct tk_vllm {
     const char *template_kwargs; /* for the chat template, where the set takes them; NULL: none */
     struct tk_data_trace trace;  /* what timed_trace's options say */
     struct tk_data_mm mm;        /* random-mm's pictures */
+    struct tk_data_hf hf;        /* the data set of the hub */
     /* set by the caller between check and load; not owned, NULL: there is none */
     const struct tk_tokenizer *tokenizer;
     const struct tk_chat *chat; /* its chat template */
+    const struct tk_hub_conf *hub;
     /* the load */
     struct tk_items items;
     bool has_items;

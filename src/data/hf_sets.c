@@ -1,0 +1,403 @@
+/* hf_sets.c - how a row of each known data set becomes a prompt
+ *
+ * One entry per class of the tool, in the order in which it looks for them; the names, splits, lengths and
+ * templates are facts about it (spec, 8.15). A row without what its set needs is an error that says which
+ * columns it has: it is another data set under that name.
+ */
+#include "data/hf_sets.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/jsonw.h"
+#include "base/str.h"
+
+/* --- what rows have --- */
+
+static int lacks(struct tk__hf_row *r, struct tk_json_val *root, const char *what, const char *key)
+{
+    struct tk_json_iter it;
+    struct tk_json_val v;
+    struct tk_str name;
+    char keys[200] = "";
+    size_t n = 0;
+
+    if (tk_json_obj(root, &it) == 0) {
+        while (tk_json_obj_next(&it, &name, &v) > 0 && n + name.n + 3 < sizeof(keys))
+            n += (size_t)snprintf(keys + n, sizeof(keys) - n, "%s%.*s", n ? ", " : "",
+                                  TK_STR_ARG(name));
+    }
+    return tk__row_fail(&r->at, TK_E_FORMAT, r->reterr, "it has no %s '%s'; its columns are: %s",
+                        what, key, keys);
+}
+
+static bool find(struct tk_json_val *v, const char *key, struct tk_json_val *ret)
+{
+    return tk_json_type(v) == TK_JSON_OBJECT && tk_json_find(v, key, ret) == 0 &&
+           tk_json_type(ret) != TK_JSON_NULL;
+}
+
+/* A column that must be a text. 0 or a code. */
+static int text(struct tk__hf_row *r, struct tk_json_val *root, const char *key, struct tk_str *ret)
+{
+    struct tk_json_val v;
+
+    if (!find(root, key, &v) || tk_json_get_str(&v, ret) != 0)
+        return lacks(r, root, "text", key);
+    return 0;
+}
+
+/* Element `i` of a list. */
+static bool element(struct tk_json_val *list, size_t i, struct tk_json_val *ret)
+{
+    struct tk_json_iter it;
+
+    if (tk_json_type(list) != TK_JSON_ARRAY || tk_json_arr(list, &it) != 0)
+        return false;
+    do {
+        if (tk_json_arr_next(&it, ret) <= 0)
+            return false;
+    } while (i-- > 0);
+    return true;
+}
+
+/* The value as Python's format writes it: null is None. */
+static int add_formatted(struct tk__hf_row *r, struct tk_json_val *root, const char *key)
+{
+    struct tk_json_val v;
+    struct tk_str s;
+
+    if (tk_json_type(root) != TK_JSON_OBJECT || tk_json_find(root, key, &v) != 0)
+        return lacks(r, root, "column", key);
+    if (tk_json_type(&v) == TK_JSON_NULL)
+        return tk_buf_add_z(&r->prompt, "None");
+    if (tk_json_type(&v) == TK_JSON_STRING
+            ? tk_json_get_str(&v, &s) != 0
+            : tk_json_type(&v) != TK_JSON_NUMBER || tk_json_get_raw(&v, &s) != 0)
+        return lacks(r, root, "text", key);
+    return tk_buf_add_str(&r->prompt, s);
+}
+
+static int done(struct tk__hf_row *r, int rc)
+{
+    if (rc == 0)
+        rc = r->prompt.failed ? r->prompt.failed : r->messages.failed;
+    else
+        return rc;
+    return rc ? tk__row_fail(&r->at, rc, r->reterr, "no memory for its prompt") : 1;
+}
+
+/* The one text that is the prompt. */
+static int prompt_is(struct tk__hf_row *r, struct tk_json_val *root, const char *key)
+{
+    struct tk_str s = { NULL, 0 };
+    int rc = text(r, root, key, &s);
+
+    if (rc == 0)
+        (void)tk_buf_add_str(&r->prompt, s);
+    return rc;
+}
+
+/* --- the sets --- */
+
+static int make_instruct_coder(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    int rc = add_formatted(r, root, "input");
+
+    (void)tk_buf_add_z(&r->prompt, "\n\n");
+    if (rc == 0)
+        rc = add_formatted(r, root, "instruction");
+    (void)tk_buf_add_z(&r->prompt, " Just output the code, do not include any explanation.");
+    return done(r, rc);
+}
+
+static int make_mt_bench(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    struct tk_json_val turns, first;
+    struct tk_str s;
+
+    if (!find(root, "turns", &turns) || !element(&turns, 0, &first) ||
+        tk_json_get_str(&first, &s) != 0)
+        return lacks(r, root, "list of texts", "turns");
+    return done(r, tk_buf_add_str(&r->prompt, s));
+}
+
+static int make_human_eval(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    return done(r, prompt_is(r, root, "prompt"));
+}
+
+static int make_gsm8k(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    return done(r, prompt_is(r, root, "question"));
+}
+
+static int make_aimo(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    int rc = prompt_is(r, root, "problem");
+
+    return done(r, rc ? rc : text(r, root, "solution", &r->answer));
+}
+
+/* Two turns at least, else the row is passed over; the first is the prompt, the second the answer. */
+static int make_conversation(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    struct tk_json_val list, turn, value;
+    struct tk_str prompt = { NULL, 0 };
+
+    if (!find(root, "conversations", &list) || tk_json_type(&list) != TK_JSON_ARRAY)
+        return lacks(r, root, "list", "conversations");
+    if (!element(&list, 1, &turn))
+        return 0;
+    if (!find(&turn, "value", &value) || tk_json_get_str(&value, &r->answer) != 0 ||
+        !element(&list, 0, &turn) || !find(&turn, "value", &value) ||
+        tk_json_get_str(&value, &prompt) != 0)
+        return tk__row_fail(&r->at, TK_E_FORMAT, r->reterr,
+                            "a turn of its 'conversations' has no text 'value'");
+    r->has_image = find(root, "image", &r->image);
+    return done(r, tk_buf_add_str(&r->prompt, prompt));
+}
+
+static int make_zeta(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    static const char marker[] = "<|editable_region_start|>";
+    struct tk_str output = { NULL, 0 };
+
+    (void)tk_buf_add_z(
+        &r->prompt,
+        "### Instruction:\nYou are a code completion assistant and your task is to analyze user edits "
+        "and then rewrite an excerpt that the user provides, suggesting the appropriate edits within "
+        "the excerpt, taking into account the cursor location.\n\n### User Edits:\n\n");
+    int rc = add_formatted(r, root, "events");
+    (void)tk_buf_add_z(&r->prompt, "\n\n### User Excerpt:\n\n");
+    if (rc == 0)
+        rc = add_formatted(r, root, "input");
+    (void)tk_buf_add_z(&r->prompt, "\n\n### Response:\n\n");
+    if (rc == 0)
+        rc = text(r, root, "output", &output);
+    if (rc != 0)
+        return rc;
+    const char *at = output.n ? memmem(output.p, output.n, marker, sizeof(marker) - 1) : NULL;
+    if (!at &&
+        output.n > 0) { /* Python's find() says -1 then, and what begins there is the last letter */
+        at = output.p + output.n - 1;
+        while (at > output.p && ((unsigned char)*at & 0xC0) == 0x80)
+            at--;
+    }
+    r->answer = at ? (struct tk_str){ at, output.n - (size_t)(at - output.p) } : output;
+    return done(r, 0);
+}
+
+/* A number, also one that a CSV file has as text. */
+static int number(struct tk__hf_row *r, struct tk_json_val *root, const char *key, double *ret)
+{
+    struct tk_json_val v;
+    struct tk_str s;
+
+    if (!find(root, key, &v) ||
+        (tk_json_get_double(&v, ret) != 0 &&
+         (tk_json_get_str(&v, &s) != 0 || tk_num_parse_double(s, ret) != 0)))
+        return lacks(r, root, "number", key);
+    return 0;
+}
+
+static int make_blazedit(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    double distance = 0;
+    int rc = number(r, root, "norm_distance", &distance);
+
+    if (rc == 0 && (distance < r->hf->min_distance || distance > r->hf->max_distance))
+        return 0;
+    (void)tk_buf_add_z(&r->prompt,
+                       "Given a code file, please apply the change requests and generate the new "
+                       "file.\n\nOriginal file:\n```python\n");
+    if (rc == 0)
+        rc = add_formatted(r, root, "code");
+    (void)tk_buf_add_z(&r->prompt, "\n```\n\nChange request:\n");
+    if (rc == 0)
+        rc = add_formatted(r, root, "change_request");
+    (void)tk_buf_add_z(&r->prompt,
+                       "\n\nPlease generate the new code file in the \"New file\" section below.");
+    return done(r, rc);
+}
+
+static int make_mlperf(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    struct tk_str system = { NULL, 0 }, question = { NULL, 0 };
+    struct tk_jsonw w;
+    int rc = text(r, root, "system_prompt", &system);
+
+    if (rc == 0)
+        rc = text(r, root, "question", &question);
+    if (rc == 0)
+        rc = text(r, root, "output", &r->answer);
+    tk_jsonw_init(&w, &r->messages, TK_JSONW_COMPACT);
+    tk_jsonw_arr(&w);
+    for (int i = 0; i < 2; i++) {
+        tk_jsonw_obj(&w);
+        tk_jsonw_put_z(&w, "role", i == 0 ? "system" : "user");
+        tk_jsonw_key(&w, "content");
+        tk_jsonw_str(&w, i == 0 ? system : question);
+        tk_jsonw_obj_end(&w);
+    }
+    tk_jsonw_arr_end(&w);
+    return done(r, rc);
+}
+
+#define NO_IMAGES "data sets with images are not supported yet"
+#define NO_VIDEOS "data sets with videos are not supported yet"
+#define NO_AUDIO "data sets with speech are not supported yet"
+
+static const struct tk_hf_set sets[] = {
+    {
+        .ids = { "lmarena-ai/VisionArena-Chat", "lmarena-ai/vision-arena-bench-v0.1" },
+        .is_multimodal = true,
+        .missing = NO_IMAGES,
+    },
+    {
+        .ids = { "yale-nlp/MMVU" },
+        .is_multimodal = true,
+        .missing = NO_VIDEOS,
+    },
+    {
+        .ids = { "likaixin/InstructCoder" },
+        .split = "train",
+        .is_split_fixed = true,
+        .has_template = true,
+        .output_tokens = 200,
+        .columns = { "input", "instruction" },
+        .make = make_instruct_coder,
+    },
+    {
+        .ids = { "philschmid/mt-bench" },
+        .split = "train",
+        .is_split_fixed = true,
+        .has_template = true,
+        .output_tokens = 256,
+        .columns = { "turns" },
+        .make = make_mt_bench,
+    },
+    {
+        .ids = { "openai/openai_humaneval" },
+        .split = "test",
+        .has_template = true,
+        .output_tokens = 256,
+        .columns = { "prompt" },
+        .make = make_human_eval,
+    },
+    {
+        .ids = { "openai/gsm8k" },
+        .split = "test",
+        .has_template = true,
+        .output_tokens = 256,
+        .columns = { "question" },
+        .make = make_gsm8k,
+    },
+    {
+        .ids = { "lmms-lab/LLaVA-OneVision-Data" },
+        .is_multimodal = true,
+        .missing = NO_IMAGES,
+    },
+    {
+        .ids = { "Aeala/ShareGPT_Vicuna_unfiltered" },
+        .lengths = TK__HF_SENSIBLE,
+        .columns = { "conversations", "image" },
+        .make = make_conversation,
+    },
+    {
+        .ids = { "AI-MO/aimo-validation-aime", "AI-MO/NuminaMath-1.5", "AI-MO/NuminaMath-CoT" },
+        .split = "train",
+        .is_split_fixed = true,
+        .lengths = TK__HF_LONG,
+        .columns = { "problem", "solution" },
+        .make = make_aimo,
+    },
+    {
+        .ids = { "zed-industries/zeta" },
+        .split = "train",
+        .is_split_fixed = true,
+        .ignores_output = true,
+        .columns = { "events", "input", "output" },
+        .make = make_zeta,
+    },
+    {
+        .ids = { "openslr/librispeech_asr", "facebook/voxpopuli", "LIUM/tedlium",
+                 "edinburghcstr/ami", "speechcolab/gigaspeech", "kensho/spgispeech" },
+        .is_multimodal = true,
+        .missing = NO_AUDIO,
+    },
+    {
+        .ids = { "vdaita/edit_5k_char", "vdaita/edit_10k_char" },
+        .split = "train",
+        .is_split_fixed = true,
+        .is_path_only = true,
+        .has_template = true,
+        .output_tokens = 4000,
+        .columns = { "code", "change_request", "norm_distance" },
+        .make = make_blazedit,
+    },
+    {
+        .ids = { "mgoin/mlperf-inference-llama2-data", "mgoin/mlperf-inference-llama3.1-data" },
+        .split = "train",
+        .is_split_fixed = true,
+        .has_template = true,
+        .has_plain_answer = true,
+        .lengths = TK__HF_ALWAYS,
+        .columns = { "system_prompt", "question", "output" },
+        .make = make_mlperf,
+    },
+    {
+        .ids = { "Lin-Chen/MMStar" },
+        .is_multimodal = true,
+        .missing = NO_IMAGES,
+    },
+};
+
+static bool has_id(const struct tk_hf_set *set, const char *name)
+{
+    for (size_t i = 0; name && i < TK_ARRAY_LEN(set->ids) && set->ids[i]; i++) {
+        if (strcmp(set->ids[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+const struct tk_hf_set *tk_hf_find(const char *path, const char *name)
+{
+    for (size_t i = 0; i < TK_ARRAY_LEN(sets); i++) {
+        if (has_id(&sets[i], path) || (!sets[i].is_path_only && has_id(&sets[i], name)))
+            return &sets[i];
+    }
+    return NULL;
+}
+
+int tk_hf_names(struct tk_buf *out)
+{
+    (void)tk_buf_add_c(out, '{');
+    for (size_t i = 0; i < TK_ARRAY_LEN(sets); i++) {
+        for (size_t k = 0; k < TK_ARRAY_LEN(sets[i].ids) && sets[i].ids[k]; k++)
+            (void)tk_buf_addf(out, "%s'%s'", i + k ? ", " : "", sets[i].ids[k]);
+    }
+    (void)tk_buf_add_c(out, '}');
+    return out->failed;
+}
+
+bool tk_hf_has_template(const struct tk_hf_set *set)
+{
+    return set->has_template;
+}
+
+bool tk_hf_needs_template(const struct tk_hf_set *set)
+{
+    return set->make == make_mlperf;
+}
+
+bool tk_hf_is_multimodal(const struct tk_hf_set *set)
+{
+    return set->is_multimodal;
+}
+
+const char *tk_hf_missing(const struct tk_hf_set *set)
+{
+    return set->missing;
+}

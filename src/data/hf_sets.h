@@ -1,0 +1,47 @@
+/* hf_sets.h - how a row of each known data set becomes a prompt */
+#ifndef TK_DATA_HF_SETS_H
+#define TK_DATA_HF_SETS_H
+
+#include "data/hf.h"
+#include "data/inside.h"
+
+/* A row on its way to an item. */
+struct tk__hf_row {
+    const struct tk_data_hf *hf;
+    struct tk__row at; /* for messages */
+    struct tk_err *reterr;
+    /* what `make` fills */
+    struct tk_buf prompt;   /* text, or … */
+    struct tk_buf messages; /* … the messages that the chat template makes one of */
+    struct tk_str answer;   /* whose length is asked for; the parser's */
+    struct tk_json_val image;
+    bool has_image;
+};
+
+/* Which lengths are kept. */
+enum tk__hf_lengths {
+    TK__HF_ANY,      /* all: those of the answer are asked for whatever they are */
+    TK__HF_SENSIBLE, /* as ShareGPT's, where the answer's length is asked for */
+    TK__HF_ALWAYS,   /* as ShareGPT's, also with --hf-output-len */
+    TK__HF_LONG,     /* up to 2,048 and 32,000, where the answer's length is asked for */
+};
+
+struct tk_hf_set {
+    const char *ids[8];  /* NULL behind the last */
+    const char *split;   /* NULL: the user's */
+    bool is_split_fixed; /* whatever the user says */
+    bool has_no_subset;  /* whatever the user says */
+    bool is_path_only;   /* not found by --hf-name */
+    bool has_template;   /* chat template around the prompt */
+    bool is_multimodal;
+    bool has_plain_answer; /* the answer is counted without what the tokenizer adds */
+    bool ignores_output;   /* --hf-output-len has no effect */
+    int64_t output_tokens; /* to ask for; 0: those of the answer */
+    enum tk__hf_lengths lengths;
+    const char *missing;
+    const char *columns[6]; /* that are read; NULL behind the last */
+    /* Fill the row from its JSON: 1, 0 (it is passed over), or a code with words. */
+    int (*make)(struct tk__hf_row *r, struct tk_json_val *root);
+};
+
+#endif

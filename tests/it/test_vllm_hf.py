@@ -1,0 +1,102 @@
+"""Data sets of the hub in `tokmark vllm`: vectors that tests/parity/vllm/hf --write took from vLLM 0.13.0 on `datasets` 4.4.1, and what
+is refused."""
+import json
+import os
+import shutil
+
+import tk_it
+import vllm_load
+
+t = tk_it.Tap()
+here = os.path.join(tk_it.GOLDEN, 'vllm/hf')
+tok = os.path.join(tk_it.GOLDEN, 'vllm/load/tok')
+
+
+def check_vectors():
+    with open('vectors.jsonl', encoding='utf-8') as f:
+        vectors = [json.loads(line) for line in f]
+    t.ok(len(vectors) > 80, 'there are vectors')
+    for v in vectors:
+        got = vllm_load.ours(tk_it.TOKMARK, [w.replace('{tok}', tok) for w in v['words']])
+        why = vllm_load.difference(v, got)
+        t.ok(why is None, f'{v["name"]}, seed {v["words"][-1]}', why)
+        if 'error' in v:
+            t.eq(got.get('status'), 1, f'{v["name"]}: what the program raises is status 1')
+
+
+def run(path, name, *words):
+    named = ['--hf-name', name] if name else []
+    return tk_it.run('vllm', '--model', 'm', '--tokenizer', tok, '--dataset-name', 'hf', '--dataset-path', path, *named, '--num-prompts', '3',
+                     *words, '--dry-run', env={'HF_HUB_OFFLINE': '1'})
+
+
+def refused(name, path, set_name, part, *words, status=1):
+    out = run(path, set_name, *words)
+    t.eq(out.returncode, status, f'{name}: status')
+    t.has(out.stderr, part, f'{name}: words')
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+    with open(path, 'w' if isinstance(text, str) else 'wb') as f:
+        f.write(text)
+
+
+def prompts(path, name, *words):
+    out = run(path, name, *words)
+    t.eq(out.returncode, 0, f'{path}: {out.stderr}')
+    return [json.loads(line)['body']['prompt'] for line in out.stdout.splitlines()]
+
+
+def check_newer():
+    """Two data sets that 0.13 does not have yet."""
+    write('eval/test.jsonl', ''.join(json.dumps({'prompt': f'def f{i}():'}) + '\n' for i in range(3)))
+    plain = ['--skip-chat-template', '--disable-shuffle']
+    t.eq(prompts('eval', 'openai/openai_humaneval', *plain), ['def f0():', 'def f1():', 'def f2():'], 'humaneval: its prompts')
+    write('gsm/main/test-0.jsonl', json.dumps({'question': 'one', 'answer': '1'}) + '\n')
+    write('gsm/socratic/test-0.jsonl', json.dumps({'question': 'two', 'answer': '2'}) + '\n')
+    t.eq(prompts('gsm', 'openai/gsm8k', *plain, '--hf-subset', 'main'), ['one'] * 3, 'gsm8k: a subset is a folder where no README says otherwise')
+    t.eq(prompts('gsm', 'openai/gsm8k', *plain, '--hf-subset', 'socratic'), ['two'] * 3, 'gsm8k: the other one')
+    t.eq(prompts('eval/test.jsonl', 'openai/openai_humaneval', *plain)[0], 'def f0():', 'a file for a folder')
+
+
+def check_refused():
+    mt = 'philschmid/mt-bench'
+    refused('a list of names', 'mt', 'no/such', "'Lin-Chen/MMStar'}. Please consider")
+    refused('images', 'mt', 'Lin-Chen/MMStar', 'images are not supported yet', '--backend', 'openai-chat', '--endpoint', '/v1/chat/completions', status=2)
+    refused('no such folder, no hub', 'not-there', mt, "HF_HUB_OFFLINE")
+    refused('no files', 'empty', mt, 'has no Parquet, JSON or CSV files')
+    refused('which split', 'vicuna2', 'Aeala/ShareGPT_Vicuna_unfiltered', "choose one with --hf-split; there are ['train', 'test']")
+    refused('which subset', 'two', mt, "choose one with --hf-subset; there are ['a', 'b']")
+    refused('a broken line', 'broken', mt, "row 1 from 0: this is not JSON: '{\"turns\": [\"b\"}'", '--disable-shuffle')
+    refused('no object', 'numbers', mt, "'numbers/train.jsonl', line 2: the row is no object")
+    refused('a missing column', 'columns', mt, "'columns', row 0 from 0: it has no list of texts 'turns'; its columns are: turn, id")
+    refused('a missing column, Parquet', 'mt', 'AI-MO/NuminaMath-CoT', "it has no text 'problem'")
+    refused('a truncated Parquet file', 'cut', mt, "'cut/data/train-00000-of-00001.parquet': it does not end as Parquet does: it is truncated")
+    refused('a damaged Parquet file', 'hurt', mt, "'hurt/data/train-00000-of-00001.parquet', row group 0, column 'turns'", '--disable-shuffle')
+    refused('no tokens', 'silent', 'AI-MO/NuminaMath-CoT', 'there are no tokens to ask for', '--hf-output-len', '0')
+    refused('nothing fits', 'short', 'AI-MO/NuminaMath-CoT', 'none of the 2 rows')
+    refused('a CSV row that is too long', 'table', mt, "'table/train.csv', line 3: 2 fields, 1 columns")
+
+
+with tk_it.Folder():
+    shutil.copytree(here, '.', dirs_exist_ok=True)
+    os.makedirs('empty')
+    write('vicuna2/train.json', '[]')
+    write('vicuna2/test.json', '[]')
+    write('two/README.md', '---\nconfigs:\n- config_name: a\n  data_files: "x.jsonl"\n- config_name: b\n  data_files: [y.jsonl]\n---\n')
+    write('two/x.jsonl', '{}')
+    write('broken/train.jsonl', '{"turns": ["a"]}\n{"turns": ["b"}\n')
+    write('numbers/train.jsonl', '{"turns": ["a"]}\n12\n')
+    write('columns/train.jsonl', '{"turn": ["a"], "id": 1}\n')
+    write('silent/train.jsonl', '{"problem": "one two three four", "solution": ""}\n')
+    write('short/train.jsonl', '{"problem": "a", "solution": "b"}\n' * 2)
+    write('table/train.csv', 'turns\na\nb,c\n')
+    with open('mt/data/train-00000-of-00002.parquet', 'rb') as f:
+        whole = f.read()
+    write('cut/data/train-00000-of-00001.parquet', whole[:-10])
+    write('hurt/data/train-00000-of-00001.parquet', whole[:500] + b'\xff' * 300 + whole[800:])
+    check_vectors()
+    check_newer()
+    check_refused()
+t.done()

@@ -1,0 +1,128 @@
+"""Data sets from the hub in `tokmark vllm`: the Parquet conversion by ranges, plain files, the viewer, the cache, and a hub in trouble."""
+import concurrent.futures
+import json
+import os
+
+import hub_sets
+import tk_it
+
+t = tk_it.Tap()
+here = os.path.join(tk_it.GOLDEN, 'vllm/hf')
+tok = os.path.join(tk_it.GOLDEN, 'vllm/load/tok')
+hub = hub_sets.Hub()
+MT = 'philschmid/mt-bench'
+CODER = 'likaixin/InstructCoder'
+
+
+def read(name):
+    with open(os.path.join(here, name), 'rb') as f:
+        return f.read()
+
+
+def padded(data, n):
+    """The same Parquet file with n bytes that nobody needs before its description."""
+    length = int.from_bytes(data[-8:-4], 'little') + 8
+    return data[:-length] + bytes(n) + data[-length:]
+
+
+def run(path, name=None, *words, cache='cache', env=None):
+    named = ['--hf-name', name] if name else []
+    surroundings = {'HF_ENDPOINT': hub.url, 'HF_HUB_CACHE': os.path.abspath(cache), 'HF_TOKEN': 'hf_secret', 'HF_HUB_OFFLINE': '0', **(env or {})}
+    return tk_it.run('vllm', '--model', 'm', '--tokenizer', tok, '--dataset-name', 'hf', '--dataset-path', path, *named, '--num-prompts', '8',
+                     '--skip-chat-template', *words, '--dry-run', env=surroundings)
+
+
+def prompts(out):
+    return [json.loads(line)['body']['prompt'] for line in out.stdout.splitlines()]
+
+
+def local(path, name, *words):
+    return prompts(run(os.path.join(here, path), name, *words))
+
+
+def same(out, want, what):
+    t.eq(out.returncode, 0, f'{what}: {out.stderr}')
+    t.ok(want and prompts(out) == want, f'{what}: the prompts are those of the files', prompts(out))
+
+
+FILES = {f'default/train/{i:04}.parquet': padded(read(f'mt/data/train-0000{i}-of-00002.parquet'), 5 << 20) for i in range(2)}
+FILES['default/test/0000.parquet'] = read('mt/data/test-00000-of-00001.parquet')
+
+
+def check_conversion():
+    hub.sets[MT] = {'refs/convert/parquet': FILES}
+    for words in ([], ['--disable-shuffle'], ['--seed', '7']):
+        hub.forget()
+        same(run(MT, None, *words), local('mt', MT, *words), f'conversion {words}')
+        t.ok(hub.sent < 300_000, f'{hub.sent} bytes of {sum(map(len, FILES.values()))} were sent')
+        t.ok(hub.count('hub', 'token=Bearer hf_secret') > 0 and hub.count('cdn', 'hf_secret') == 0, 'the token is for the hub alone', hub.log)
+        t.eq(hub.count('cdn GET', 'range=-'), 0, 'nothing but parts')
+        t.ok(not os.path.exists('cache/datasets--philschmid--mt-bench/blobs'), 'and nothing is kept')
+
+
+def check_whole():
+    """Files that are fetched whole are found again, also without a hub."""
+    hub.forget()
+    want = local('mt', MT, '--no-stream')
+    same(run(MT, None, '--no-stream', cache='whole'), want, 'whole')
+    t.ok(hub.sent > 10 << 20, f'{hub.sent} bytes: both files')
+    hub.forget()
+    same(run(MT, None, '--no-stream', cache='whole', env={'HF_HUB_OFFLINE': '1'}), want, 'offline')
+    same(run(MT, None, cache='whole'), local('mt', MT), 'a stream of what is there already')
+    t.eq(hub.count('resolve'), 0, 'no file is asked for twice')
+    out = run(CODER, None, cache='whole', env={'HF_HUB_OFFLINE': '1'})
+    t.eq(out.returncode, 1, 'offline and not in the cache')
+    t.has(out.stderr, 'HF_HUB_OFFLINE', 'words')
+
+
+def check_other_places():
+    hub.sets[CODER] = {'main': {'README.md': b'# x', 'train.jsonl': read('coder/train.jsonl'), 'test.jsonl': read('coder/test.jsonl')}}
+    same(run(CODER), local('coder', CODER), 'no conversion: the files of the data set')
+    rows = [json.loads(line) for line in read('coder/train.jsonl').splitlines()]
+    hub.viewed['likaixin/viewed'] = rows * 30
+    hub.sets['likaixin/viewed'] = {'main': {'data.bin': b'x'}}
+    hub.forget()
+    out = run('likaixin/viewed', CODER, '--disable-shuffle', '--num-prompts', '150')
+    same(out, (local('coder', CODER, '--disable-shuffle', '--num-prompts', '9') * 20)[:150], 'neither: what the viewer shows')
+    t.eq(hub.count('GET /rows'), 2, 'in pages')
+    hub.viewed['likaixin/cut'] = [{**rows[0], 'cut': ['input']}]
+    hub.sets['likaixin/cut'] = {'main': {'data.bin': b'x'}}
+    out = run('likaixin/cut', CODER)
+    t.eq(out.returncode, 1, 'a cell that the viewer has cut')
+    t.has(out.stderr, "the viewer has cut 'input' of row 0", 'words')
+    hub.sets['org/math'] = {'main': {name: read('math/' + name) for name in ('README.md', 'one/part-0.parquet', 'two/part-0.parquet')}}
+    same(run('org/math', 'AI-MO/NuminaMath-1.5', '--hf-subset', 'one'), local('math', 'AI-MO/NuminaMath-1.5', '--hf-subset', 'one'), 'a README names the files')
+    hub.sets['org/several'] = {'refs/convert/parquet': {f'{s}/partial-train/0000.parquet': FILES['default/test/0000.parquet'] for s in ('a', 'b')}}
+    same(run('org/several', MT, '--hf-subset', 'b'), local('mt/data/test-00000-of-00001.parquet', MT), 'a subset of which a part was converted')
+    t.has(run('org/several', MT).stderr, "choose one with --hf-subset; there are ['a', 'b']", 'which subset')
+
+
+def check_trouble():
+    small = {'default/train/0000.parquet': FILES['default/train/0000.parquet']}
+    for fault in ('busy', 'cut', 'dead', 'norange', 'liar', 'down', 'patient', 'gated'):
+        hub.sets[f'{fault}/set'] = {'refs/convert/parquet': small}
+    want = local('mt/data/train-00000-of-00002.parquet', MT)
+    with concurrent.futures.ThreadPoolExecutor(9) as pool:
+        outs = {fault: pool.submit(run, f'{fault}/set', MT, cache=f'cache-{fault}')
+                for fault in ('busy', 'cut', 'dead', 'norange', 'liar', 'down', 'patient', 'gated', 'missing')}
+        outs = {fault: out.result() for fault, out in outs.items()}
+    same(outs['busy'], want, '429 that passes')
+    same(outs['cut'], want, 'parts that are cut and asked for again')
+    t.has(outs['cut'].stderr, 'trying again from byte', 'cut: it is said')
+    same(outs['norange'], want, 'a hub that gives no parts')
+    for fault, part in (('dead', 'does not come whole'), ('liar', 'damaged'), ('down', 'is out of order (status 500)'),
+                        ('patient', 'was asked too often (429): try again in 3600 s'), ('gated', 'is gated'), ('missing', 'or it is private')):
+        t.eq(outs[fault].returncode, 1, f'{fault}: status')
+        t.has(outs[fault].stderr, part, f'{fault}: words')
+        t.ok('hf_secret' not in outs[fault].stderr and 's3cr3t' not in outs[fault].stderr, f'{fault}: no secrets')
+    out = run('org/name', MT, env={'HF_ENDPOINT': 'http://127.0.0.1:1'})
+    t.eq(out.returncode, 1, 'no hub at all: status')
+    t.has(out.stderr, 'could not be asked', 'no hub at all: words')
+
+
+with tk_it.Folder():
+    check_conversion()
+    check_whole()
+    check_other_places()
+    check_trouble()
+t.done()
