@@ -45,6 +45,7 @@ struct command {
     struct tk_vllm_counters before, after; /* of the server */
     struct tk_vllm_decoding decoding;
     bool has_counters;
+    bool has_asked; /* the server for its model */
     bool has_v, has_target, has_session, has_hub;
     bool has_output; /* standard output still takes something */
 };
@@ -173,8 +174,35 @@ static void put_idle_options(const struct command *c)
     }
 }
 
+/* Whether the environment names this host, or one that it ends with, as one without a proxy. */
+static bool is_without_proxy(const char *host)
+{
+    const char *list = getenv("no_proxy");
+    struct tk_str rest = tk_str_of(list ? list : getenv("NO_PROXY")), name;
+    bool is_named = false;
+
+    while (!is_named && tk_str_split(&rest, ',', &name)) {
+        name = tk_str_trim(name);
+        is_named = name.n > 0 && (tk_str_is(name, "*") || tk_str_ends(tk_str_of(host), name));
+    }
+    return is_named;
+}
+
+/* The tool goes through it; here connections are the client's own. */
+static void put_proxy_note(const struct command *c)
+{
+    const char *name = c->plan.is_tls ? "https_proxy" : "http_proxy";
+    const char *upper = c->plan.is_tls ? "HTTPS_PROXY" : "HTTP_PROXY";
+    const char *proxy = getenv(name);
+
+    proxy = proxy && *proxy ? proxy : getenv(upper);
+    if (proxy && *proxy && !c->o.unix_path && !is_without_proxy(c->plan.host))
+        tk_say(PROGRAM, "%s has no effect: connections go to the server itself", name);
+}
+
 static void put_notes(const struct command *c)
 {
+    put_proxy_note(c);
     if (tk_vllm_supply(&c->v))
         tk_say(PROGRAM,
                "%llu of %llu prompts are made; the load begins, and the others are made beside it "
@@ -298,6 +326,21 @@ static int make_requests(struct command *c)
     return status;
 }
 
+static int ask_model(struct command *c)
+{
+    struct tk_plan plan = { .headers = c->v.headers, .n_headers = c->v.n_headers };
+    const char *name, *model;
+    struct tk_err err = { 0 };
+
+    if (tk_vllm_server_plan(&c->v, &c->target, &c->arena, &plan, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+    if (tk_vllm_server_model(&c->v, &plan, &c->arena, &name, &model, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    tk_vllm_set_model(&c->v, &c->o, name, model);
+    c->has_asked = true;
+    return TK_EXIT_OK;
+}
+
 static int prepare(struct command *c)
 {
     struct tk_err err = { 0 };
@@ -308,7 +351,9 @@ static int prepare(struct command *c)
     if (tk_target_exact(c->v.url, c->v.base, &c->target, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     c->has_target = true;
-    int status = make_requests(c);
+    int status = c->o.model || c->o.print_config ? TK_EXIT_OK : ask_model(c);
+    if (status == TK_EXIT_OK)
+        status = make_requests(c);
     if (status != TK_EXIT_OK)
         return status;
     if (tk_vllm_schedule(&c->v, &err) != 0)
@@ -316,7 +361,8 @@ static int prepare(struct command *c)
     if (tk_vllm_await(&c->v, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     tk_vllm_plan(&c->v, &c->plan);
-    tk_target_to_plan(&c->target, &c->plan);
+    if (tk_vllm_server_plan(&c->v, &c->target, &c->arena, &c->plan, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     return TK_EXIT_OK;
 }
 
@@ -616,6 +662,10 @@ static int run_command(struct command *c)
     if (status != TK_EXIT_OK || c->o.dry_run)
         return status == TK_EXIT_OK ? dry_run(c) : status;
     put_namespace(c);
+    if (c->has_asked) {
+        put_line(c, "Model not specified, fetching first model from server...");
+        put_line(c, "First model name: %s, first model id: %s", c->v.served_model, c->o.model);
+    }
     put_notes(c);
     return load(c);
 }

@@ -103,6 +103,7 @@ static int beside(struct tk_str result, const char *end, struct tk_buf *out)
 
 /* The other files that are asked for: the ends of their names. Returns how many. */
 #define MAX_OTHERS 3
+#define N_PLACES 7 /* files that are read, and the result */
 static size_t others(const struct tk_vllm_files *f, const char *ends[MAX_OTHERS])
 {
     size_t n = 0;
@@ -120,9 +121,13 @@ int tk_vllm_files_check(const struct tk_vllm_files *f, struct tk_err *reterr)
 {
     struct tk_buf result = TK_BUF_INIT(MAX_PATH), other[MAX_OTHERS];
     const char *ends[MAX_OTHERS];
-    struct tk_place places[3 + MAX_OTHERS] = {
+    struct tk_place places[N_PLACES + MAX_OTHERS] = {
         { TK_PLACE_INPUT, "--dataset-path", f->o->dataset_path },
         { TK_PLACE_INPUT, "--tokenizer", f->o->tokenizer },
+        { TK_PLACE_INPUT, "--ca-file", f->o->ca_file },
+        { TK_PLACE_INPUT, "--cert", f->o->cert_file },
+        { TK_PLACE_INPUT, "--cert-key", f->o->cert_key_file },
+        { TK_PLACE_INPUT, "--cert-passphrase-file", f->o->cert_passphrase_file },
     };
     size_t n_others = 0;
 
@@ -130,15 +135,15 @@ int tk_vllm_files_check(const struct tk_vllm_files *f, struct tk_err *reterr)
         join_path(f, f->o->result_filename, &result);
         n_others = others(f, ends);
     }
-    places[2] = (struct tk_place){ TK_PLACE_RESULT, "--result-filename",
-                                   saves(f) && result.n > 0 ? result.p : NULL };
+    places[N_PLACES - 1] = (struct tk_place){ TK_PLACE_RESULT, "--result-filename",
+                                              saves(f) && result.n > 0 ? result.p : NULL };
     for (size_t i = 0; i < n_others; i++) {
         tk_buf_init(&other[i], MAX_PATH);
         (void)beside(tk_buf_str(&result), ends[i], &other[i]);
-        places[3 + i] = (struct tk_place){ TK_PLACE_RESULT, "a file beside the result",
-                                           other[i].p };
+        places[N_PLACES + i] = (struct tk_place){ TK_PLACE_RESULT, "a file beside the result",
+                                                  other[i].p };
     }
-    int rc = tk_places_check(places, 3 + n_others, reterr);
+    int rc = tk_places_check(places, N_PLACES + n_others, reterr);
     for (size_t i = 0; i < n_others; i++)
         tk_buf_release(&other[i]);
     tk_buf_release(&result);

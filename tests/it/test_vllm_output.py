@@ -60,6 +60,11 @@ def check(name, case):
         words = [w.replace('{port}', port) for w in [*output_cases.words(case), *case.get('ours', [])]]
         done = tk_it.run('vllm', *words, '--plain', env=case.get('env'))
         t.eq(done.returncode, real['status'], f'{name}: exit status ({done.stderr.strip()})')
+        if (real['error'] or '').startswith('ValueError: '):
+            t.has(done.stderr.replace(port, '{port}'), real['error'].partition(': ')[2], f'{name}: the error')
+        if real['status'] != 0:  # there some of the output is before it
+            return
+        t.eq(sorted({r[2]['model'] for r in server.requests if r[1].endswith('completions')}), real.get('models', ['org/m']), f'{name}: the model')
         out = done.stdout.replace(port, '{port}').replace(folder, '{dir}').splitlines()
         begin = 1 if case.get('is_newer') or case.get('ours') else 0  # newer options are in the first line there
         same_lines(out[begin:], real['stdout'][begin:], name)

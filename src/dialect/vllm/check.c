@@ -554,6 +554,13 @@ static int check_rest(struct tk_vllm *v, struct tk_err *reterr)
     return 0;
 }
 
+void tk_vllm_set_model(struct tk_vllm *v, struct tk_vllm_opts *o, const char *name,
+                       const char *model)
+{
+    o->model = model;
+    v->served_model = name;
+}
+
 int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *is_given,
                   const char *api_key, struct tk_err *reterr)
 {
@@ -570,8 +577,10 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
     v->id_prefix = o->request_id_prefix;
     tk_mt_seed_numpy(&v->numpy, (uint64_t)o->seed);
     tk_mt_seed_python(&v->python, (uint64_t)o->seed);
-    if (!o->model)
-        return usage(v, reterr, "the following arguments are required: --model");
+    if (!o->model && o->dry_run)
+        return usage(v, reterr,
+                     "the following arguments are required: --model (a dry run asks no server for "
+                     "its)");
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < TK_ARRAY_LEN(checks); i++)
         rc = checks[i](v, reterr);

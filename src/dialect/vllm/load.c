@@ -306,7 +306,6 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
     memset(p, 0, sizeof(*p));
     p->tool = "tokmark vllm";
     p->url = v->url;
-    p->is_insecure = o->insecure;
     p->api = v->backend->api;
     p->model = v->served_model;
     p->is_streamed = !v->backend->is_pooling;
@@ -321,7 +320,6 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
     p->timeouts.total = SESSION_TIMEOUT;
     p->seed = (uint64_t)o->seed;
     p->n_workers = (uint32_t)o->workers;
-    p->source_addresses = o->source_addresses;
     p->level = TK_RECORD_ALL;
     p->is_realtime = o->realtime;
     p->keeps_text = o->save_detailed;

@@ -134,7 +134,8 @@ static const struct tk_opt options[] = {
       .is_secret = true,
       .help = "headers of every request; they replace those of the backend and the environment" },
     INT("max-concurrency", max_concurrency, NULL, 0, 1e6, "load", "most requests at once"),
-    STR("model", model, "NAME", NULL, "server and model", "name of the model; needed"),
+    STR("model", model, "NAME", NULL, "server and model",
+        "name of the model; the first that the server has, when not given"),
     STR("tokenizer", tokenizer, "NAME", NULL, "server and model",
         "a folder, a file, or a model of the Hugging Face hub; the model's when not given"),
     STR("tokenizer-mode", tokenizer_mode, "WORD", "auto", "server and model",
@@ -252,6 +253,16 @@ static const struct tk_opt options[] = {
         "server-counters", server_counters, "tokmark's own",
         "read the server's /metrics before and after the load, and report speculative decoding and "
         "diffusion, as newer versions of the tool always do"),
+    STR("unix", unix_path, "FILE", NULL, "tokmark's own",
+        "connect to this Unix socket, whatever host the URL names"),
+    STR("ca-file", ca_file, "FILE", NULL, "tokmark's own",
+        "authorities to trust instead of the system's (PEM)"),
+    STR("cert", cert_file, "FILE", NULL, "tokmark's own",
+        "certificate to show to a server that asks for one, with its chain (PEM)"),
+    STR("cert-key", cert_key_file, "FILE", NULL, "tokmark's own",
+        "its private key (PEM); in --cert when not given"),
+    STR("cert-passphrase-file", cert_passphrase_file, "FILE", NULL, "tokmark's own",
+        "a file whose first line is the passphrase of that key"),
     FLAG("print-config", print_config, "tokmark's own",
          "print the options, where each comes from, and the plan as JSON, send nothing"),
     FLAG("dry-run", dry_run, "tokmark's own", "print the requests as JSON lines, send nothing"),
@@ -271,7 +282,7 @@ static const struct tk_opt options[] = {
 
 const struct tk_opt_command tk_vllm_command = {
     .name = "vllm bench serve",
-    .synopsis = "--model NAME [options]",
+    .synopsis = "[--model NAME] [options]",
     .about =
         "Benchmark a server as `vllm bench serve` of vLLM 0.13 does: the same options, the same "
         "requests at the same instants, the same figures and files, measured by tokmark.",

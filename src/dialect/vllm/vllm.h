@@ -83,6 +83,7 @@ struct tk_vllm_opts {
         *timed_trace_hash_ids;
     /* tokmark's own */
     bool server_counters;
+    const char *unix_path, *ca_file, *cert_file, *cert_key_file, *cert_passphrase_file;
     bool plain, dry_run, print_config, strict;
     const char *source_addresses;
     int64_t workers;
@@ -184,6 +185,11 @@ bool tk_vllm_given(const struct tk_vllm *v, const char *option);
  * with the tool's own message; exit_status is set. */
 int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *is_given,
                   const char *api_key, struct tk_err *reterr);
+
+/* Without --model: the server's. `name` goes into requests, whatever --served-model-name says, `model` is
+ * the one for all else; both outlive `v`. To be called between check and load. */
+void tk_vllm_set_model(struct tk_vllm *v, struct tk_vllm_opts *o, const char *name,
+                       const char *model);
 
 /* What a data set needs beside its file. */
 enum tk_vllm_need {

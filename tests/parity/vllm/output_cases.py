@@ -36,6 +36,8 @@ vllm:diffusion_num_committed_tokens_total 672.0
 vllm:spec_decode_num_drafts_total 3
 ''']
 
+NO_MODEL = [w for w in NEWER if w not in ('--model', 'org/m')]
+
 # is_newer: 0.32.0 is asked, for what 0.13.0 does not have
 CASES = {
     'pytorch': {
@@ -59,6 +61,10 @@ CASES = {
     'diffusion': {'words': NEWER, 'server': {'metrics': DIFFUSION}, 'ours': ['--server-counters'], 'is_newer': True},
     'no-counters': {'words': NEWER, 'ours': ['--server-counters'], 'is_newer': True},
     'counters-stand': {'words': NEWER, 'server': {'metrics': [DRAFTS[0]] * 2}, 'ours': ['--server-counters'], 'is_newer': True},
+    'model': {'words': [*NO_MODEL, '--served-model-name', 'other'], 'is_newer': True,
+              'server': {'models': {'object': 'list', 'data': [{'id': 'served', 'root': 'org/root'}, {'id': 'second', 'root': 'r'}]}}},
+    'no-model': {'words': NO_MODEL, 'is_newer': True, 'server': {'models': {'data': []}}},
+    'no-models': {'words': NO_MODEL, 'is_newer': True},
     'pytorch-none': {'words': [*BASE, *CUSTOM, *SAVE, '--percentile-metrics', 'e2el'], 'env': PYTORCH},
 }
 

@@ -1,0 +1,97 @@
+"""How `tokmark vllm` gets to the server: Unix sockets, TLS, client certificates, proxies of the environment, whose model."""
+import os
+import subprocess
+
+import tk_it
+import vllm_server
+
+t = tk_it.Tap()
+golden = os.path.join(tk_it.GOLDEN, 'vllm')
+WORDS = ['--skip-tokenizer-init', '--ready-check-timeout-sec', '0', '--dataset-name', 'custom', '--dataset-path',
+         os.path.join(golden, 'prompts.jsonl'), '--skip-chat-template', '--custom-output-len', '3', '--num-prompts', '3', '--plain']
+MODEL = ['--model', 'm']
+
+
+def load(name, *words, status=0, env=None, n=3):
+    r = tk_it.run('vllm', *WORDS, *words, env=env)
+    t.eq(r.returncode, status, f'{name}: exit status ({r.stderr.strip()[-300:]})')
+    if status == 0:
+        t.has(r.stdout, f'Successful requests:                     {n}', f'{name}: {n} of them')
+    return r
+
+
+def openssl(*words):
+    subprocess.run(['openssl', *words], check=True, capture_output=True)
+
+
+def make_certificates():
+    """An authority, and a client's certificate of it; its key locked, too."""
+    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=authority', '-days', '2')
+    openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'client.key', '-out', 'client.csr', '-subj', '/CN=client')
+    openssl('x509', '-req', '-in', 'client.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', 'client.pem', '-days', '2')
+    openssl('rsa', '-aes128', '-passout', 'pass:word', '-in', 'client.key', '-out', 'locked.key')
+    with open('word', 'w', encoding='utf-8') as f:
+        f.write('word\n')
+
+
+def check_tls():
+    with tk_it.Sim('--tls', '--cert-out', 'cert.pem') as sim:
+        url = ['--base-url', sim.url]
+        load('authority', *MODEL, *url, '--ca-file', 'cert.pem')
+        load('insecure', *MODEL, *url, '--insecure')
+        load('unknown authority', *MODEL, *url, n=0)
+        load('model over TLS', *url, '--ca-file', 'cert.pem')
+        r = load('model of an unknown authority', *url, status=1)
+        t.has(r.stderr, 'Failed to fetch models from server at https://', 'model of an unknown authority: why')
+    make_certificates()
+    with tk_it.Sim('--tls', '--tls-client-ca', 'ca.pem', '--cert-out', 'cert.pem') as sim:
+        url = ['--base-url', sim.url, '--ca-file', 'cert.pem']
+        load('client certificate', *url, '--cert', 'client.pem', '--cert-key', 'client.key')
+        load('locked key', *url, '--cert', 'client.pem', '--cert-key', 'locked.key', '--cert-passphrase-file', 'word')
+        load('no certificate', *url, status=1)
+    for words, part in ((['--cert-key', 'client.key'], "'--cert-key' goes with '--cert'"),
+                        (['--cert-passphrase-file', 'word'], "'--cert-passphrase-file' goes with '--cert'")):
+        r = load(words[0], *MODEL, *words, status=2)
+        t.has(r.stderr, part, f'{words[0]}: why')
+    r = load('no such file', *MODEL, '--base-url', 'https://127.0.0.1:9', '--cert', 'none.pem', status=1)
+    t.has(r.stderr, "'none.pem'", 'no such file: which')
+
+
+def check_unix():
+    with tk_it.Sim('--unix', 'sim.sock'):
+        load('Unix socket', *MODEL, '--unix', 'sim.sock', '--host', 'example.test')
+        load('model over a Unix socket', '--unix', 'sim.sock')
+
+
+def check_proxy():
+    nowhere = {'http_proxy': 'http://127.0.0.1:9', 'no_proxy': '', 'NO_PROXY': ''}
+    with tk_it.Sim() as sim:
+        r = load('proxy', *MODEL, '--port', sim.port, env=nowhere)
+        t.has(r.stderr, 'http_proxy has no effect: connections go to the server itself', 'proxy: said')
+        r = load('not for this host', *MODEL, '--port', sim.port, env=nowhere | {'no_proxy': 'a.test, 127.0.0.1'})
+        t.ok('http_proxy' not in r.stderr, 'not for this host: nothing is said', r.stderr)
+
+
+def check_model():
+    listed = {'data': [{'object': 'model', 'id': 'name', 'max_model_len': 5, 'root': None, 'permission': [{'id': 'x'}]}]}
+    with vllm_server.Server({'models': listed}) as server:
+        load('a model without a root', '--port', server.port)
+        t.eq({body['model'] for _, path, body in server.requests if path.endswith('completions')}, {'name'}, 'a model without a root: its name')
+    for name, answer in (('no list', {'data': 3}), ('no object', [1]), ('no id', {'data': [{'root': 'x'}]}), ('no entries', {})):
+        with vllm_server.Server({'models': answer}) as server:
+            r = load(name, '--port', server.port, status=1)
+            t.ok('models' in r.stderr, f'{name}: why', r.stderr)
+    r = load('no server', '--port', '9', status=1)
+    t.has(r.stderr, 'Failed to fetch models from server at http://127.0.0.1:9/v1/models. Check that: 1. The server is running', 'no server: why')
+    r = load('a dry run', '--dry-run', status=2)
+    t.has(r.stderr, 'the following arguments are required: --model', 'a dry run: asks nobody')
+    r = tk_it.run('vllm', *WORDS, '--port', '9', '--print-config')
+    t.eq(r.returncode, 0, f'--print-config: asks nobody ({r.stderr.strip()})')
+
+
+with tk_it.Folder():
+    check_tls()
+    check_unix()
+    check_proxy()
+    check_model()
+t.done()
