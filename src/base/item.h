@@ -18,6 +18,7 @@ struct tk_item {
     struct tk_str media;   /* content parts of a chat beside the text, or empty: JSON objects with
                                   ", " between them, in the form in which they are sent */
     struct tk_str audio;   /* the bytes of an audio file to be transcribed, or empty */
+    bool is_whole_content; /* of a chat's message: `media` has its texts too, there is no prompt */
     int64_t prompt_tokens; /* -1: not known */
     int64_t output_tokens; /* how many to ask for; -1: leave it to the server */
     tk_ns due;             /* timed_trace: when it is to be sent, from the begin of the load */

@@ -64,6 +64,7 @@ struct tk_data_conf {
     const struct tk_chat *chat;           /* its template stands around each prompt; NULL: none */
     struct tk_str template_kwargs; /* variables of the template, a JSON object; empty: none */
     const char *category; /* spec_bench, speed_bench: rows of this one; NULL or empty: all */
+    bool is_client_side;  /* custom_image: files are sent as data, not as paths for the server */
     bool takes_media;     /* ShareGPT: an image or a video of a row goes with it, by its URL */
     bool keeps_plain; /* sonnet: the prompt goes out without the template that it is measured in */
     int64_t input_tokens;  /* of a prompt, BOS and the like included */
@@ -115,12 +116,13 @@ extern const struct tk_data_ops tk_data_random;            /* runs of ids, of ex
 extern const struct tk_data_ops tk_data_random_rerank;     /* the same: a query and documents */
 extern const struct tk_data_ops tk_data_random_mm;         /* the same, with images */
 extern const struct tk_data_ops tk_data_prefix_repetition; /* random ids behind some prefixes */
-extern const struct tk_data_ops tk_data_sonnet;      /* lines of a poem; needs a chat, no path:
+extern const struct tk_data_ops tk_data_sonnet;       /* lines of a poem; needs a chat, no path:
                                                                lines that tokmark brings along */
-extern const struct tk_data_ops tk_data_spec_bench;  /* questions of Spec-Bench (JSONL) */
-extern const struct tk_data_ops tk_data_speed_bench; /* conversations of SPEED-Bench (JSONL) */
-extern const struct tk_data_ops tk_data_timed_trace; /* lengths, hashes, instants (JSONL) */
-extern const struct tk_data_ops tk_data_burstgpt;    /* lengths of a trace (CSV) */
+extern const struct tk_data_ops tk_data_spec_bench;   /* questions of Spec-Bench (JSONL) */
+extern const struct tk_data_ops tk_data_speed_bench;  /* conversations of SPEED-Bench (JSONL) */
+extern const struct tk_data_ops tk_data_timed_trace;  /* lengths, hashes, instants (JSONL) */
+extern const struct tk_data_ops tk_data_custom_image; /* texts and images (JSONL) */
+extern const struct tk_data_ops tk_data_burstgpt;     /* lengths of a trace (CSV) */
 
 /* By name; NULL when there is none. */
 const struct tk_data_ops *tk_data_find(const char *name);

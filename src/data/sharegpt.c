@@ -122,7 +122,7 @@ static int read_media(struct sharegpt *d, const struct tk__row *row, struct tk_j
         if (tk_json_get_str(&val, &url) != 0)
             return tk__row_fail(row, TK_E_FORMAT, reterr, "'%s' must be a path or a URL, a text",
                                 kinds[i]);
-        int rc = tk__add_url_part(&d->media, kinds[i], url);
+        int rc = tk__add_url_part(&d->media, kinds[i], url, TK__URLS_AS_THEY_ARE, NULL);
         return rc ? tk__row_fail(row, rc, reterr, "no memory for its %s", kinds[i]) : 0;
     }
     return 0;
@@ -174,7 +174,7 @@ static int sharegpt_load(const struct tk_data_conf *conf, struct tk_items *ret,
                          struct tk_err *reterr)
 {
     static const struct tk__rows_ops ops = { .check = sharegpt_check, .take = sharegpt_take };
-    struct sharegpt d = { .conf = conf, .media = TK_BUF_INIT(TK__MAX_URL_PART) };
+    struct sharegpt d = { .conf = conf, .media = TK_BUF_INIT(TK__MAX_PARTS) };
     tk__adder_init(&d.adder, ret);
     ret->is_estimated = !conf->tokenizer;
     int rc = 0;

@@ -129,6 +129,12 @@ with tk_it.Folder():
     lines = [json.loads(line) for line in out.stdout.splitlines()]
     t.eq([r['due_s'] for r in lines], [0.5, 3, 3, 3, 4.5, 9], 'a row waits for those before it')
     t.ok(all(r['body']['ignore_eos'] is True for r in lines), 'the server goes on past the end mark')
+    image = json.dumps({'prompt': 'a', 'image_files': ['b.png']})
+    refused('images to completions', '--dataset-name custom_image', "Multi-modal content is not supported on backend 'openai'", image, 'x.jsonl')
+    refused('images in no JSONL', '--dataset-name custom_image --backend openai-chat --endpoint /v1/chat/completions',
+            'Only JSONL format is supported for CustomImageDataset.', image, 'x.json')
+    refused('whole messages to completions', '--dataset-name sharegpt --enable-multimodal-chat',
+            "--enable-multimodal-chat goes with backend openai-chat, not 'openai'", f'[{{{talk}}}]', 'x.json')
     refused('no kwargs', '--dataset-name custom --chat-template-kwargs {a}', "argument --chat-template-kwargs: invalid loads value: '{a}'", status=2)
     refused('kwargs that are a list', '--dataset-name custom --chat-template-kwargs []', "--chat-template-kwargs is no JSON object: '[]'")
     os.mkdir('named')

@@ -55,17 +55,6 @@ static char *make(struct tk_vllm *v, const char *fmt, ...)
     return tk_arena_dup(&v->arena, (struct tk_str){ text, (size_t)n });
 }
 
-/* --- what is not there yet --- */
-
-static int check_stage(struct tk_vllm *v, struct tk_err *reterr)
-{
-    const struct tk_vllm_opts *o = v->o;
-
-    if (o->enable_multimodal_chat)
-        return usage(v, reterr, "'--enable-multimodal-chat' is not supported yet");
-    return 0;
-}
-
 /* --- the file of the data set --- */
 
 /* One of the files in a folder. */
@@ -140,6 +129,15 @@ static int check_fit(struct tk_vllm *v, struct tk_err *reterr)
     if (v->set->is_chat_only && strcmp(o->backend, "openai-chat") != 0)
         return raised(v, reterr,
                       "Multi-modal content (images) is only supported on 'openai-chat' backend.");
+    if (v->set->sends_images && strcmp(o->backend, "openai-chat") != 0 &&
+        !strstr(o->backend, "embeddings-") && strcmp(o->backend, "infinity-embeddings") != 0)
+        return raised(v, reterr,
+                      "Multi-modal content is not supported on backend '%s'; use openai-chat, or "
+                      "one of the embeddings that take images.",
+                      o->backend);
+    if (v->set->wraps_text && o->enable_multimodal_chat && strcmp(o->backend, "openai-chat") != 0)
+        return raised(v, reterr, "--enable-multimodal-chat goes with backend openai-chat, not '%s'",
+                      o->backend);
     if (v->set->has_instants && strcmp(o->backend, "vllm") != 0 &&
         strcmp(o->backend, "openai") != 0)
         return raised(v, reterr,
@@ -161,7 +159,7 @@ static int check_set(struct tk_vllm *v, struct tk_err *reterr)
         return usage(v, reterr,
                      "data set '%s' is not supported yet: random, random-mm, random-rerank, "
                      "prefix_repetition, sonnet, burstgpt, custom, sharegpt, hf, spec_bench, "
-                     "speed_bench and timed_trace are",
+                     "custom_image, speed_bench and timed_trace are",
                      o->dataset_name);
     int rc = check_fit(v, reterr);
     if (rc != 0)
@@ -565,9 +563,8 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
                   const char *api_key, struct tk_err *reterr)
 {
     static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
-        check_objects, tk__vllm_mm,   check_stage,    check_set, check_plots,
-        check_load,    check_backend, check_url,      check_hf,  check_rest,
-        check_metrics, check_goodput, check_metadata,
+        check_objects, tk__vllm_mm, check_set,  check_plots,   check_load,    check_backend,
+        check_url,     check_hf,    check_rest, check_metrics, check_goodput, check_metadata,
     };
 
     memset(v, 0, sizeof(*v));

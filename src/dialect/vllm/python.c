@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/jsoncopy.h"
 #include "base/jsondoc.h"
 #include "base/jsonw.h"
 #include "base/str.h"
@@ -18,88 +19,6 @@ void tk_vllm_float(double d, struct tk_buf *out)
 
 /* --- JSON, read and written again --- */
 
-static int redump_value(struct tk_json_val *v, struct tk_jsonw *w);
-
-static int redump_object(struct tk_json_val *v, struct tk_jsonw *w)
-{
-    struct tk_json_iter it;
-    struct tk_json_val member;
-    struct tk_str key;
-    int rc = tk_json_obj(v, &it);
-
-    tk_jsonw_obj(w);
-    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &member)) > 0) {
-        tk_jsonw_key_str(w, key); /* NOTE: a key with escapes is escaped once more; none is known */
-        rc = redump_value(&member, w);
-    }
-    tk_jsonw_obj_end(w);
-    return rc;
-}
-
-static int redump_array(struct tk_json_val *v, struct tk_jsonw *w)
-{
-    struct tk_json_iter it;
-    struct tk_json_val item;
-    int rc = tk_json_arr(v, &it);
-
-    tk_jsonw_arr(w);
-    while (rc == 0 && (rc = tk_json_arr_next(&it, &item)) > 0)
-        rc = redump_value(&item, w);
-    tk_jsonw_arr_end(w);
-    return rc;
-}
-
-/* An int of Python has no end, so it stays text; what has a point or an exponent is a float. */
-static int redump_number(struct tk_json_val *v, struct tk_jsonw *w)
-{
-    struct tk_str raw;
-    double d;
-    int rc = tk_json_get_raw(v, &raw);
-
-    if (rc == 0)
-        rc = tk_json_get_double(v, &d); /* checks every byte; the value is for floats */
-    if (rc != 0 && rc != TK_E_RANGE)
-        return rc;
-    if (tk_str_find(raw, '.') < 0 && tk_str_find(raw, 'e') < 0 && tk_str_find(raw, 'E') < 0) {
-        tk_jsonw_raw(w, raw);
-        return 0;
-    }
-    tk_jsonw_double(w, rc == 0 ? d : raw.p[0] == '-' ? -INFINITY : INFINITY);
-    return 0;
-}
-
-static int redump_value(struct tk_json_val *v, struct tk_jsonw *w)
-{
-    struct tk_str s;
-    bool b;
-    int rc = 0;
-
-    switch (tk_json_type(v)) {
-    case TK_JSON_NULL:
-        tk_jsonw_null(w);
-        return 0;
-    case TK_JSON_BOOL:
-        rc = tk_json_get_bool(v, &b);
-        if (rc == 0)
-            tk_jsonw_bool(w, b);
-        return rc;
-    case TK_JSON_NUMBER:
-        return redump_number(v, w);
-    case TK_JSON_STRING:
-        rc = tk_json_get_str(v, &s);
-        if (rc == 0)
-            tk_jsonw_str(w, s);
-        return rc;
-    case TK_JSON_ARRAY:
-        return redump_array(v, w);
-    case TK_JSON_OBJECT:
-        return redump_object(v, w);
-    case TK_JSON_INVALID:
-        break;
-    }
-    return TK_E_FORMAT;
-}
-
 int tk_vllm_redump(struct tk_str json, struct tk_buf *out)
 {
     struct tk_jsondoc d;
@@ -108,7 +27,7 @@ int tk_vllm_redump(struct tk_str json, struct tk_buf *out)
 
     tk_jsonw_init(&w, out, TK_JSONW_PYTHON);
     if (rc == 0)
-        rc = redump_value(&d.root, &w);
+        rc = tk_jsonw_copy(&w, &d.root);
     if (rc == 0 && !tk_json_at_end(d.json))
         rc = TK_E_FORMAT;
     if (rc == 0)

@@ -48,6 +48,14 @@ static void fill_speed_bench(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->category = v->o->speed_bench_category;
 }
 
+static void fill_custom_image(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->output_tokens = output_len(v, v->o->custom_output_len);
+    conf->n_wanted = n_wanted(v);
+    conf->do_shuffle = !v->o->disable_shuffle;
+    conf->is_client_side = v->o->custom_client_side_data;
+}
+
 static void fill_sharegpt(const struct tk_vllm *v, struct tk_data_conf *conf)
 {
     bool is_given = tk_vllm_given(v, "sharegpt-output-len");
@@ -173,6 +181,16 @@ static const struct tk__vllm_set sets[] = {
         .fill = fill_custom,
     },
     {
+        .name = "custom_image",
+        .ops = &tk_data_custom_image,
+        .needs_path = true,
+        .is_sampled = true,
+        .wraps_text = true,
+        .sends_images = true,
+        .need = TK_VLLM_WANTS_TOKENIZER,
+        .fill = fill_custom_image,
+    },
+    {
         .name = "spec_bench",
         .ops = &tk_data_spec_bench,
         .needs_path = true,
@@ -197,6 +215,7 @@ static const struct tk__vllm_set sets[] = {
     {
         .name = "sharegpt",
         .ops = &tk_data_sharegpt,
+        .wraps_text = true,
         .needs_path = true,
         .is_sampled = true,
         .need = TK_VLLM_WANTS_TOKENIZER,
@@ -213,6 +232,7 @@ static const struct tk__vllm_set sets[] = {
     {
         .name = "random-mm",
         .ops = &tk_data_random_mm,
+        .wraps_text = true,
         .is_chat_only = true,
         .ignores_eos = true,
         .is_made_in_order = true,

@@ -16,6 +16,8 @@ struct tk__vllm_set {
         is_made_in_order; /* prompt after prompt as they are sent, by a generator of its own: the load
                               may begin before the last one is made */
     bool has_instants;    /* of its own; its prompts are ids, which only completions take */
+    bool wraps_text;      /* --enable-multimodal-chat: the set makes the message, not the backend */
+    bool sends_images;    /* and nothing without them */
     bool has_fixed_seed;        /* 0 whatever --seed says, as in 0.13 */
     bool is_measured;           /* prompts are put in their template and counted behind the set */
     bool is_shuffled;           /* … and shuffled, by the fixed seed */

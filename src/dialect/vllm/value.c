@@ -49,6 +49,14 @@ static void write_prompt(const struct tk_vllm_template *t, const struct tk_item 
 
 /* --- messages --- */
 
+static void write_text_part(const struct tk_vllm_template *t, const struct tk_item *item,
+                            struct tk_buf *out)
+{
+    tk_buf_add_z(out, t->is_text_first ? "{\"text\": " : "{\"type\": \"text\", \"text\": ");
+    write_prompt(t, item, out);
+    tk_buf_add_z(out, t->is_text_first ? ", \"type\": \"text\"}" : "}");
+}
+
 static void write_chat(const struct tk_vllm_template *t, const struct tk_item *item,
                        struct tk_buf *out)
 {
@@ -56,13 +64,12 @@ static void write_chat(const struct tk_vllm_template *t, const struct tk_item *i
         tk_buf_add_str(out, item->messages);
         return;
     }
-    tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": ");
-    write_prompt(t, item, out);
-    tk_buf_add_c(out, '}');
-    if (item->media.n > 0) {
+    tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [");
+    if (!item->is_whole_content)
+        write_text_part(t, item, out);
+    if (!item->is_whole_content && item->media.n > 0)
         tk_buf_add_z(out, ", ");
-        tk_buf_add_str(out, item->media);
-    }
+    tk_buf_add_str(out, item->media);
     tk_buf_add_z(out, "]}]");
 }
 

@@ -136,6 +136,21 @@ TRACE = [
     ('no such hashes', '--num-prompts 4 --timed-trace-label-hash-ids sums'),
 ]
 
+IMAGES = [
+    ('all', f'--num-prompts 0 {CHAT}'),
+    ('some', f'--num-prompts 5 --request-rate 3 --custom-output-len 9 {CHAT}'),
+    ('repeated', f'--num-prompts 50 {CHAT}'),
+    ('in order, whole messages', f'--num-prompts 20 --disable-shuffle --enable-multimodal-chat {CHAT}'),
+]
+
+WHOLE = [
+    ('whole messages', f'--num-prompts 12 --disable-shuffle --enable-multimodal-chat {CHAT}'),
+]
+
+WHOLE_MM = [
+    ('whole messages', f'--num-prompts 2 --random-input-len 9 --enable-multimodal-chat {CHAT} --random-mm-bucket-config {{(8,8,1):3}}'),
+]
+
 SHAREGPT = [
     ('some', '--num-prompts 12 --request-rate 3'),
     ('all and repeated', '--num-prompts 90'),
@@ -175,6 +190,14 @@ def make_files(folder):
             row = {'at': r.choice([i, i - 3, i + 0.25]), 'n_in': r.choice([0, 1, 15, 16, 17, 40, 200]), 'n_out': r.randrange(9), 'hashes': hashes}
             names = {'timestamp': 'at', 'input_length': 'n_in', 'output_length': 'n_out', 'hash_ids': 'hashes'}
             f.write(json.dumps({**row, **{name: row[other] for name, other in names.items()}}) + '\n')
+    with open(os.path.join(folder, 'images.jsonl'), 'w', encoding='utf-8') as f:
+        for i in range(25):
+            files = [r.choice([f'/srv/ä b{i}.png', f'http://x.org/{i}?a=1&b', 'data:image/png;base64,aGE=']) for _ in range(r.choice([1, 1, 3]))]
+            parts = [{'type': 'text', 'text': text(r, 4)}, {'type': 'image', 'image': files[0]}, {'type': 'text', 'text': text(r, 2)},
+                     {'type': 'image_url', 'image_url': files[-1]}, {'type': 'image_url', 'image_url': {'detail': 'low', 'url': files[0], 'n': [1.50, 1]}}]
+            r.shuffle(parts)
+            row = r.choice([{'prompt': text(r, 6), 'image_files': files}, {'content': parts[:r.choice([1, 3, 5])]}])
+            f.write(json.dumps(row, ensure_ascii=r.random() < 0.5) + '\n')
     os.makedirs(os.path.join(folder, 'speed'), exist_ok=True)
     for subset in ('qualitative', 'throughput_2k'):
         with open(os.path.join(folder, 'speed', subset + '.jsonl'), 'w', encoding='utf-8') as f:
@@ -205,6 +228,9 @@ SETS = [
     ('spec_bench', SPEC, 'questions.jsonl', PAGE),
     ('speed_bench', SPEED, 'speed', NEWER),
     ('timed_trace', TRACE, 'trace.jsonl', NEWER),
+    ('custom_image', IMAGES, 'images.jsonl', NEWER),
+    ('sharegpt', WHOLE, 'sharegpt.json', NEWER),
+    ('random-mm', WHOLE_MM, None, NEWER),
 ]
 
 
@@ -250,6 +276,8 @@ SMALL = [
     ('spec_bench', 'questions.jsonl', '--num-prompts 6 --spec-bench-category math --spec-bench-output-len 7'),
     ('speed_bench', 'speed', '--num-prompts 3 --request-rate 3 --skip-chat-template'),
     ('speed_bench', 'speed', '--num-prompts 0 --speed-bench-category rag'),
+    ('custom_image', 'images.jsonl', f'--num-prompts 3 --request-rate 3 {CHAT}'),
+    ('custom_image', 'images.jsonl', f'--num-prompts 8 --custom-output-len 9 --enable-multimodal-chat {CHAT}'),
     ('timed_trace', 'trace.jsonl', '--num-prompts 9'),
     ('timed_trace', 'trace.jsonl', '--num-prompts 3 --no-self-timed --request-rate 4 --timed-trace-chunk-hash-size 9'),
     ('timed_trace', 'trace.jsonl', '--num-prompts 3 --timed-trace-label-timestamp at'),

@@ -1,0 +1,13 @@
+/* jsoncopy.h - a JSON value that was read, written again in the style of a writer */
+#ifndef TK_BASE_JSONCOPY_H
+#define TK_BASE_JSONCOPY_H
+
+#include "base/json.h"
+#include "base/jsonw.h"
+
+/* Write the value as Python's json.dumps() writes what json.loads() made of it: whole numbers as they
+ * are, however long; others shortest. 0, TK_E_FORMAT (damaged), TK_E_LIMIT (deeper than
+ * TK_JSONW_MAX_DEPTH); that the buffer was full is in its `failed`. */
+int tk_jsonw_copy(struct tk_jsonw *w, struct tk_json_val *v);
+
+#endif
