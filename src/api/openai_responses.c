@@ -20,8 +20,8 @@
 /* What the members of an event say, in whatever order. */
 struct seen {
     char type[MAX_TYPE_BYTES]; /* cut: no name that is looked for is as long */
-    bool has_delta, has_response, has_error;
-    struct tk_json_val delta, response, error;
+    bool has_delta, has_response, has_error, has_message;
+    struct tk_json_val delta, response, error, message;
 };
 
 static void take_type(struct seen *s, struct tk_str type)
@@ -49,6 +49,9 @@ static int take_member(struct seen *s, struct tk_str key, struct tk_json_val *v)
     } else if (tk_str_is(key, "response")) {
         s->has_response = true;
         s->response = *v;
+    } else if (tk_str_is(key, "message")) {
+        s->has_message = true;
+        s->message = *v;
     } else if (tk_str_is(key, "error")) {
         s->has_error = tk_json_type(v) != TK_JSON_NULL;
         s->error = *v;
@@ -146,8 +149,11 @@ static int take_response(struct tk_api_event *ev, struct tk_json_val *v, bool ha
     struct tk_json_iter it;
     struct tk_json_val member;
     struct tk_str key;
-    int rc = tk_json_type(v) == TK_JSON_OBJECT ? tk_json_obj(v, &it) : TK_E_FORMAT;
+    int rc;
 
+    if (tk_json_type(v) != TK_JSON_OBJECT)
+        return tk_json_type(v) == TK_JSON_INVALID ? TK_E_FORMAT : 0;
+    rc = tk_json_obj(v, &it);
     while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &member)) > 0) {
         rc = 0;
         if (tk_str_is(key, "usage"))
@@ -173,6 +179,12 @@ static int conclude(struct tk_api_event *ev, struct seen *s)
     return s->has_response ? take_response(ev, &s->response, false) : 0;
 }
 
+/* An event of type `error` has its words in itself. */
+static int take_message(struct tk_api_event *ev, struct tk_json_val *v)
+{
+    return tk_json_type(v) == TK_JSON_STRING ? tk_json_get_str(v, &ev->error) : 0;
+}
+
 static int fail(struct tk_api_event *ev, struct seen *s)
 {
     int rc = 0;
@@ -181,6 +193,8 @@ static int fail(struct tk_api_event *ev, struct seen *s)
         rc = tk__openai_error(ev, &s->error);
     else if (s->has_response)
         rc = take_response(ev, &s->response, false);
+    else if (s->has_message)
+        rc = take_message(ev, &s->message);
     ev->channels |= TK_CH_ERROR;
     return TK_MIN(rc, 0);
 }

@@ -20,7 +20,7 @@
 
 #define ADD(b, literal) tk_buf_add((b), literal, sizeof(literal) - 1)
 
-static void put_words(struct tk_buf *b, const struct tk_sim *s, int64_t from, int64_t n)
+void tk__event_words(struct tk_buf *b, const struct tk_sim *s, int64_t from, int64_t n)
 {
     for (int64_t i = from; i < from + n; i++)
         tk_buf_add_str(b, s->words[(size_t)i % s->n_words].text);
@@ -49,7 +49,7 @@ static void put_usage(struct tk_buf *b, const struct tk__stream *st, int64_t n_c
     ADD(b, "}");
 }
 
-static void put_stamp_room(struct tk_buf *b)
+void tk__event_stamp_room(struct tk_buf *b)
 {
     ADD(b, STAMP_KEY "                   " STAMP_END);
 }
@@ -86,7 +86,7 @@ static void put_tool_delta(struct tk_buf *b, const struct tk__stream *st, int64_
     } else {
         ADD(b, "\"function\":{\"arguments\":\"");
     }
-    put_words(b, st->sim, from, n);
+    tk__event_words(b, st->sim, from, n);
     if (from + n == st->call.n_tokens)
         ADD(b, "\\\"}");
     ADD(b, "\"}}]");
@@ -96,23 +96,23 @@ static void put_delta(struct tk_buf *b, const struct tk__stream *st, int64_t n)
 {
     const struct tk_sim_knobs *k = &st->call.knobs;
 
-    if (st->call.is_chat) {
+    if (st->call.is_chat || st->call.kind == TK__KIND_TRANSCRIPTION) {
         ADD(b, "\"delta\":{");
         if (st->n_sent < k->n_reasoning) {
             ADD(b, "\"reasoning_content\":\"");
-            put_words(b, st->sim, st->n_sent, n);
+            tk__event_words(b, st->sim, st->n_sent, n);
             ADD(b, "\"");
         } else if (k->is_tool) {
             put_tool_delta(b, st, n);
         } else {
             ADD(b, "\"content\":\"");
-            put_words(b, st->sim, st->n_sent, n);
+            tk__event_words(b, st->sim, st->n_sent, n);
             ADD(b, "\"");
         }
         ADD(b, "}");
     } else {
         ADD(b, "\"text\":\"");
-        put_words(b, st->sim, st->n_sent, n);
+        tk__event_words(b, st->sim, st->n_sent, n);
         ADD(b, "\"");
     }
 }
@@ -120,11 +120,11 @@ static void put_delta(struct tk_buf *b, const struct tk__stream *st, int64_t n)
 void tk__event_prefix(struct tk__stream *st)
 {
     struct tk_buf *b = &st->prefix;
-    bool is_chat = st->call.is_chat;
+    bool is_chat = st->call.is_chat, is_audio = st->call.kind == TK__KIND_TRANSCRIPTION;
 
     tk_buf_reset(b);
     ADD(b, "data: {\"id\":\"");
-    tk_buf_add_z(b, is_chat ? "chatcmpl-" : "cmpl-");
+    tk_buf_add_z(b, is_chat ? "chatcmpl-" : is_audio ? "trsc-" : "cmpl-");
     if (st->id[0])
         tk_json_escape(b, tk_str_of(st->id), TK_JSONW_COMPACT);
     else
@@ -132,6 +132,8 @@ void tk__event_prefix(struct tk__stream *st)
     ADD(b, "\",\"object\":\"");
     if (is_chat)
         tk_buf_add_z(b, st->call.is_streamed ? "chat.completion.chunk" : "chat.completion");
+    else if (is_audio)
+        ADD(b, "transcription.chunk");
     else
         ADD(b, "text_completion");
     ADD(b, "\",\"created\":");
@@ -181,7 +183,7 @@ void tk__event_role(struct tk__stream *st, uint32_t choice)
     ADD(b, "]");
     if (st->call.wants_continuous)
         put_usage(b, st, 0);
-    put_stamp_room(b);
+    tk__event_stamp_room(b);
 }
 
 /* One event whose object breaks off. */
@@ -198,6 +200,10 @@ void tk__event_tokens(struct tk__stream *st, uint32_t choice, int64_t n)
 {
     struct tk_buf *b = &st->sim->scratch;
 
+    if (st->call.kind == TK__KIND_RESPONSES) {
+        tk__responses_tokens(b, st, n);
+        return;
+    }
     tk_buf_reset(b);
     tk_buf_add(b, st->prefix.p, st->prefix.n);
     ADD(b, "{\"index\":");
@@ -208,7 +214,7 @@ void tk__event_tokens(struct tk__stream *st, uint32_t choice, int64_t n)
     ADD(b, "]");
     if (st->call.wants_continuous)
         put_usage(b, st, st->n_sent + n);
-    put_stamp_room(b);
+    tk__event_stamp_room(b);
 }
 
 void tk__event_usage(struct tk__stream *st)
@@ -219,17 +225,21 @@ void tk__event_usage(struct tk__stream *st)
     tk_buf_add_str(b, tk_buf_str(&st->prefix));
     ADD(b, "]");
     put_usage(b, st, st->n_sent * st->call.n_choices);
-    put_stamp_room(b);
+    tk__event_stamp_room(b);
 }
 
 void tk__event_error(struct tk__stream *st)
 {
     struct tk_buf *b = &st->sim->scratch;
 
+    if (st->call.kind == TK__KIND_RESPONSES) {
+        tk__responses_error(b, st);
+        return;
+    }
     tk_buf_reset(b);
     ADD(b, "data: {\"error\":{\"object\":\"error\",\"message\":\"simulated error\","
            "\"type\":\"InternalServerError\",\"param\":null,\"code\":500}");
-    put_stamp_room(b);
+    tk__event_stamp_room(b);
 }
 
 /* --- whole bodies --- */
@@ -242,7 +252,7 @@ static void put_whole_choice(struct tk_buf *b, const struct tk__stream *st, uint
     tk_buf_addf(b, "%s{\"index\":%u,", index ? "," : "", index);
     if (!st->call.is_chat) {
         ADD(b, "\"text\":\"");
-        put_words(b, st->sim, 0, st->call.n_tokens);
+        tk__event_words(b, st->sim, 0, st->call.n_tokens);
         ADD(b, "\"");
         put_finish(b, st, true);
         return;
@@ -250,7 +260,7 @@ static void put_whole_choice(struct tk_buf *b, const struct tk__stream *st, uint
     ADD(b, "\"message\":{\"role\":\"assistant\",");
     if (k->n_reasoning > 0) {
         ADD(b, "\"reasoning_content\":\"");
-        put_words(b, st->sim, 0, k->n_reasoning);
+        tk__event_words(b, st->sim, 0, k->n_reasoning);
         ADD(b, "\",");
     }
     if (k->is_tool) {
@@ -258,19 +268,37 @@ static void put_whole_choice(struct tk_buf *b, const struct tk__stream *st, uint
                     (unsigned long long)st->serial);
         ADD(b, "\"type\":\"function\",\"function\":{\"name\":\"lookup\","
                "\"arguments\":\"{\\\"q\\\":\\\"");
-        put_words(b, st->sim, k->n_reasoning, n_rest);
+        tk__event_words(b, st->sim, k->n_reasoning, n_rest);
         ADD(b, "\\\"}\"}}]}");
     } else {
         ADD(b, "\"content\":\"");
-        put_words(b, st->sim, k->n_reasoning, n_rest);
+        tk__event_words(b, st->sim, k->n_reasoning, n_rest);
         ADD(b, "\"}");
     }
     put_finish(b, st, true);
 }
 
+/* {"text": …}, with the seconds that its bytes last. */
+static int put_transcription(struct tk_buf *b, const struct tk__stream *st)
+{
+    tk_buf_reset(b);
+    ADD(b, "{\"text\":\"");
+    tk__event_words(b, st->sim, 0, st->call.n_tokens);
+    tk_buf_addf(b, "\",\"usage\":{\"type\":\"duration\",\"seconds\":%lld}}",
+                (long long)(st->call.prompt_tokens / TK__AUDIO_TOKENS_PER_S + 1));
+    return b->failed;
+}
+
 int tk__event_whole(struct tk_buf *b, struct tk__stream *st)
 {
     struct tk_str prefix;
+
+    if (tk__is_pooling(&st->call))
+        return tk__pooling_body(b, st);
+    if (st->call.kind == TK__KIND_RESPONSES)
+        return tk__responses_body(b, st);
+    if (st->call.kind == TK__KIND_TRANSCRIPTION)
+        return put_transcription(b, st);
 
     tk__event_prefix(st);
     prefix = tk_buf_str(&st->prefix);
@@ -282,6 +310,6 @@ int tk__event_whole(struct tk_buf *b, struct tk__stream *st)
     ADD(b, "]");
     if (st->call.wants_usage)
         put_usage(b, st, st->call.n_tokens * st->call.n_choices);
-    put_stamp_room(b);
+    tk__event_stamp_room(b);
     return st->prefix.failed ? st->prefix.failed : b->failed;
 }

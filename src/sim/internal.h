@@ -6,6 +6,9 @@
  *   prompt.c    its text: tokens, hashes of its blocks
  *   stream.c    one answer: its stages, faults, the end
  *   event.c     the words of its events
+ *   responses.c those of /v1/responses
+ *   pooling.c   vectors and scores, which are no text
+ *   form.c      a body of multipart/form-data
  *   wire.c      how the bytes of a reply go out: whole, cut, slow, broken off
  *   schedule.c  when the steps of an answer are due: the fixed schedule
  *   engine.c    … and an engine with continuous batching
@@ -35,6 +38,9 @@
 #define TK__ENDLESS (INT64_C(1) << 50)   /* tokens of an answer that is never whole */
 #define TK__MAX_BLOCKS (1 << 28)
 #define TK__MAX_DRAFTS 16
+/* Audio: 50 tokens a second, as Whisper has them, of 16 bits at 16 kHz. */
+#define TK__AUDIO_BYTES_PER_TOKEN 640
+#define TK__AUDIO_TOKENS_PER_S 50
 
 struct tk__engine;
 struct tk__stream;
@@ -68,9 +74,26 @@ int64_t tk__prompt_tokens(const struct tk__prompt *p);
 
 /* --- a request, understood --- */
 
+/* What is asked for: by the route. */
+enum tk__kind {
+    TK__KIND_COMPLETIONS,
+    TK__KIND_CHAT,
+    TK__KIND_RESPONSES,
+    TK__KIND_TRANSCRIPTION,
+    TK__KIND_EMBEDDINGS, /* from here on no tokens are made */
+    TK__KIND_POOLING,
+    TK__KIND_RERANK,
+};
+
+/* How vectors come: as JSON; as bytes, with what else there is in a header; or without. */
+enum tk__bytes { TK__BYTES_NO, TK__BYTES_WITH_META, TK__BYTES_ONLY };
+
 struct tk__call {
     struct tk_sim_knobs knobs;
-    bool is_chat;
+    enum tk__kind kind;
+    enum tk__bytes bytes;
+    int64_t n_inputs; /* of pooling: texts, documents: a vector or a score each */
+    bool is_chat;     /* choices have deltas and messages */
     bool is_streamed;
     bool wants_usage;      /* an event with usage at the end */
     bool wants_continuous; /* usage in each event */
@@ -96,10 +119,16 @@ int tk__knobs_of_head(struct tk_sim_knobs *k, const struct tk_http_request *r,
 void tk__knobs_put_faults(struct tk_buf *b, const struct tk_sim_knobs *k);
 
 /* Understand the body. `ret->knobs` holds the defaults and those of the head, with n_tokens -1
- * when the head has none; `ret->is_chat` the route. 0, TK_E_FORMAT (no JSON object), TK_E_RANGE
+ * when the head has none; `ret->kind` the route. 0, TK_E_FORMAT (no JSON object), TK_E_RANGE
  * (a value is refused), -ENOMEM; always with a message. */
 int tk__call_parse(struct tk_json *j, const struct tk_sim_conf *conf, struct tk_str body,
                    struct tk__prompt *prompt, struct tk__call *ret, struct tk_err *reterr);
+
+/* The same of a form, whose Content-Type is `type`: fields, and a file that counts by its bytes. */
+int tk__call_parse_form(const struct tk_sim_conf *conf, struct tk_str type, struct tk_str body,
+                        struct tk__prompt *prompt, struct tk__call *ret, struct tk_err *reterr);
+
+bool tk__is_pooling(const struct tk__call *c);
 
 /* Add up strings and numbers of a prompt, or of a message's content. */
 int tk__prompt_walk(struct tk__prompt *p, struct tk_json_val *v, unsigned depth);
@@ -291,6 +320,7 @@ struct tk__stream {
     enum tk__stage stage;
     int64_t n_sent;        /* tokens of each choice that are out or held */
     uint64_t n_events;     /* events with tokens, over all choices */
+    uint64_t n_named;      /* events of /v1/responses, which are numbered */
     bool is_spoiled;       /* the malformed event was sent */
     bool has_error;        /* the error object was */
     struct tk_buf prefix;  /* "data: {…"choices":[", the same in all its events */
@@ -336,6 +366,21 @@ int tk__event_whole(struct tk_buf *b, struct tk__stream *st); /* a whole body; t
 /* Patch the instant into each event of the bytes; or into the one that they are. */
 void tk__event_stamp_all(struct tk_buf *b, tk_ns at);
 void tk__event_stamp(struct tk_buf *b, tk_ns at);
+
+/* Words in turn from the so-manieth on; room for the instant at an event's end. */
+void tk__event_words(struct tk_buf *b, const struct tk_sim *s, int64_t from, int64_t n);
+void tk__event_stamp_room(struct tk_buf *b);
+
+/* The events of /v1/responses, one or more, and its whole reply: 0 or the buffer's code. */
+void tk__responses_begin(struct tk_buf *b, struct tk__stream *st);
+void tk__responses_tokens(struct tk_buf *b, struct tk__stream *st, int64_t n);
+void tk__responses_end(struct tk_buf *b, struct tk__stream *st);
+void tk__responses_error(struct tk_buf *b, struct tk__stream *st);
+int tk__responses_body(struct tk_buf *b, const struct tk__stream *st);
+
+/* A reply of vectors or scores, and its lines of the head. 0; TK_E_LIMIT: the head has no room. */
+int tk__pooling_body(struct tk_buf *b, const struct tk__stream *st);
+int tk__pooling_headers(struct tk_buf *b, const struct tk__stream *st);
 
 /* How bytes of a reply go out. 0, or an error: the connection is of no use any more, or
  * `is_broken_off`. */

@@ -169,7 +169,7 @@ static void open_stream(struct tk__stream *st, const struct tk_http_request *r)
     st->stage = TK__STAGE_TOKENS;
     st->end = TK__END_FINISHED;
     st->n_sent = st->n_held = 0;
-    st->n_events = st->n_held_tokens = 0;
+    st->n_events = st->n_named = st->n_held_tokens = 0;
     st->is_spoiled = st->has_error = false;
     st->is_raw = st->is_unframed = st->is_broken_off = false;
     st->n_wire = st->n_head = 0;
@@ -287,7 +287,7 @@ static void serve_metrics(struct tk__stream *st, const struct tk_http_request *r
     tk__reply(st, 200, "text/plain; version=0.0.4; charset=utf-8", NULL);
 }
 
-static void serve_health(struct tk__stream *st, const struct tk_http_request *r)
+static void serve_nothing(struct tk__stream *st, const struct tk_http_request *r)
 {
     (void)r;
     tk_buf_reset(&st->sim->scratch);
@@ -313,18 +313,22 @@ static int make_call(struct tk__stream *st, const struct tk_http_request *r, str
     if (s->faults)
         tk__faults_apply(s->faults, s->n_calls++, &c->knobs);
     rc = tk__knobs_of_head(&c->knobs, r, err);
-    if (rc == 0)
+    if (rc == 0 && c->kind == TK__KIND_TRANSCRIPTION) {
+        const struct tk_str *type = tk_headers_get(&r->headers, "content-type");
+        rc = tk__call_parse_form(&s->conf, type ? *type : TK_STR(""), r->body, &prompt, c, err);
+    } else if (rc == 0) {
         rc = tk__call_parse(s->json, &s->conf, r->body, &prompt, c, err);
+    }
     if (rc == 0 && s->engine)
         rc = tk__engine_check(s->engine, c, err);
     return rc;
 }
 
-static void serve_tokens(struct tk__stream *st, const struct tk_http_request *r, bool is_chat)
+static void serve_call(struct tk__stream *st, const struct tk_http_request *r)
 {
     struct tk_err err = { 0 };
 
-    st->call.is_chat = is_chat;
+    st->call.is_chat = st->call.kind == TK__KIND_CHAT;
     if (make_call(st, r, &err) < 0) {
         st->call.n_choices = 0; /* it is no call */
         tk__reply_error(st, 400, err.msg, NULL);
@@ -333,29 +337,32 @@ static void serve_tokens(struct tk__stream *st, const struct tk_http_request *r,
     tk__stream_begin(st);
 }
 
-static void serve_chat(struct tk__stream *st, const struct tk_http_request *r)
-{
-    serve_tokens(st, r, true);
-}
-
-static void serve_completions(struct tk__stream *st, const struct tk_http_request *r)
-{
-    serve_tokens(st, r, false);
-}
+#define GET "GET", "allow: GET\r\n"
+#define POST "POST", "allow: POST\r\n"
 
 static const struct route {
     const char *path, *method;
-    const char *allow; /* the header that a 405 carries */
-    bool is_open;      /* needs no key */
+    const char *allow;  /* the header that a 405 carries */
+    bool is_open;       /* needs no key */
+    enum tk__kind kind; /* of a call */
     void (*serve)(struct tk__stream *st, const struct tk_http_request *r);
 } routes[] = {
-    { "/v1/chat/completions", "POST", "allow: POST\r\n", false, serve_chat },
-    { "/v1/completions", "POST", "allow: POST\r\n", false, serve_completions },
-    { "/v1/models", "GET", "allow: GET\r\n", false, serve_models },
-    { "/metrics", "GET", "allow: GET\r\n", true, serve_metrics },
-    { "/tokenize", "POST", "allow: POST\r\n", true, tk__serve_tokenize },
-    { "/detokenize", "POST", "allow: POST\r\n", true, tk__serve_detokenize },
-    { "/health", "GET", "allow: GET\r\n", true, serve_health },
+    { "/v1/chat/completions", POST, false, TK__KIND_CHAT, serve_call },
+    { "/v1/completions", POST, false, TK__KIND_COMPLETIONS, serve_call },
+    { "/v1/responses", POST, false, TK__KIND_RESPONSES, serve_call },
+    { "/v1/audio/transcriptions", POST, false, TK__KIND_TRANSCRIPTION, serve_call },
+    { "/v1/embeddings", POST, false, TK__KIND_EMBEDDINGS, serve_call },
+    { "/embeddings", POST, false, TK__KIND_EMBEDDINGS, serve_call },
+    { "/pooling", POST, false, TK__KIND_POOLING, serve_call },
+    { "/rerank", POST, false, TK__KIND_RERANK, serve_call },
+    { "/v1/rerank", POST, false, TK__KIND_RERANK, serve_call },
+    { "/v1/models", GET, false, 0, serve_models },
+    { "/metrics", GET, true, 0, serve_metrics },
+    { "/tokenize", POST, true, 0, tk__serve_tokenize },
+    { "/detokenize", POST, true, 0, tk__serve_detokenize },
+    { "/start_profile", POST, true, 0, serve_nothing },
+    { "/stop_profile", POST, true, 0, serve_nothing },
+    { "/health", GET, true, 0, serve_nothing },
 };
 
 static const struct route *find_route(struct tk_str target)
@@ -384,6 +391,12 @@ static bool has_key(const struct tk_sim *s, const struct tk_http_request *r)
            tk_str_is((struct tk_str){ field->p + n, field->n - n }, s->conf.api_key);
 }
 
+static void serve(const struct route *route, struct tk__stream *st, const struct tk_http_request *r)
+{
+    st->call.kind = route->kind;
+    route->serve(st, r);
+}
+
 static void on_request(void *owner, struct tk_http_peer *peer, const struct tk_http_request *r)
 {
     struct tk_sim *s = owner;
@@ -404,7 +417,7 @@ static void on_request(void *owner, struct tk_http_peer *peer, const struct tk_h
     else if (!route->is_open && !has_key(s, r))
         tk__reply_error(st, 401, "a valid API key is needed", "www-authenticate: Bearer\r\n");
     else
-        route->serve(st, r);
+        serve(route, st, r);
 }
 
 /* --- making and ending --- */

@@ -160,12 +160,24 @@ static int emit_step(struct tk__stream *st)
     return rc;
 }
 
+/* What /v1/responses has before its tokens: no one waits for it. */
+static int emit_created(struct tk__stream *st)
+{
+    tk__responses_begin(&st->sim->scratch, st);
+    return emit(st, false, false);
+}
+
+/* The end mark. */
 static int emit_done(struct tk__stream *st)
 {
     struct tk_buf *b = &st->sim->scratch;
 
-    if (st->call.knobs.has_no_done)
+    if (st->call.knobs.has_no_done || (st->call.kind == TK__KIND_RESPONSES && st->has_error))
         return 0;
+    if (st->call.kind == TK__KIND_RESPONSES) {
+        tk__responses_end(b, st);
+        return emit(st, true, false);
+    }
     tk_buf_reset(b);
     tk_buf_add_z(b, "data: [DONE]\n\n");
     return emit(st, false, false);
@@ -176,7 +188,7 @@ static int emit_tail(struct tk__stream *st)
 {
     int rc = 0;
 
-    if (st->call.wants_usage) {
+    if (st->call.wants_usage && st->call.kind != TK__KIND_RESPONSES) {
         tk__event_usage(st);
         rc = emit(st, true, false);
     }
@@ -369,15 +381,21 @@ static enum tk__step send_whole(struct tk__stream *st, struct tk_str body)
 {
     const struct tk_sim_knobs k = st->call.knobs;
     struct tk_http_peer *peer = st->peer;
-    const char *headers = tk__reply_headers(st);
+    const char *headers = tk__reply_headers(st), *type = "application/json";
 
     if (st->is_raw) {
         if (tk__wire_whole(st, body) < 0)
             return broken(st);
         return tk__wire_has_rest(st) ? TK__STEP_OVER : finish(st);
     }
+    if (st->call.bytes != TK__BYTES_NO) { /* its JSON, if any, is in the head */
+        if (tk__pooling_headers(&st->prefix, st) < 0)
+            return broken(st);
+        headers = st->prefix.p; /* its bytes stay where they are until the next answer */
+        type = "application/octet-stream";
+    }
     tk__stream_end(st, TK__END_FINISHED);
-    tk_http_reply(peer, 200, "application/json", headers, body);
+    tk_http_reply(peer, 200, type, headers, body);
     if (k.is_close)
         tk_http_peer_close(peer, false);
     return TK__STEP_OVER;
@@ -489,6 +507,10 @@ void tk__stream_go_on(struct tk__stream *st)
         return;
     }
     if (st->call.knobs.role == TK_SIM_ROLE_AT_ONCE && st->call.is_chat && emit_role(st) < 0) {
+        broken(st);
+        return;
+    }
+    if (st->call.kind == TK__KIND_RESPONSES && emit_created(st) < 0) {
         broken(st);
         return;
     }

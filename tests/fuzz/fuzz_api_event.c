@@ -1,4 +1,4 @@
-/* fuzz_api_event.c - one event, and one whole reply, of OpenAI's formats
+/* fuzz_api_event.c - one event, and one whole reply, of every format
  *
  * Whatever the bytes: nothing is read behind the padding, every slice has its bytes, the bounds on
  * counts hold, and what has text has its channel.
@@ -61,6 +61,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(&ev, tk_api_chat.decode_event(json, TK_STR(""), text, &ev), size);
     check(&ev, tk_api_chat.decode_event(json, TK_STR("error"), text, &ev), size);
     check(&ev, tk_api_completions.decode_body(json, text, &ev), size);
+    check(&ev, tk_api_responses.decode_event(json, TK_STR("response.completed"), text, &ev), size);
+    check(&ev, tk_api_responses.decode_event(json, TK_STR(""), text, &ev), size);
+    check(&ev, tk_api_responses.decode_body(json, text, &ev), size);
+    check(&ev, tk_api_embeddings.decode_body(json, text, &ev), size);
+    check(&ev, tk_api_rerank.decode_body(json, text, &ev), size);
     int n = tk_api_models(json, text, ids, roots, 4);
     for (int i = 0; i < n; i++) {
         free(ids[i]);
