@@ -14,6 +14,7 @@
 #include "token/tokenizer.h"
 
 #define MAX_PROMPT ((size_t)256 << 20)
+#define MAX_MEDIA ((size_t)512 << 20)
 
 /* The tool's rules for lengths: of the prompt, and of both. */
 enum {
@@ -31,6 +32,7 @@ struct hf {
     struct tk__adder adder;
     struct tk_tok_scratch *scratch;
     struct tk__measured text;
+    struct tk_buf media;
     struct tk__hf_row row;
     size_t n_seen;
 };
@@ -93,9 +95,6 @@ static int take(struct hf *d, struct tk_err *reterr)
         .row = d->row.at.index,
     };
 
-    if (d->row.has_image)
-        return tk__row_fail(&d->row.at, TK_E_UNSUPPORTED, reterr,
-                            "a conversation with an image cannot be sent yet");
     d->text.err.msg[0] = '\0';
     item.prompt_tokens = tk__measure_prompt(&d->text, &d->measured, d->scratch, &item);
     if (item.prompt_tokens < 0)
@@ -109,6 +108,10 @@ static int take(struct hf *d, struct tk_err *reterr)
     if (d->measured.chat)
         item.prompt = tk_buf_str(&d->text.text);
     item.messages = (struct tk_str){ NULL, 0 };
+    if (d->row.media_kind && (rc = tk__hf_add_media(&d->row, &d->media)) != 0)
+        return rc;
+    if (d->row.media_kind)
+        item.media = tk_buf_str(&d->media);
     rc = tk__adder_add(&d->adder, &item, reterr);
     return rc ? rc : 1;
 }
@@ -118,7 +121,7 @@ static int take_row(struct hf *d, struct tk_json_val *root, struct tk_err *reter
     tk_buf_reset(&d->row.prompt);
     tk_buf_reset(&d->row.messages);
     d->row.answer = (struct tk_str){ NULL, 0 };
-    d->row.has_image = false;
+    d->row.media_kind = NULL;
     int rc = d->set->make(&d->row, root);
     return rc > 0 ? take(d, reterr) : rc;
 }
@@ -197,6 +200,7 @@ static int hf_load(const struct tk_data_conf *conf, struct tk_items *ret, struct
         d.measured.chat = NULL;
     tk_buf_init(&d.row.prompt, MAX_PROMPT);
     tk_buf_init(&d.row.messages, MAX_PROMPT);
+    tk_buf_init(&d.media, MAX_MEDIA);
     tk__adder_init(&d.adder, ret);
     if (rc == 0 && conf->n_wanted == 0)
         rc = tk_err_set(reterr, TK_E_RANGE, "No requests provided.");
@@ -204,6 +208,7 @@ static int hf_load(const struct tk_data_conf *conf, struct tk_items *ret, struct
         rc = load_rows(&d, reterr);
     tk_buf_release(&d.row.prompt);
     tk_buf_release(&d.row.messages);
+    tk_buf_release(&d.media);
     tk__measured_release(&d.text);
     tk_tok_scratch_free(d.scratch);
     d.scratch = NULL;

@@ -154,7 +154,8 @@ static int make_conversation(struct tk__hf_row *r, struct tk_json_val *root)
         tk_json_get_str(&value, &prompt) != 0)
         return tk__row_fail(&r->at, TK_E_FORMAT, r->reterr,
                             "a turn of its 'conversations' has no text 'value'");
-    r->has_image = find(root, "image", &r->image);
+    if (find(root, "image", &r->media))
+        r->media_kind = "image";
     return done(r, tk_buf_add_str(&r->prompt, prompt));
 }
 
@@ -244,20 +245,113 @@ static int make_mlperf(struct tk__hf_row *r, struct tk_json_val *root)
     return done(r, rc);
 }
 
-#define NO_IMAGES "data sets with images are not supported yet"
-#define NO_VIDEOS "data sets with videos are not supported yet"
+/* --- with images and videos --- */
+
+static int media_is(struct tk__hf_row *r, struct tk_json_val *root, const char *kind)
+{
+    if (!find(root, kind, &r->media))
+        return lacks(r, root, kind, kind);
+    r->media_kind = kind;
+    return 0;
+}
+
+/* `turns`[0][0].content, images[0] */
+static int make_arena(struct tk__hf_row *r, struct tk_json_val *root, const char *turns)
+{
+    struct tk_json_val list, turn, first;
+    struct tk_str s;
+
+    if (!find(root, turns, &list) || !element(&list, 0, &turn) || !element(&turn, 0, &first) ||
+        !find(&first, "content", &first) || tk_json_get_str(&first, &s) != 0)
+        return lacks(r, root, "list of lists of messages", turns);
+    (void)tk_buf_add_str(&r->prompt, s);
+    if (!find(root, "images", &list) || !element(&list, 0, &r->media))
+        return lacks(r, root, "image in", "images");
+    r->media_kind = "image";
+    return done(r, 0);
+}
+
+static int make_arena_chat(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    return make_arena(r, root, "conversation");
+}
+
+static int make_arena_bench(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    return make_arena(r, root, "turns");
+}
+
+/* Question, then "A.one B.two" of all choices. */
+static int make_mmvu(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    struct tk_json_val choices, v;
+    struct tk_json_iter it;
+    struct tk_str key, s;
+    int rc = prompt_is(r, root, "question");
+
+    if (rc == 0 && (!find(root, "choices", &choices) || tk_json_obj(&choices, &it) != 0))
+        rc = lacks(r, root, "choices in", "choices");
+    while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &v)) > 0) {
+        bool is_null = tk_json_type(&v) == TK_JSON_NULL;
+        if (!is_null && tk_json_get_str(&v, &s) != 0)
+            return lacks(r, root, "texts in", "choices");
+        (void)tk_buf_addf(&r->prompt, " %.*s.", TK_STR_ARG(key));
+        (void)tk_buf_add_str(&r->prompt, is_null ? TK_STR("None") : s);
+        rc = 0;
+    }
+    return done(r, rc ? rc : media_is(r, root, "video"));
+}
+
+/* What stands before "Options:", without white space around it. */
+static int make_mmstar(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    static const char options[] = "Options:", space[] = " \t\n\r\v\f\x1c\x1d\x1e\x1f";
+    struct tk_str s = { NULL, 0 };
+    int rc = text(r, root, "question", &s);
+    const char *at = rc == 0 && s.n > 0 ? memmem(s.p, s.n, options, sizeof(options) - 1) : NULL;
+
+    if (at)
+        s.n = (size_t)(at - s.p);
+    while (s.n > 0 && memchr(space, s.p[0], sizeof(space) - 1))
+        s = (struct tk_str){ s.p + 1, s.n - 1 };
+    while (s.n > 0 && memchr(space, s.p[s.n - 1], sizeof(space) - 1))
+        s.n--;
+    (void)tk_buf_add_str(&r->prompt, s);
+    return done(r, rc ? rc : media_is(r, root, "image"));
+}
+
 #define NO_AUDIO "data sets with speech are not supported yet"
 
 static const struct tk_hf_set sets[] = {
     {
-        .ids = { "lmarena-ai/VisionArena-Chat", "lmarena-ai/vision-arena-bench-v0.1" },
+        .ids = { "lmarena-ai/VisionArena-Chat" },
+        .split = "train",
+        .is_split_fixed = true,
+        .has_no_subset = true,
         .is_multimodal = true,
-        .missing = NO_IMAGES,
+        .output_tokens = 128,
+        .columns = { "conversation", "images" },
+        .make = make_arena_chat,
+    },
+    {
+        .ids = { "lmarena-ai/vision-arena-bench-v0.1" },
+        .split = "train",
+        .is_split_fixed = true,
+        .has_no_subset = true,
+        .is_multimodal = true,
+        .output_tokens = 128,
+        .columns = { "turns", "images" },
+        .make = make_arena_bench,
     },
     {
         .ids = { "yale-nlp/MMVU" },
+        .split = "validation",
+        .is_split_fixed = true,
+        .has_no_subset = true,
         .is_multimodal = true,
-        .missing = NO_VIDEOS,
+        .output_tokens = 128,
+        .columns = { "question", "choices", "video" },
+        .make = make_mmvu,
     },
     {
         .ids = { "likaixin/InstructCoder" },
@@ -296,7 +390,9 @@ static const struct tk_hf_set sets[] = {
     {
         .ids = { "lmms-lab/LLaVA-OneVision-Data" },
         .is_multimodal = true,
-        .missing = NO_IMAGES,
+        .lengths = TK__HF_SENSIBLE,
+        .columns = { "conversations", "image" },
+        .make = make_conversation,
     },
     {
         .ids = { "Aeala/ShareGPT_Vicuna_unfiltered" },
@@ -348,8 +444,13 @@ static const struct tk_hf_set sets[] = {
     },
     {
         .ids = { "Lin-Chen/MMStar" },
+        .split = "val",
+        .is_split_fixed = true,
+        .has_no_subset = true,
         .is_multimodal = true,
-        .missing = NO_IMAGES,
+        .output_tokens = 128,
+        .columns = { "question", "image" },
+        .make = make_mmstar,
     },
 };
 

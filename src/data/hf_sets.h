@@ -14,9 +14,13 @@ struct tk__hf_row {
     struct tk_buf prompt;   /* text, or … */
     struct tk_buf messages; /* … the messages that the chat template makes one of */
     struct tk_str answer;   /* whose length is asked for; the parser's */
-    struct tk_json_val image;
-    bool has_image;
+    const char *media_kind; /* "image", "video"; NULL: none */
+    struct tk_json_val media;
 };
+
+/* Append the row's image or video as a content part of a chat: bytes as the JPEG that PIL would save, a text as
+ * URL. 0 or a code with words. */
+int tk__hf_add_media(struct tk__hf_row *r, struct tk_buf *out);
 
 /* Which lengths are kept. */
 enum tk__hf_lengths {

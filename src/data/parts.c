@@ -131,3 +131,13 @@ int tk__add_url_part(struct tk_buf *out, const char *kind, struct tk_str url, en
         rc = tk_err_set(reterr, out->failed, "no memory for a URL");
     return rc;
 }
+
+int tk__add_data_part(struct tk_buf *out, const char *kind, const char *type, struct tk_str bytes)
+{
+    tk_buf_addf(out, "{\"type\": \"%s_url\", \"%s_url\": {\"url\": \"data:%s;base64,", kind, kind,
+                type);
+    if (!out->failed)
+        (void)tk_base64_add(out, bytes);
+    tk_buf_add_z(out, "\"}}");
+    return out->failed;
+}

@@ -22,6 +22,9 @@ int tk__add_url(struct tk_buf *out, struct tk_str url, enum tk__urls how, struct
 int tk__add_url_part(struct tk_buf *out, const char *kind, struct tk_str url, enum tk__urls how,
                      struct tk_err *reterr);
 
+/* The same with bytes in a data URL; `type` is theirs: "image/jpeg". 0, TK_E_LIMIT, -ENOMEM. */
+int tk__add_data_part(struct tk_buf *out, const char *kind, const char *type, struct tk_str bytes);
+
 /* Append the file's bytes, at most TK__MAX_PART_FILE. 0 or a code with words. */
 int tk__add_file(struct tk_buf *out, struct tk_str path, struct tk_err *reterr);
 

@@ -18,13 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
+#include "data/parts.h"
 #include "data/pipe.h"
 #include "data/runs.h"
 #include "media/jpeg.h"
 
-#define PART_BEGIN "{\"type\": \"image_url\", \"image_url\": {\"url\": \"data:image/jpeg;base64,"
-#define PART_END "\"}}"
 #define MAX_MEDIA ((size_t)4 << 30) /* bytes of one request's pictures */
 
 struct picture {
@@ -182,11 +180,9 @@ static int make_picture(const struct picture *p, struct slot *slot)
     tk_buf_reset(&slot->jpeg);
     int rc = tk_jpeg_add(&slot->jpeg, rgb, (uint32_t)p->bucket->width, (uint32_t)p->bucket->height);
     free(rgb);
-    tk_buf_add_z(&slot->media, PART_BEGIN);
     if (rc == 0)
-        rc = tk_base64_add(&slot->media, tk_buf_str(&slot->jpeg));
-    tk_buf_add_z(&slot->media, PART_END);
-    return rc ? rc : slot->media.failed;
+        rc = tk__add_data_part(&slot->media, "image", "image/jpeg", tk_buf_str(&slot->jpeg));
+    return rc;
 }
 
 static void make(void *owner, struct tk_tok_scratch *s, size_t i, void *at)

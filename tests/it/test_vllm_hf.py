@@ -1,5 +1,6 @@
 """Data sets of the hub in `tokmark vllm`: vectors that tests/parity/vllm/hf --write took from vLLM 0.13.0 on `datasets` 4.4.1, and what
 is refused."""
+import base64
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import tk_it
 import vllm_load
 
 t = tk_it.Tap()
+CHAT = ['--backend', 'openai-chat', '--endpoint', '/v1/chat/completions']
 here = os.path.join(tk_it.GOLDEN, 'vllm/hf')
 tok = os.path.join(tk_it.GOLDEN, 'vllm/load/tok')
 
@@ -63,7 +65,12 @@ def check_newer():
 def check_refused():
     mt = 'philschmid/mt-bench'
     refused('a list of names', 'mt', 'no/such', "'Lin-Chen/MMStar'}. Please consider")
-    refused('images', 'mt', 'Lin-Chen/MMStar', 'images are not supported yet', '--backend', 'openai-chat', '--endpoint', '/v1/chat/completions', status=2)
+    refused('speech', 'mt', 'LIUM/tedlium', 'speech are not supported yet', *CHAT, status=2)
+    refused('a file that is no image', 'nopic', 'Lin-Chen/MMStar', "row 0 from 0: its image is too long, or is not what was in the file", *CHAT)
+    refused('another kind of image', 'gif', 'Lin-Chen/MMStar', 'its image cannot be sent: a picture that is neither JPEG nor PNG', *CHAT)
+    refused('an image that is cut', 'half', 'Lin-Chen/MMStar', 'its image cannot be sent: a JPEG that is cut', *CHAT)
+    refused('no image', 'nothing', 'Lin-Chen/MMStar', "it has no image 'image'; its columns are: question", *CHAT)
+    refused('an image as a link', 'link', 'Lin-Chen/MMStar', 'the viewer gives its image as a link alone', *CHAT)
     refused('no such folder, no hub', 'not-there', mt, "HF_HUB_OFFLINE")
     refused('no files', 'empty', mt, 'has no Parquet, JSON or CSV files')
     refused('which split', 'vicuna2', 'Aeala/ShareGPT_Vicuna_unfiltered', "choose one with --hf-split; there are ['train', 'test']")
@@ -91,6 +98,14 @@ with tk_it.Folder():
     write('columns/train.jsonl', '{"turn": ["a"], "id": 1}\n')
     write('silent/train.jsonl', '{"problem": "one two three four", "solution": ""}\n')
     write('short/train.jsonl', '{"problem": "a", "solution": "b"}\n' * 2)
+    with open(os.path.join(tk_it.GOLDEN, 'media/pictures/usual.jpg'), 'rb') as f:
+        picture = f.read()
+    for name, image in (('nopic', {'bytes': 'no base64'}), ('gif', {'bytes': base64.b64encode(b'GIF89a').decode()}),
+                        ('half', {'bytes': base64.b64encode(picture[:500]).decode()}), ('link', {'src': 'https://x/y.jpg'})):
+        write(f'{name}/a.jsonl', json.dumps({'question': 'What?', 'image': image}))
+    write('nothing/a.jsonl', '{"question": "What?"}')
+    for name in ('nopic', 'gif', 'half', 'link', 'nothing'):
+        write(f'{name}/README.md', '---\nconfigs:\n- config_name: x\n  data_files:\n  - split: val\n    path: a.*\n---\n')
     write('table/train.csv', 'turns\na\nb,c\n')
     with open('mt/data/train-00000-of-00002.parquet', 'rb') as f:
         whole = f.read()

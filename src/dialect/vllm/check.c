@@ -113,6 +113,8 @@ static int check_hf(struct tk_vllm *v, struct tk_err *reterr)
         return raised(v, reterr,
                       "Multi-modal content is only supported on 'openai-chat' and 'openai-audio' "
                       "backends.");
+    if (o->enable_multimodal_chat)
+        return usage(v, reterr, "'--enable-multimodal-chat' is not supported yet with 'hf'");
     if (tk_hf_missing(v->hf.set))
         return usage(v, reterr, "'%s': %s", o->hf_name ? o->hf_name : o->dataset_path,
                      tk_hf_missing(v->hf.set));
