@@ -203,7 +203,10 @@ int tk_parse(const struct tk_opt_command *c, int argc, char **argv, void *values
         return print_help(c);
     if (rc == 0)
         return -1;
-    (void)tk_fail(TK_EXIT_USAGE, c->name, &err);
+    if (c->speaks_argparse)
+        tk_say(c->name, "error: %s", err.msg);
+    else
+        (void)tk_fail(TK_EXIT_USAGE, c->name, &err);
     (void)fprintf(stderr, "%s --help lists the options\n", c->name);
     return TK_EXIT_USAGE;
 }

@@ -71,12 +71,13 @@ static struct match find_exact(const struct tk_opt_command *c, const char *name)
     return m;
 }
 
-/* How many names begin with `prefix`; *ret is one of them. */
-static size_t find_prefix(const struct tk_opt_command *c, const char *prefix, struct match *ret)
+/* How many names of the first `n_opts` begin with `prefix`; *ret is one of them. */
+static size_t find_prefix_of(const struct tk_opt_command *c, size_t n_opts, const char *prefix,
+                             struct match *ret)
 {
     size_t n = 0, len = strlen(prefix);
     const char *positive = without_no(prefix);
-    for (size_t i = 0; i < c->n_opts; i++) {
+    for (size_t i = 0; i < n_opts; i++) {
         const struct tk_opt *o = &c->opts[i];
         if (strncmp(o->name, prefix, len) == 0) {
             *ret = (struct match){ .i = i };
@@ -90,15 +91,25 @@ static size_t find_prefix(const struct tk_opt_command *c, const char *prefix, st
     return n;
 }
 
+static size_t find_prefix(const struct tk_opt_command *c, const char *prefix, struct match *ret)
+{
+    size_t n = find_prefix_of(c, c->n_first, prefix, ret);
+    return n > 0 ? n : find_prefix_of(c, c->n_opts, prefix, ret);
+}
+
 static int ambiguous(const struct walk *w, const char *prefix)
 {
     struct tk_buf names = TK_BUF_INIT(400);
-    for (size_t i = 0; i < w->c->n_opts; i++) {
+    struct match m;
+    size_t n = find_prefix_of(w->c, w->c->n_first, prefix, &m) > 0 ? w->c->n_first : w->c->n_opts;
+    for (size_t i = 0; i < n; i++) {
         if (strncmp(w->c->opts[i].name, prefix, strlen(prefix)) == 0)
             tk_buf_addf(&names, "%s--%s", names.n > 0 ? ", " : "", w->c->opts[i].name);
     }
-    int rc = tk_err_set(w->reterr, TK_E_NOT_FOUND, "option '--%s' could be %s", prefix,
-                        names.p ? names.p : "several");
+    int rc = tk_err_set(w->reterr, TK_E_NOT_FOUND,
+                        w->c->speaks_argparse ? "ambiguous option: --%s could match %s"
+                                              : "option '--%s' could be %s",
+                        prefix, names.p ? names.p : "several");
     tk_buf_release(&names);
     return rc;
 }
@@ -112,7 +123,8 @@ static const char *hint_of(const struct tk_opt_command *c, struct tk_str name)
     return NULL;
 }
 
-static int unknown(const struct walk *w, struct tk_str name)
+/* The name that was meant, or NULL. */
+static const char *closest_to(const struct walk *w, struct tk_str name)
 {
     const char *closest = NULL;
     char word[MAX_NAME + 1];
@@ -127,6 +139,29 @@ static int unknown(const struct walk *w, struct tk_str name)
         closest = tk_opt_closest(word, names, n);
     }
     free(names);
+    return closest;
+}
+
+/* Argparse shows what it could not place: the word, and those behind it that are no options. */
+static int unrecognized(const struct walk *w, int from, const char *closest)
+{
+    struct tk_buf words = TK_BUF_INIT(200);
+    int i = from;
+    do {
+        tk_buf_addf(&words, " %.100s", w->argv[i++]);
+    } while (i < w->argc && w->argv[i][0] != '-');
+    int rc = tk_err_set(w->reterr, TK_E_NOT_FOUND, "unrecognized arguments:%s%s%s%s",
+                        words.p ? words.p : "", closest ? "; did you mean '--" : "",
+                        closest ? closest : "", closest ? "'?" : "");
+    tk_buf_release(&words);
+    return rc;
+}
+
+static int unknown(const struct walk *w, struct tk_str name)
+{
+    const char *closest = closest_to(w, name);
+    if (w->c->speaks_argparse)
+        return unrecognized(w, w->at - 1, closest);
     int shown = (int)TK_MIN(name.n, 100);
     const char *hint = hint_of(w->c, name);
     if (hint)
@@ -202,6 +237,25 @@ static int set_flag(struct walk *w, const struct match *m, const char *value)
     return 0;
 }
 
+/* A value of the wrong type, as argparse says it, with what is wanted. */
+static int invalid(const struct walk *w, const struct tk_opt *o, const char *value)
+{
+    struct tk_buf choices = TK_BUF_INIT(600);
+    struct tk_str rest = tk_str_of(o->choices), choice;
+    int rc;
+    while (o->type == TK_OPT_CHOICE && tk_str_split(&rest, ' ', &choice))
+        tk_buf_addf(&choices, "%s'%.*s'", choices.n > 0 ? ", " : "", TK_STR_ARG(choice));
+    if (o->type == TK_OPT_CHOICE)
+        rc = tk_err_set(w->reterr, TK_E_FORMAT,
+                        "argument --%s: invalid choice: '%.60s' (choose from %s)", o->name, value,
+                        choices.p ? choices.p : "");
+    else
+        rc = tk_err_set(w->reterr, TK_E_FORMAT, "argument --%s: invalid %s value: '%.100s'",
+                        o->name, o->type == TK_OPT_INT ? "int" : "float", value);
+    tk_buf_release(&choices);
+    return rc;
+}
+
 /* `value`: what stood in the same word, or NULL. */
 static int take_value(struct walk *w, const struct match *m, const char *value)
 {
@@ -209,13 +263,19 @@ static int take_value(struct walk *w, const struct match *m, const char *value)
     if (m->is_negated || o->type == TK_OPT_FLAG)
         return set_flag(w, m, value);
     bool is_apart = !value;
-    if (is_apart && (w->at == w->argc || names_option(w, w->argv[w->at])))
+    bool has_none = is_apart && (w->at == w->argc || names_option(w, w->argv[w->at]));
+    if (has_none && w->c->speaks_argparse)
+        return tk_err_set(w->reterr, TK_E_FORMAT, "argument --%s: expected %s argument", o->name,
+                          o->is_many ? "at least one" : "one");
+    if (has_none)
         return tk_err_set(w->reterr, TK_E_FORMAT, "option '--%s' needs a value: --%s %s", o->name,
                           o->name, o->value ? o->value : "VALUE");
     if (is_apart)
         value = w->argv[w->at++];
     w->ret->is_given[m->i] = true;
     int rc = tk__opt_set(o, TK__OPT_ARGV, value, w->values, w->reterr);
+    if (rc == TK_E_FORMAT && w->c->speaks_argparse)
+        return invalid(w, o, value);
     while (rc == 0 && is_apart && o->is_many && w->at < w->argc && !ends_list(w, w->argv[w->at]))
         rc = tk__opt_set(o, TK__OPT_ARGV, w->argv[w->at++], w->values, w->reterr);
     return rc;
@@ -267,6 +327,8 @@ static bool is_negative_number(const struct walk *w, const char *word)
 
 static int take_argument(struct walk *w, const char *word)
 {
+    if (w->c->speaks_argparse)
+        return unrecognized(w, w->at - 1, NULL);
     if (tk__opt_list_add(&w->ret->args, word) != 0)
         return tk_err_set(w->reterr, -ENOMEM, "no memory for the arguments");
     return 0;

@@ -66,7 +66,10 @@ struct tk_opt_command {
     const struct tk_opt_hint *hints; /* may be NULL */
     size_t n_hints;
     bool allows_abbreviation; /* an unambiguous prefix of a name is accepted (argparse does) */
+    size_t
+        n_first; /* a prefix means one of the first so many options when it can; 0: all are alike */
     bool treats_underscore_as_dash;
+    bool speaks_argparse; /* complains in the words of Python's argparse, takes no arguments */
 };
 
 /* A program of several commands: what completion and manual are made from. */

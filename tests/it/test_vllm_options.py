@@ -110,6 +110,19 @@ def check_page():
             check_accepted(name, value)
 
 
+def check_abbreviations():
+    """The shortest that the page's options allow mean the same though there are more options by now."""
+    with open(os.path.join(golden, 'page.json'), encoding='utf-8') as f:
+        page = json.load(f)
+    names = [option['name'] for option in page] + ['--help']
+    for option in page:
+        name = option['name']
+        short = next(name[:n] for n in range(3, len(name) + 1) if name[:n] == name or sum(other.startswith(name[:n]) for other in names) == 1)
+        value = ['custom'] if name == '--dataset-name' else values_of(option)[0]
+        found, why = shown([*BASE, short, *value, *WITH.get(name, [])])
+        t.ok(found is not None and found[name[2:]]['from'] == 'command line', f'{short} is {name}', why or found[name[2:]])
+
+
 def check_newer():
     """The options of 0.32.0 that the page does not have, with its defaults."""
     with open(os.path.join(golden, 'newer.json'), encoding='utf-8') as f:
@@ -138,6 +151,7 @@ with tk_it.Folder():
     os.symlink(os.path.join(golden, 'load/tok'), 'tok')
     os.symlink(os.path.join(golden, 'prompts.jsonl'), 'prompts.jsonl')
     check_page()
+    check_abbreviations()
     check_newer()
     check_idle()
 t.done()

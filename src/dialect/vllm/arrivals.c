@@ -109,7 +109,7 @@ int tk_vllm_schedule(struct tk_vllm *v, struct tk_err *reterr)
                           (unsigned long long)v->n_requests);
     int rc = tk_vllm_offsets(&a, offset_s, v->n_requests);
     if (rc != 0)
-        return tk_err_set(reterr, rc, "Obtained non-positive request rate 0.");
+        return tk_err_set(reterr, rc, "Obtained non-positive request rate 0.0.");
     for (uint64_t i = 0; i < v->n_requests; i++) {
         if (offset_s[i] > 9e9)
             return tk_err_set(reterr, TK_E_RANGE, "the last request would be due in 292 years");

@@ -143,9 +143,9 @@ static const struct tk_opt options[] = {
     FLAG("use-beam-search", use_beam_search, "server and model", "no effect, as in the tool"),
     INT("logprobs", logprobs, NULL, 0, 1e6, "sampling",
         "log probabilities per token to ask for; completions only"),
-    REAL("request-rate", request_rate, "inf", 0, INFINITY, "load",
+    REAL("request-rate", request_rate, "inf", -INFINITY, INFINITY, "load",
          "requests per second; inf: all at once"),
-    REAL("burstiness", burstiness, "1.0", 0, INFINITY, "load",
+    REAL("burstiness", burstiness, "1.0", -INFINITY, INFINITY, "load",
          "shape of the gamma gaps: 1 is Poisson, less is burstier, inf is even"),
     FLAG("trust-remote-code", trust_remote_code, "server and model",
          "no effect: tokmark runs no code of a model"),
@@ -294,6 +294,8 @@ const struct tk_opt_command tk_vllm_command = {
     .opts = options,
     .n_opts = TK_ARRAY_LEN(options),
     .allows_abbreviation = true,
+    .n_first = TK_VLLM_N_PAGE, /* abbreviations mean what they meant */
+    .speaks_argparse = true,
     .treats_underscore_as_dash = true,
 };
 

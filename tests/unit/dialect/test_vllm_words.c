@@ -109,7 +109,6 @@ static void test_refusals(void)
         int status; /* 0: by the parser */
     } cases[] = {
         { "--dataset-name|custom|--dry-run", "the following arguments are required: --model", 2 },
-        { "--model|m|--dataset-name|hf", "data set 'hf' is not supported yet", 2 },
         { "--model|m|--dataset-name|custom", "dataset_path must be provided", 1 },
         { "--model|m|--dataset-path|f", "Cannot use 'random' dataset with --dataset-path.", 2 },
         { BASE "|--backend|openai-audio|--top-k|3",

@@ -52,6 +52,15 @@ static const struct tk_opt_command lenient = {
     .treats_underscore_as_dash = true,
 };
 
+static const struct tk_opt_command argparse = {
+    .name = "test",
+    .opts = table,
+    .n_opts = TK_ARRAY_LEN(table),
+    .allows_abbreviation = true,
+    .n_first = 2,
+    .speaks_argparse = true,
+};
+
 static struct values v;
 static struct tk_opt_result r;
 static struct tk_err err;
@@ -338,8 +347,28 @@ static void words(void)
         free(said.words[i]);
 }
 
+static void says(const char *line, const char *what)
+{
+    T_OK(parse(&argparse, line) != 0, "argparse: '%s' is refused", line);
+    T_EQ_S(err.msg, what, "argparse: '%s'", line);
+}
+
+/* The words of Python's argparse (3.11), what was meant added. */
+static void argparse_words(void)
+{
+    says("--concurrency x", "argument --concurrency: invalid int value: 'x'");
+    says("--top-p x", "argument --top-p: invalid float value: 'x'");
+    says("--concurrency", "argument --concurrency: expected one argument");
+    says("--goodput", "argument --goodput: expected at least one argument");
+    says("--nosuch 3 4 --quiet", "unrecognized arguments: --nosuch 3 4");
+    says("--nosuch=3", "unrecognized arguments: --nosuch=3");
+    says("--quiet stray more", "unrecognized arguments: stray more");
+    says("--quiett", "unrecognized arguments: --quiett; did you mean '--quiet'?");
+}
+
 int main(void)
 {
+    argparse_words();
     defaults();
     forms();
     arguments();
