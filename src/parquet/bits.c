@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/varint.h"
 #include "parquet/inside.h"
 #include "parquet/thrift.h"
 
@@ -93,11 +94,6 @@ int tk__pq_runs_next(struct tk__pq_runs *r, uint32_t *ret)
 
 /* ---- differences ---- */
 
-static int64_t unzigzag(uint64_t v)
-{
-    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-}
-
 int tk__pq_delta_init(struct tk__pq_delta *d, const uint8_t *p, const uint8_t *end)
 {
     struct tk__thrift t = { .p = p, .end = end };
@@ -111,7 +107,7 @@ int tk__pq_delta_init(struct tk__pq_delta *d, const uint8_t *p, const uint8_t *e
     d->p = t.p;
     d->n_left = total;
     d->is_first = true;
-    d->value = (uint64_t)unzigzag(first);
+    d->value = (uint64_t)tk_unzigzag(first);
     d->n_minis = n_minis;
     d->mini = n_minis;
     d->mini_values = block / n_minis;
@@ -124,7 +120,7 @@ static int next_mini(struct tk__pq_delta *d)
 {
     if (d->mini == d->n_minis) {
         struct tk__thrift t = { .p = d->p, .end = d->end };
-        d->min = (uint64_t)unzigzag(tk__thrift_varint(&t));
+        d->min = (uint64_t)tk_unzigzag(tk__thrift_varint(&t));
         if (t.failed || d->n_minis > (uint64_t)(t.end - t.p))
             return TK_E_FORMAT;
         d->widths = t.p;

@@ -120,7 +120,7 @@ static int unpack_brotli(struct tk_str in, size_t n, struct tk_buf *out)
         if (brc == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT && out->n == n)
             rc = TK_E_FORMAT; /* longer than was said */
     }
-    if (rc == 0 && brc != BROTLI_DECODER_RESULT_SUCCESS)
+    if (rc == 0 && (brc != BROTLI_DECODER_RESULT_SUCCESS || out->n != n))
         rc = TK_E_FORMAT;
     BrotliDecoderDestroyInstance(b);
     return rc;

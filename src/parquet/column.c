@@ -221,6 +221,7 @@ static int take_dictionary(struct tk__pq_column *c, const struct head *h, struct
     if (h->encoding != TK__PQ_PLAIN && h->encoding != TK__PQ_PLAIN_DICTIONARY)
         return tk__pq_column_fail(c, TK_E_UNSUPPORTED, reterr, "a dictionary in encoding %s",
                                   tk__pq_encoding_name(h->encoding));
+    c->has_dictionary = false; /* whatever becomes of this one, the one before is gone */
     int rc = unpack(c, in, h->unpacked, true, &c->dictionary.bytes, reterr);
     if (rc != 0)
         return rc;
@@ -305,17 +306,19 @@ static int take_page(struct tk__pq_column *c, const struct head *h, struct tk_st
 static int take_page_v2(struct tk__pq_column *c, const struct head *h, struct tk_str in,
                         struct tk_err *reterr)
 {
-    int64_t levels = h->rep_bytes + h->def_bytes;
+    int64_t most = TK_MIN((int64_t)in.n, h->unpacked);
     struct tk_str bytes = in;
 
-    if (h->rep_bytes < 0 || h->def_bytes < 0 || levels > (int64_t)in.n || levels > h->unpacked)
+    if (h->rep_bytes < 0 || h->rep_bytes > most || h->def_bytes < 0 ||
+        h->def_bytes > most - h->rep_bytes)
         return damaged_levels(c, reterr);
     int rc = begin_levels(&c->reps, c->leaf->max_rep, h->rep_bytes, h, TK__PQ_RLE, &bytes);
     if (rc == 0)
         rc = begin_levels(&c->defs, c->leaf->max_def, h->def_bytes, h, TK__PQ_RLE, &bytes);
     if (rc != 0)
         return damaged_levels(c, reterr);
-    rc = unpack(c, bytes, h->unpacked - levels, h->is_packed, &c->page, reterr);
+    rc = unpack(c, bytes, h->unpacked - h->rep_bytes - h->def_bytes, h->is_packed, &c->page,
+                reterr);
     return rc == 0 ? begin_values(c, h, tk_buf_str(&c->page), reterr) : rc;
 }
 
@@ -329,7 +332,7 @@ static int take_any(struct tk__pq_column *c, const struct head *h, struct tk_str
         return take_dictionary(c, h, in, reterr);
     if (h->type != PAGE_DATA && h->type != PAGE_DATA_V2)
         return 0; /* an index, or what a later version may add */
-    if (h->n_values < 0 || h->n_values > c->n_left)
+    if (h->n_values < 0 || h->n_values > TK_MIN(c->n_left, INT32_MAX))
         return tk__pq_column_fail(c, TK_E_FORMAT, reterr, "a page has more values than its column");
     return h->type == PAGE_DATA ? take_page(c, h, in, reterr) : take_page_v2(c, h, in, reterr);
 }

@@ -230,14 +230,13 @@ static int read_schema(struct tk_parquet *p, struct tk__thrift *t, size_t n, str
 
 struct chunk {
     int64_t type, codec, n_values, bytes, data_at, dictionary_at;
-    bool is_elsewhere, is_encrypted, has_meta;
+    bool is_elsewhere, is_encrypted;
 };
 
 static void read_chunk_meta(struct tk__thrift *t, struct chunk *c)
 {
     struct tk__thrift_field f = { 0, 0 };
 
-    c->has_meta = true;
     while (tk__thrift_field(t, &f)) {
         switch (f.id) {
         case 1:
@@ -270,9 +269,10 @@ static struct chunk read_chunk(struct tk__thrift *t)
     struct tk__thrift_field f = { 0, 0 };
 
     while (tk__thrift_field(t, &f)) {
-        c.is_elsewhere = c.is_elsewhere || f.id == 1;
         c.is_encrypted = c.is_encrypted || f.id == 8;
-        if (f.id == 3 && tk__thrift_is_struct(t, &f))
+        if (f.id == 1)
+            c.is_elsewhere = tk__thrift_bytes(t, &f).n > 0;
+        else if (f.id == 3 && tk__thrift_is_struct(t, &f))
             read_chunk_meta(t, &c);
         else if (f.id != 3)
             tk__thrift_skip(t, &f);
@@ -290,7 +290,7 @@ static int take_chunk(struct tk_parquet *p, size_t group, uint32_t leaf, const s
 
     if (c->is_encrypted)
         return tk__pq_fail(p, TK_E_UNSUPPORTED, reterr, "it is encrypted");
-    if (c->is_elsewhere && !c->has_meta)
+    if (c->is_elsewhere)
         return tk__pq_fail(p, TK_E_UNSUPPORTED, reterr, "its columns are in other files");
     if (c->n_values == 0) /* a row group without rows has no place for it */
         return 0;

@@ -7,7 +7,7 @@
  *   const char *names[] = { "question" };
  *   int rc = tk_parquet_open(&source, &p, &err);
  *   if (rc == 0) tk_parquet_select(p, names, 1);
- *   while (rc == 0 && (rc = tk_parquet_next(p, &row, &err)) > 0) { … row … rc = 0; }
+ *   while (rc == 0 && (rc = tk_parquet_next(p, false, &row, &err)) > 0) { … row … rc = 0; }
  *   tk_parquet_free(p);
  *
  * What a file says is not believed: counts, lengths and offsets are held against the bytes that are
@@ -62,7 +62,8 @@ void tk_parquet_goto(struct tk_parquet *p, size_t group);
 
 /* Append the next row: 1, 0 at the end of the file (or, with `stays`, of the row group), or a code with
  * words as of tk_parquet_open(). A list is an array, a map an array of [key, value]; text is text, other
- * bytes are base64; dates, times and decimals are the numbers that are stored. */
+ * bytes are base64. Dates and times are the integers that are stored, decimals the unscaled integers or, where those are
+ * stored as bytes, base64, and so is INT96. */
 int tk_parquet_next(struct tk_parquet *p, bool stays, struct tk_buf *out, struct tk_err *reterr);
 
 #endif

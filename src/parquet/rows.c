@@ -143,14 +143,14 @@ enum element {
     ELEMENT_PAIR,  /* its key and its value */
 };
 
+static int put_there(struct rows *r, uint32_t i);
+
 /* One element of the repeated node `i`, which is there. */
 static int put_element(struct rows *r, uint32_t i, enum element kind)
 {
     if (kind == ELEMENT_PAIR)
         return put_pair(r, i);
-    if (kind == ELEMENT_CHILD)
-        return put_node(r, i + 1);
-    return r->p->nodes[i].shape == TK__PQ_LEAF ? put_leaf(r, &r->p->nodes[i]) : put_object(r, i);
+    return kind == ELEMENT_CHILD ? put_node(r, i + 1) : put_there(r, i);
 }
 
 static int put_repeated(struct rows *r, uint32_t i, enum element kind)
@@ -174,6 +174,23 @@ static int put_repeated(struct rows *r, uint32_t i, enum element kind)
     return TK_MIN(rc, 0);
 }
 
+/* A node that is there, once. */
+static int put_there(struct rows *r, uint32_t i)
+{
+    const struct tk__pq_node *n = &r->p->nodes[i];
+
+    switch (n->shape) {
+    case TK__PQ_LEAF:
+        return put_leaf(r, n);
+    case TK__PQ_LIST:
+        return put_repeated(r, i + 1, r->p->nodes[i + 1].is_element ? ELEMENT_SELF : ELEMENT_CHILD);
+    case TK__PQ_MAP:
+        return put_repeated(r, i + 1, ELEMENT_PAIR);
+    default:
+        return put_object(r, i);
+    }
+}
+
 /* A node below an object, with whatever repetition it has. */
 static int put_node(struct rows *r, uint32_t i)
 {
@@ -189,16 +206,7 @@ static int put_node(struct rows *r, uint32_t i)
         tk_jsonw_null(&r->w);
         return pass_over(r, n);
     }
-    switch (n->shape) {
-    case TK__PQ_LEAF:
-        return put_leaf(r, n);
-    case TK__PQ_LIST:
-        return put_repeated(r, i + 1, r->p->nodes[i + 1].is_element ? ELEMENT_SELF : ELEMENT_CHILD);
-    case TK__PQ_MAP:
-        return put_repeated(r, i + 1, ELEMENT_PAIR);
-    default:
-        return put_object(r, i);
-    }
+    return put_there(r, i);
 }
 
 /* ---- the row groups ---- */
@@ -233,17 +241,17 @@ static int open_group(struct tk_parquet *p, struct tk_err *reterr)
     return 0;
 }
 
-/* Every column must stand at the begin of a row, or at its end. */
-static int check_row(struct rows *r)
+/* Every column must stand at the begin of a row, or at its end, which it must do behind the last one. */
+static int check_row(struct rows *r, bool is_behind_last)
 {
     for (uint32_t i = 0; i < r->p->n_leaves; i++) {
         struct tk__pq_column *c = r->p->columns[i];
-        if (!c || c->leaf->max_rep == 0)
+        if (!c || (c->leaf->max_rep == 0 && !is_behind_last))
             continue;
         int rc = tk__pq_column_peek(c, r->reterr);
         if (rc < 0)
             return rc;
-        if (rc > 0 && c->rep != 0)
+        if (rc > 0 && (is_behind_last || c->rep != 0))
             return disagree(c, r->reterr);
     }
     return 0;
@@ -254,11 +262,11 @@ static int put_row(struct tk_parquet *p, struct tk_buf *out, struct tk_err *rete
     struct rows r = { .p = p, .reterr = reterr };
 
     tk_jsonw_init(&r.w, out, TK_JSONW_COMPACT);
-    int rc = check_row(&r);
+    int rc = check_row(&r, false);
     if (rc == 0)
         rc = put_object(&r, 0);
     if (rc == 0)
-        rc = check_row(&r);
+        rc = check_row(&r, p->n_left == 0);
     if (rc == 0 && out->failed)
         rc = out->failed;
     if (out->failed)

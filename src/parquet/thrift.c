@@ -7,8 +7,10 @@
  */
 #include "parquet/thrift.h"
 
+#include "base/err.h"
+#include "base/varint.h"
+
 #define MAX_DEPTH 64
-#define VARINT_BYTES 10
 
 static void fail(struct tk__thrift *t, bool is_short)
 {
@@ -37,22 +39,16 @@ static void pass(struct tk__thrift *t, uint64_t n)
 uint64_t tk__thrift_varint(struct tk__thrift *t)
 {
     uint64_t v = 0;
+    int rc = tk_varint_get(&t->p, t->end, &v);
 
-    for (unsigned i = 0; i < VARINT_BYTES; i++) {
-        uint8_t b = byte(t);
-        v |= (uint64_t)(b & 0x7F) << (7 * i);
-        if (!(b & 0x80))
-            return t->failed ? 0 : v;
-    }
-    fail(t, false);
-    return 0;
+    if (rc != 0)
+        fail(t, rc == TK_E_MORE);
+    return v;
 }
 
 static int64_t zigzag(struct tk__thrift *t)
 {
-    uint64_t v = tk__thrift_varint(t);
-
-    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+    return tk_unzigzag(tk__thrift_varint(t));
 }
 
 bool tk__thrift_field(struct tk__thrift *t, struct tk__thrift_field *f)

@@ -222,7 +222,7 @@ static int begin_booleans(struct tk__pq_decoder *d)
 {
     struct tk_str runs = { NULL, 0 }; /* with their length in front */
 
-    if (take_text(&d->p, d->end, &runs) != 0)
+    if (d->p < d->end && take_text(&d->p, d->end, &runs) != 0)
         return TK_E_FORMAT;
     tk__pq_runs_init(&d->runs, (const uint8_t *)runs.p, runs.n, 1);
     return 0;

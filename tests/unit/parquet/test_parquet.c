@@ -302,6 +302,13 @@ static void test_lies(void)
     static const char snappy[] = "\x80\x80\x80\x80\x02\x00"
                                  "a"; /* says 512 MiB */
 
+    static const char brotli[] = "\x0b\x00\x80\x61\x03";
+    struct tk_buf letter = TK_BUF_INIT(1000);
+
+    T_EQ_I(tk__pq_unpack(TK__PQ_BROTLI, TK_STR(brotli), 1, &letter), 0, "brotli: a letter");
+    T_EQ_I(tk__pq_unpack(TK__PQ_BROTLI, TK_STR(brotli), 2, &letter), TK_E_FORMAT,
+           "brotli: shorter than was said");
+    tk_buf_release(&letter);
     for (size_t i = 0; i < TK_ARRAY_LEN(codecs); i++) {
         struct tk_buf out = TK_BUF_INIT(TK_PARQUET_MAX_PAGE);
         struct tk_str in = codecs[i] == TK__PQ_SNAPPY ? TK_STR(snappy) : TK_STR(gzip);
