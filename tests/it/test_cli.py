@@ -67,7 +67,7 @@ def test_words():
     refused(2, 'none.tokmark', 'report', 'none.tokmark')
     refused(2, "'vllm serve' is vLLM's own", 'vllm', 'serve')
     refused(2, "not 'throughput'", 'vllm', 'bench', 'throughput')
-    refused(2, '--model', 'vllm', 'bench', 'serve')
+    refused(1, 'Failed to fetch models from server at http://127.0.0.1:1/v1/models', 'vllm', 'bench', 'serve', '--base-url', 'http://127.0.0.1:1')
     refused(1, 'Connection refused', 'run', 'http://127.0.0.1:1', '--no-file')
     refused(1, 'no-such-host', 'run', 'http://no-such-host.invalid', '--model', 'm', '--no-file')
 
@@ -106,6 +106,8 @@ def test_places():
 def started(sim, *args):
     """A run that is under way, with requests in flight."""
     p = tk_it.start('run', sim.url, '-c', 4, '-n', 100000, '--output-tokens', 5, *args)
+    while p.poll() is None and len(os.listdir(f'/proc/{p.pid}/task')) < 3:  # workers and writer
+        time.sleep(0.01)
     time.sleep(1.0)
     return p
 
