@@ -254,11 +254,13 @@ static int without_tokenizer(struct command *c, enum tk_vllm_need need, const st
     return TK_EXIT_OK;
 }
 
-static int open_chat(struct command *c)
+static int open_chat(struct command *c, enum tk_vllm_need need)
 {
     struct tk_err err = { 0 };
     int rc = tk_tokens_chat(&c->tokens, NULL, &c->chat, &err);
 
+    if (rc == TK_E_NOT_FOUND && need == TK_VLLM_WANTS_ANY_CHAT)
+        return TK_EXIT_OK;
     if (rc == TK_E_NOT_FOUND)
         return tk_fail(TK_EXIT_FAILED, PROGRAM,
                        &(struct tk_err){ .code = rc,
@@ -294,7 +296,7 @@ static int open_tokens(struct command *c)
     if (tk_tokens_open(&conf, &c->tokens, &err) != 0)
         return without_tokenizer(c, need, &err);
     c->v.tokenizer = c->tokens.tokenizer;
-    return need >= TK_VLLM_WANTS_CHAT ? open_chat(c) : TK_EXIT_OK;
+    return need >= TK_VLLM_WANTS_CHAT ? open_chat(c, need) : TK_EXIT_OK;
 }
 
 /* Where the data set may lie. */

@@ -65,6 +65,7 @@ struct tk_data_conf {
     struct tk_str template_kwargs; /* variables of the template, a JSON object; empty: none */
     const char *category; /* spec_bench, speed_bench: rows of this one; NULL or empty: all */
     bool is_client_side;  /* custom_image: files are sent as data, not as paths for the server */
+    bool makes_message;   /* custom_audio: the sound is a part of a chat's message, not a file */
     bool takes_media;     /* ShareGPT: an image or a video of a row goes with it, by its URL */
     bool keeps_plain; /* sonnet: the prompt goes out without the template that it is measured in */
     int64_t input_tokens;  /* of a prompt, BOS and the like included */
@@ -121,6 +122,7 @@ extern const struct tk_data_ops tk_data_sonnet;       /* lines of a poem; needs 
 extern const struct tk_data_ops tk_data_spec_bench;   /* questions of Spec-Bench (JSONL) */
 extern const struct tk_data_ops tk_data_speed_bench;  /* conversations of SPEED-Bench (JSONL) */
 extern const struct tk_data_ops tk_data_timed_trace;  /* lengths, hashes, instants (JSONL) */
+extern const struct tk_data_ops tk_data_custom_audio; /* sounds and texts (JSONL) */
 extern const struct tk_data_ops tk_data_custom_image; /* texts and images (JSONL) */
 extern const struct tk_data_ops tk_data_burstgpt;     /* lengths of a trace (CSV) */
 

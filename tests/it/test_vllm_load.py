@@ -135,6 +135,12 @@ with tk_it.Folder():
             'Only JSONL format is supported for CustomImageDataset.', image, 'x.json')
     refused('whole messages to completions', '--dataset-name sharegpt --enable-multimodal-chat',
             "--enable-multimodal-chat goes with backend openai-chat, not 'openai'", f'[{{{talk}}}]', 'x.json')
+    sound = json.dumps({'prompt': 'a', 'audio': {'array': [0.0], 'sampling_rate': 8000}})
+    refused('sounds to a chat', '--dataset-name custom_audio --backend openai-chat --endpoint /v1/chat/completions',
+            "custom_audio goes to backend openai-audio, or with --enable-multimodal-chat to openai-chat, not to 'openai-chat'", sound, 'x.jsonl')
+    refused('sounds to completions', '--dataset-name custom_audio', "not to 'openai'", sound, 'x.jsonl')
+    refused('a broken row of sounds', '--dataset-name custom_audio --backend openai-audio --endpoint /v1/audio/transcriptions',
+            'line 2: this is not JSON', sound + '\n{"audio"\n', 'x.jsonl')
     refused('no kwargs', '--dataset-name custom --chat-template-kwargs {a}', "argument --chat-template-kwargs: invalid loads value: '{a}'", status=2)
     refused('kwargs that are a list', '--dataset-name custom --chat-template-kwargs []', "--chat-template-kwargs is no JSON object: '[]'")
     os.mkdir('named')

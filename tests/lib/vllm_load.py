@@ -10,11 +10,17 @@ NEAR_S = 1e-6  # two instants are equal that differ by no more
 
 
 def prompt_of(body):
-    """The prompt of a body; of a chat the content of its message."""
+    """The prompt of a body; of a chat the content of its message, of a form its file."""
+    if isinstance(body, str):  # a character for each byte
+        return hash_of(body.split('\r\n\r\n', 1)[1].split('\r\n--' + body.split('\r\n', 1)[0][2:])[0].encode('latin-1'))
     if 'messages' not in body:
         return body['prompt']
     (message,) = body['messages']
     return shown(message['content'])
+
+
+def hash_of(file):
+    return hashlib.sha256(file).hexdigest()
 
 
 def shown(content):
@@ -29,7 +35,7 @@ def ours(tokmark, words):
     if done.returncode != 0:
         return {'error': done.stderr.strip(), 'status': done.returncode}
     got = []
-    for line in done.stdout.splitlines():
+    for line in done.stdout.split('\n')[:-1]:  # splitlines() takes more for the end of a line
         r = json.loads(line)
         got.append({'prompt': prompt_of(r['body']), 'prompt_len': r['prompt_tokens'], 'output_len': r['output_tokens'],
                     'id': r['headers'].get('x-request-id'), 'due': r['due_s']})

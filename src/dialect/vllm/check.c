@@ -137,6 +137,12 @@ static int check_fit(struct tk_vllm *v, struct tk_err *reterr)
                       "Multi-modal content is not supported on backend '%s'; use openai-chat, or "
                       "one of the embeddings that take images.",
                       o->backend);
+    if (v->set->sends_audio &&
+        strcmp(o->backend, o->enable_multimodal_chat ? "openai-chat" : "openai-audio") != 0)
+        return raised(v, reterr,
+                      "custom_audio goes to backend openai-audio, or with --enable-multimodal-chat "
+                      "to openai-chat, not to '%s'",
+                      o->backend);
     if (v->set->wraps_text && o->enable_multimodal_chat && strcmp(o->backend, "openai-chat") != 0)
         return raised(v, reterr, "--enable-multimodal-chat goes with backend openai-chat, not '%s'",
                       o->backend);
@@ -161,7 +167,7 @@ static int check_set(struct tk_vllm *v, struct tk_err *reterr)
         return usage(v, reterr,
                      "data set '%s' is not supported yet: random, random-mm, random-rerank, "
                      "prefix_repetition, sonnet, burstgpt, custom, sharegpt, hf, spec_bench, "
-                     "custom_image, speed_bench and timed_trace are",
+                     "custom_image, custom_audio, speed_bench and timed_trace are",
                      o->dataset_name);
     int rc = check_fit(v, reterr);
     if (rc != 0)

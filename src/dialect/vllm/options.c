@@ -42,7 +42,7 @@ static const struct tk_opt options[] = {
         "requests to send; 0 or less: one per row of a custom data set"),
     CHOICE("dataset-name", dataset_name,
            "sharegpt burstgpt sonnet random random-mm random-rerank hf custom "
-           "prefix_repetition spec_bench custom_image speed_bench timed_trace",
+           "prefix_repetition spec_bench custom_image custom_audio speed_bench timed_trace",
            "random", "general", "data set"),
     FLAG("no-stream", no_stream, "general",
          "hf: fetch files whole, and shuffle all rows instead of a stream's"),
@@ -203,7 +203,7 @@ static const struct tk_opt options[] = {
     INT("output-len", output_len, NULL, 0, 0, "newer than the page",
         "tokens to ask for, whatever the data set; no effect on burstgpt"),
     FLAG("enable-multimodal-chat", enable_multimodal_chat, "newer than the page",
-         "sharegpt, custom_image, random-mm: the data set makes the whole message"),
+         "sharegpt, custom_image, random-mm, custom_audio: the data set makes the whole message"),
     REAL("probe-request-rate", probe_request_rate, "0.0", 0, INFINITY, "newer than the page",
          "tiny requests a second beside the load, one after the other, for a figure of their own"),
     FLAG("self-timed", self_timed, "newer than the page",

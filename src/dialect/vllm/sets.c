@@ -56,6 +56,14 @@ static void fill_custom_image(const struct tk_vllm *v, struct tk_data_conf *conf
     conf->is_client_side = v->o->custom_client_side_data;
 }
 
+static void fill_custom_audio(const struct tk_vllm *v, struct tk_data_conf *conf)
+{
+    conf->output_tokens = output_len(v, v->o->custom_output_len);
+    conf->n_wanted = n_wanted(v);
+    conf->do_shuffle = !v->o->disable_shuffle;
+    conf->makes_message = v->o->enable_multimodal_chat;
+}
+
 static void fill_sharegpt(const struct tk_vllm *v, struct tk_data_conf *conf)
 {
     bool is_given = tk_vllm_given(v, "sharegpt-output-len");
@@ -191,6 +199,16 @@ static const struct tk__vllm_set sets[] = {
         .fill = fill_custom_image,
     },
     {
+        .name = "custom_audio",
+        .ops = &tk_data_custom_audio,
+        .needs_path = true,
+        .is_sampled = true,
+        .is_measured = true,
+        .sends_audio = true,
+        .need = TK_VLLM_WANTS_ANY_CHAT,
+        .fill = fill_custom_audio,
+    },
+    {
         .name = "spec_bench",
         .ops = &tk_data_spec_bench,
         .needs_path = true,
@@ -304,6 +322,8 @@ enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v)
     if (v->o->skip_tokenizer_init && set->need != TK_VLLM_NEEDS_TOKENIZER &&
         set->need != TK_VLLM_NEEDS_CHAT)
         return TK_VLLM_NEEDS_NOTHING;
+    if (set->sends_audio && v->o->enable_multimodal_chat)
+        return TK_VLLM_WANTS_TOKENIZER;
     if (set->need == TK_VLLM_WANTS_CHAT && v->o->skip_chat_template)
         return TK_VLLM_WANTS_TOKENIZER;
     if (set->may_skip_template && v->o->skip_chat_template)

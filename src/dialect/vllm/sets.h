@@ -17,6 +17,7 @@ struct tk__vllm_set {
                               may begin before the last one is made */
     bool has_instants;    /* of its own; its prompts are ids, which only completions take */
     bool wraps_text;      /* --enable-multimodal-chat: the set makes the message, not the backend */
+    bool sends_audio;     /* a file, or with --enable-multimodal-chat a part of a chat's message */
     bool sends_images;    /* and nothing without them */
     bool has_fixed_seed;        /* 0 whatever --seed says, as in 0.13 */
     bool is_measured;           /* prompts are put in their template and counted behind the set */

@@ -198,6 +198,7 @@ enum tk_vllm_need {
     TK_VLLM_NEEDS_TOKENIZER,
     TK_VLLM_WANTS_CHAT, /* and its chat template */
     TK_VLLM_NEEDS_CHAT,
+    TK_VLLM_WANTS_ANY_CHAT, /* a tokenizer, and its chat template where it has one */
 };
 enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v);
 

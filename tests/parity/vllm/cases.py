@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import wave
 
 PAGE, NEWER = '0.13.0', '0.32.0'
 TOKENIZERS = ['llama3_1', 'qwen2_5', 'gemma2', 'gpt2']
@@ -151,6 +152,15 @@ WHOLE_MM = [
     ('whole messages', f'--num-prompts 2 --random-input-len 9 --enable-multimodal-chat {CHAT} --random-mm-bucket-config {{(8,8,1):3}}'),
 ]
 
+AUDIO = '--backend openai-audio --endpoint /v1/audio/transcriptions'
+SOUNDS = [
+    ('all', f'--num-prompts 0 {AUDIO}'),
+    ('some', f'--num-prompts 5 --request-rate 3 --custom-output-len 9 {AUDIO}'),
+    ('repeated', f'--num-prompts 30 {AUDIO}'),
+    ('in order', f'--num-prompts 9 --disable-shuffle --custom-output-len -1 {AUDIO}'),
+    ('chat', f'--num-prompts 20 --enable-multimodal-chat {CHAT}'),
+]
+
 SHAREGPT = [
     ('some', '--num-prompts 12 --request-rate 3'),
     ('all and repeated', '--num-prompts 90'),
@@ -184,6 +194,15 @@ def make_files(folder):
                  for _ in range(35)]
     with open(os.path.join(folder, 'questions.jsonl'), 'w', encoding='utf-8') as f:
         f.writelines(json.dumps(q) + '\n' for q in questions)
+    for name, n_channels, rate in (('a.wav', 1, 16000), ('b.wav', 2, 8000)):
+        with wave.open(os.path.join(folder, name), 'wb') as f:
+            f.setparams((n_channels, 2, rate, 0, 'NONE', None))
+            f.writeframes(r.randbytes(2 * n_channels * 700))
+    with open(os.path.join(folder, 'sounds.jsonl'), 'w', encoding='utf-8') as f:
+        for _ in range(12):
+            sound = r.choice([os.path.join(folder, 'a.wav'), os.path.join(folder, 'b.wav'),
+                              {'array': [r.uniform(-1.5, 1.5) for _ in range(50)], 'sampling_rate': r.choice([8000, 44100])}])
+            f.write(json.dumps({'prompt': text(r, 3), 'audio': sound, 'output_tokens': r.randint(1, 9)}) + '\n')
     with open(os.path.join(folder, 'trace.jsonl'), 'w', encoding='utf-8') as f:
         for i in range(30):
             hashes = [*range(r.choice([1, 3])), *(r.randrange(10**r.randint(1, 20)) for _ in range(r.choice([0, 2, 9]))), f'h{i}']
@@ -229,6 +248,7 @@ SETS = [
     ('speed_bench', SPEED, 'speed', NEWER),
     ('timed_trace', TRACE, 'trace.jsonl', NEWER),
     ('custom_image', IMAGES, 'images.jsonl', NEWER),
+    ('custom_audio', SOUNDS, 'sounds.jsonl', NEWER),
     ('sharegpt', WHOLE, 'sharegpt.json', NEWER),
     ('random-mm', WHOLE_MM, None, NEWER),
 ]
@@ -278,6 +298,8 @@ SMALL = [
     ('speed_bench', 'speed', '--num-prompts 0 --speed-bench-category rag'),
     ('custom_image', 'images.jsonl', f'--num-prompts 3 --request-rate 3 {CHAT}'),
     ('custom_image', 'images.jsonl', f'--num-prompts 8 --custom-output-len 9 --enable-multimodal-chat {CHAT}'),
+    ('custom_audio', 'sounds.jsonl', f'--num-prompts 3 --request-rate 3 {AUDIO}'),
+    ('custom_audio', 'sounds.jsonl', f'--num-prompts 5 --custom-output-len -1 --enable-multimodal-chat {CHAT}'),
     ('timed_trace', 'trace.jsonl', '--num-prompts 9'),
     ('timed_trace', 'trace.jsonl', '--num-prompts 3 --no-self-timed --request-rate 4 --timed-trace-chunk-hash-size 9'),
     ('timed_trace', 'trace.jsonl', '--num-prompts 3 --timed-trace-label-timestamp at'),

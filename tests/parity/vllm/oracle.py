@@ -4,6 +4,7 @@ Runs in the program's own environment: its parser, get_samples() and get_request
 """
 
 import asyncio
+import io
 import json
 import os
 import random
@@ -48,6 +49,11 @@ async def instants(args, samples):
 
 def sent(args, sample):
     """The prompt as the body has it; of a chat the content of its message."""
+    if args.backend == 'openai-audio':
+        import soundfile
+        file = io.BytesIO()
+        soundfile.write(file, *sample.multi_modal_data['audio'], format='WAV')
+        return vllm_load.hash_of(file.getvalue())
     if args.backend != 'openai-chat':
         return sample.prompt
     given = requests.RequestFuncInput(prompt=sample.prompt, api_url='', prompt_len=0, output_len=0, model='', multi_modal_content=sample.multi_modal_data)
