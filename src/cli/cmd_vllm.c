@@ -22,6 +22,7 @@
 #include "cli/session.h"
 #include "cli/target.h"
 #include "cli/tokens.h"
+#include "cli/vllm_align.h"
 #include "cli/vllm_files.h"
 #include "cli/vllm_profiler.h"
 #include "cli/vllm_server.h"
@@ -45,6 +46,8 @@ struct command {
     struct tk_vllm_counters before, after; /* of the server */
     struct tk_vllm_decoding decoding;
     bool has_counters;
+    struct tk_plan server; /* how to get to it, and its headers, before the plan is there */
+    struct tk_vllm_align align;
     bool has_asked; /* the server for its model */
     bool has_v, has_target, has_session, has_hub;
     bool has_output; /* standard output still takes something */
@@ -144,6 +147,21 @@ static void put_namespace(struct command *c)
     tk_buf_release(&out);
 }
 
+static void put_alignment(struct command *c)
+{
+    const struct tk_vllm_align *a = &c->align;
+
+    if (a->is_unavailable)
+        put_line(c, "WARNING: /tokenize unavailable, skipping alignment.");
+    if (a->is_mismatch)
+        put_line(c,
+                 "WARNING: tokenizer mismatch (server=%llu, expected=%llu), re-aligning prompts.",
+                 (unsigned long long)a->n_server, (unsigned long long)a->n_expected);
+    if (a->n_failed > 0)
+        tk_say(PROGRAM, "%llu prompts could not be aligned, and stay as they are",
+               (unsigned long long)a->n_failed);
+}
+
 static void put_surplus(const struct command *c)
 {
     if (c->v.n_surplus != 0)
@@ -166,6 +184,8 @@ static void put_idle_options(const struct command *c)
         { tk_vllm_given(&c->v, "common-prefix-len"), "common-prefix-len", "vLLM does not read it" },
         { !c->o.plot_timeline && tk_vllm_given(&c->v, "timeline-itl-thresholds"),
           "timeline-itl-thresholds", "there is no --plot-timeline" },
+        { c->o.align_tokens && !tk_vllm_aligns(&c->v), "align-tokens",
+          "it is for random and prefix_repetition" },
     };
 
     for (size_t i = 0; i < TK_ARRAY_LEN(idle); i++) {
@@ -310,6 +330,13 @@ static int open_hub(struct command *c)
                                                         : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
 }
 
+static int on_items(void *owner, struct tk_items *items, struct tk_err *reterr)
+{
+    struct command *c = owner;
+
+    return tk_vllm_align_items(&c->align, items, reterr);
+}
+
 /* To print what would be done no tokenizer is opened, which may be far away: where one is needed, as many
  * requests stand in the plan as were asked for. */
 static int make_requests(struct command *c)
@@ -319,6 +346,11 @@ static int make_requests(struct command *c)
     if (c->o.print_config && tk_vllm_needs(&c->v) != TK_VLLM_NEEDS_NOTHING) {
         tk_vllm_suppose(&c->v);
         return TK_EXIT_OK;
+    }
+    if (tk_vllm_aligns(&c->v)) {
+        c->align = (struct tk_vllm_align){ .v = &c->v, .plan = &c->server, .arena = &c->arena };
+        c->v.on_items = on_items;
+        c->v.on_items_owner = c;
     }
     int status = open_tokens(c);
     if (status == TK_EXIT_OK && c->v.hf.set)
@@ -330,13 +362,10 @@ static int make_requests(struct command *c)
 
 static int ask_model(struct command *c)
 {
-    struct tk_plan plan = { .headers = c->v.headers, .n_headers = c->v.n_headers };
     const char *name, *model;
     struct tk_err err = { 0 };
 
-    if (tk_vllm_server_plan(&c->v, &c->target, &c->arena, &plan, &err) != 0)
-        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
-    if (tk_vllm_server_model(&c->v, &plan, &c->arena, &name, &model, &err) != 0)
+    if (tk_vllm_server_model(&c->v, &c->server, &c->arena, &name, &model, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     tk_vllm_set_model(&c->v, &c->o, name, model);
     c->has_asked = true;
@@ -353,6 +382,9 @@ static int prepare(struct command *c)
     if (tk_target_exact(c->v.url, c->v.base, &c->target, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     c->has_target = true;
+    c->server = (struct tk_plan){ .headers = c->v.headers, .n_headers = c->v.n_headers };
+    if (tk_vllm_server_plan(&c->v, &c->target, &c->arena, &c->server, &err) != 0)
+        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     int status = c->o.model || c->o.print_config ? TK_EXIT_OK : ask_model(c);
     if (status == TK_EXIT_OK)
         status = make_requests(c);
@@ -364,7 +396,7 @@ static int prepare(struct command *c)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     tk_vllm_plan(&c->v, &c->plan);
     if (tk_vllm_server_plan(&c->v, &c->target, &c->arena, &c->plan, &err) != 0)
-        return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err); /* it could a moment ago */
     return TK_EXIT_OK;
 }
 
@@ -668,6 +700,7 @@ static int run_command(struct command *c)
         put_line(c, "Model not specified, fetching first model from server...");
         put_line(c, "First model name: %s, first model id: %s", c->v.served_model, c->o.model);
     }
+    put_alignment(c);
     put_notes(c);
     return load(c);
 }

@@ -89,9 +89,41 @@ def check_model():
     t.eq(r.returncode, 0, f'--print-config: asks nobody ({r.stderr.strip()})')
 
 
+class Stubborn(vllm_server.Server):
+    """Gives no text back, or says nothing that makes sense."""
+
+    def __init__(self, path, answer):
+        super().__init__({'tokenize': 1})
+        self.RequestHandlerClass = type('Handler', (vllm_server.Handler,), {'whole': lambda h, text, *a, **k: vllm_server.Handler.whole(
+            h, answer if h.path.endswith(path) else text, *a, **k)})
+
+
+def check_align():
+    tok = ['--model', 'm', '--tokenizer', os.path.join(golden, 'load/tok'), '--ready-check-timeout-sec', '0', '--num-prompts', '40',
+           '--random-input-len', '9', '--random-output-len', '1', '--align-tokens', '--plain']
+    plain = [w for w in tok if w != '--align-tokens']
+    for path, answer in (('/detokenize', '{"prompt": 3}'), ('/detokenize', '{'), ('/tokenize', '{"tokens": [1.5]}'), ('/tokenize', '[]')):
+        prompts = []
+        for words in (tok, plain):
+            with Stubborn(path, answer) as server:
+                r = tk_it.run('vllm', *words, '--port', server.port)
+                t.eq(r.returncode, 0, f'align {path} {answer}: exit status ({r.stderr.strip()[-200:]})')
+                prompts.append(sorted(body['prompt'] for _, p, body in server.requests if p.endswith('completions')))
+                if words == tok:
+                    said = r.stdout + r.stderr
+        t.eq(prompts[0], prompts[1], f'align {path} {answer}: prompts stay as they are')
+        t.ok('prompts could not be aligned' in said or '/tokenize unavailable' in said, f'align {path} {answer}: said', said[-300:])
+    r = tk_it.run('vllm', *tok, '--dry-run')
+    t.eq((r.returncode, 'a dry run asks none' in r.stderr), (2, True), 'align: a dry run asks nobody')
+    with tk_it.Sim() as sim:
+        r = load('align custom', *MODEL, '--port', sim.port, '--align-tokens')
+        t.has(r.stderr, '--align-tokens has no effect: it is for random and prefix_repetition', 'align custom: said')
+
+
 with tk_it.Folder():
     check_tls()
     check_unix()
     check_proxy()
     check_model()
+    check_align()
 t.done()

@@ -65,6 +65,8 @@ def check(name, case):
         if real['status'] != 0:  # there some of the output is before it
             return
         t.eq(sorted({r[2]['model'] for r in server.requests if r[1].endswith('completions')}), real.get('models', ['org/m']), f'{name}: the model')
+        if 'prompts' in real:
+            t.eq(sorted(str(r[2].get('prompt')) for r in server.requests if r[1].endswith('completions')), real['prompts'], f'{name}: the prompts')
         out = done.stdout.replace(port, '{port}').replace(folder, '{dir}').splitlines()
         begin = 1 if case.get('is_newer') or case.get('ours') else 0  # newer options are in the first line there
         same_lines(out[begin:], real['stdout'][begin:], name)
@@ -84,6 +86,7 @@ def check(name, case):
         if case.get('is_newer'):  # drafts and diffusion each have a look of their own there
             asked, real['asked'] = [r for i, r in enumerate(asked) if r not in asked[:i]], [
                 r for i, r in enumerate(real['asked']) if r not in real['asked'][:i]]
+        asked, real['asked'] = sorted(asked, key=json.dumps), sorted(real['asked'], key=json.dumps)  # several at once
         t.eq(asked, real['asked'], f'{name}: what else is asked of the server')
 
 

@@ -5,8 +5,8 @@
         s.requests   (method, path, body or None), in the order in which their bodies had come
 
 Answers completions and chat, streamed, with as many tokens as were asked for. `metrics`: what /metrics says before
-the first of them and after it. `models`: what /v1/models says. `tokenize`: words of the prompt that make a token,
-for /tokenize and /detokenize; without it there is neither. `status`: of every answer.
+the first of them and after it. `models`: what /v1/models says. `tokenize`: characters that make a token, for
+/tokenize and /detokenize; without it there is neither. `status`: of every answer.
 """
 import http.server
 import json
@@ -56,9 +56,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.endswith('completions'):
             self.answer(body)
         elif self.path.endswith('/detokenize') and size:
-            self.whole(json.dumps({'prompt': ' '.join(self.server.words[i] for i in body['tokens'])}))
+            self.whole(json.dumps({'prompt': ''.join(map(chr, body['tokens']))}))
         elif self.path.endswith('/tokenize') and size:
-            self.whole(json.dumps({'tokens': self.server.ids(body['prompt'].split(' '), size)}))
+            self.whole(json.dumps({'count': 0, 'max_model_len': 99, 'tokens': list(map(ord, body['prompt'][::size])), 'token_strs': None}))
         else:
             self.whole('{"detail": "Not Found"}', 404)
 
@@ -83,16 +83,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         super().__init__(('127.0.0.1', 0), Handler)
         self.told = told
         self.requests = []
-        self.words = []
         self.port = self.server_address[1]
-        self.lock = threading.Lock()
-
-    def ids(self, words, size):
-        """Tokens of `size` words each; an id is the place of its words in a list that grows."""
-        with self.lock:
-            begin = len(self.words)
-            self.words += [' '.join(words[i:i + size]) for i in range(0, len(words), size)]
-            return list(range(begin, len(self.words)))
 
     def handle_error(self, request, client_address):
         pass  # a client that goes away in mid-reply is no event

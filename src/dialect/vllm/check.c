@@ -582,6 +582,8 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
     v->id_prefix = o->request_id_prefix;
     tk_mt_seed_numpy(&v->numpy, (uint64_t)o->seed);
     tk_mt_seed_python(&v->python, (uint64_t)o->seed);
+    if (o->align_tokens && o->dry_run)
+        return usage(v, reterr, "--align-tokens asks the server, and a dry run asks none");
     if (!o->model && o->dry_run)
         return usage(v, reterr,
                      "the following arguments are required: --model (a dry run asks no server for "

@@ -241,6 +241,12 @@ static int measure(struct tk_vllm *v, const uint32_t *sample, uint64_t n_samples
     return tk_items_measure(&v->items, sample, n_samples, &conf, reterr);
 }
 
+bool tk_vllm_aligns(const struct tk_vllm *v)
+{
+    return v->o->align_tokens &&
+           (strcmp(v->set->name, "random") == 0 || strcmp(v->set->name, "prefix_repetition") == 0);
+}
+
 int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
 {
     v->exit_status = 1;
@@ -250,6 +256,8 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
     if (rc != 0 || tk__vllm_can_make(v))
         return rc ? rc : tk__vllm_maker_new(v, reterr);
     rc = read_items(v, reterr);
+    if (rc == 0 && v->on_items)
+        rc = v->on_items(v->on_items_owner, &v->items, reterr);
     return rc == 0 ? tk_vllm_load_items(v, reterr) : rc;
 }
 

@@ -108,7 +108,8 @@ bool tk__vllm_can_make(const struct tk_vllm *v)
 {
     return v->set->is_made_in_order && v->o->random_batch_size <= 1 && v->o->num_prompts > 0 &&
            v->o->num_prompts <= UINT32_MAX && !v->o->prepare_all && !v->o->dry_run &&
-           !v->o->profile && !tk__vllm_has_own_bodies(v); /* which want the first item again */
+           !v->o->profile && !v->on_items &&
+           !tk__vllm_has_own_bodies(v); /* which want the first item again */
 }
 
 /* Signals are the main thread's, which takes them from a descriptor once the load runs: the maker and the

@@ -250,6 +250,10 @@ static const struct tk_opt options[] = {
     /* tokmark's own */
     FLAG("plain", plain, "tokmark's own", "only what vLLM prints"),
     FLAG(
+        "align-tokens", align_tokens, "tokmark's own",
+        "random and prefix_repetition: have the server tokenize the prompts, and cut those that it "
+        "counts longer, as newer versions of the tool always do"),
+    FLAG(
         "server-counters", server_counters, "tokmark's own",
         "read the server's /metrics before and after the load, and report speculative decoding and "
         "diffusion, as newer versions of the tool always do"),

@@ -82,7 +82,7 @@ struct tk_vllm_opts {
     const char *timed_trace_timestamp, *timed_trace_input_length, *timed_trace_output_length,
         *timed_trace_hash_ids;
     /* tokmark's own */
-    bool server_counters;
+    bool server_counters, align_tokens;
     const char *unix_path, *ca_file, *cert_file, *cert_key_file, *cert_passphrase_file;
     bool plain, dry_run, print_config, strict;
     const char *source_addresses;
@@ -157,6 +157,9 @@ struct tk_vllm {
     const struct tk_tokenizer *tokenizer;
     const struct tk_chat *chat; /* its chat template */
     const struct tk_hub_conf *hub;
+    /* set as well, or NULL: items that were read may be changed before requests are made of them */
+    int (*on_items)(void *owner, struct tk_items *items, struct tk_err *reterr);
+    void *on_items_owner;
     /* the load */
     struct tk_items items;
     bool has_items;
@@ -178,6 +181,9 @@ struct tk_vllm {
     int64_t n_short;              /* prompts of a trace that are shorter than it says */
     int64_t n_surplus; /* tokens that prompts of exact length have too many, or too few (below 0) */
 };
+
+/* Whether --align-tokens is about its data set: made-up prompts of a length. */
+bool tk_vllm_aligns(const struct tk_vllm *v);
 
 bool tk_vllm_given(const struct tk_vllm *v, const char *option);
 

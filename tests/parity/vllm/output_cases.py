@@ -38,6 +38,8 @@ vllm:spec_decode_num_drafts_total 3
 
 NO_MODEL = [w for w in NEWER if w not in ('--model', 'org/m')]
 
+RANDOM = [*BASE, *SAVE, '--temperature', '0', '--num-prompts', '8', '--random-input-len', '12', '--random-output-len', '2', '--random-range-ratio', '0.4']
+
 # is_newer: 0.32.0 is asked, for what 0.13.0 does not have
 CASES = {
     'pytorch': {
@@ -65,6 +67,9 @@ CASES = {
               'server': {'models': {'object': 'list', 'data': [{'id': 'served', 'root': 'org/root'}, {'id': 'second', 'root': 'r'}]}}},
     'no-model': {'words': NO_MODEL, 'is_newer': True, 'server': {'models': {'data': []}}},
     'no-models': {'words': NO_MODEL, 'is_newer': True},
+    'align': {'words': RANDOM, 'server': {'tokenize': 1}, 'ours': ['--align-tokens'], 'is_newer': True},
+    'align-short': {'words': RANDOM, 'server': {'tokenize': 1000}, 'ours': ['--align-tokens'], 'is_newer': True},
+    'align-unavailable': {'words': RANDOM, 'ours': ['--align-tokens'], 'is_newer': True},
     'pytorch-none': {'words': [*BASE, *CUSTOM, *SAVE, '--percentile-metrics', 'e2el'], 'env': PYTORCH},
 }
 
