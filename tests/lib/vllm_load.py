@@ -28,15 +28,28 @@ def shown(content):
     return re.sub('"(data:[^"]*)"', lambda m: f'"{hashlib.sha256(m[1].encode()).hexdigest()}"', json.dumps(content))
 
 
-def ours(tokmark, words):
-    """The same from tokmark."""
+def dry_run(tokmark, words):
+    """The requests, and an error instead."""
     env = dict(os.environ, HF_HUB_OFFLINE='1')
     done = subprocess.run([tokmark, 'vllm', *words, '--dry-run'], env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        return {'error': done.stderr.strip(), 'status': done.returncode}
+        return None, {'error': done.stderr.strip(), 'status': done.returncode}
+    return [json.loads(line) for line in done.stdout.split('\n')[:-1]], None  # splitlines() takes more for the end of a line
+
+
+def our_bodies(tokmark, words):
+    """The bodies, as json.dumps writes them, with their ids."""
+    made, error = dry_run(tokmark, words)
+    return error or {'requests': [{'id': r['headers'].get('x-request-id'), 'body': json.dumps(r['body'])} for r in made]}
+
+
+def ours(tokmark, words):
+    """The same from tokmark."""
+    made, error = dry_run(tokmark, words)
+    if error:
+        return error
     got = []
-    for line in done.stdout.split('\n')[:-1]:  # splitlines() takes more for the end of a line
-        r = json.loads(line)
+    for r in made:
         got.append({'prompt': prompt_of(r['body']), 'prompt_len': r['prompt_tokens'], 'output_len': r['output_tokens'],
                     'id': r['headers'].get('x-request-id'), 'due': r['due_s']})
     return {'requests': got}

@@ -1,7 +1,7 @@
-"""What `vllm bench serve` posts for items made by hand: a case a line in, the requests a line out.
+"""What `vllm bench serve` posts: a case a line in, the requests a line out.
 
-A case has `words` and `items` (prompt, media, audio); the program's own main() runs on them, with its data set, its tokenizer
-and its HTTP session replaced. Runs in the environment of the program, 0.13.0 or a newer one.
+A case has `words`; with `items` (prompt, media, audio) these stand in the place of the data set. The program's own main() runs,
+with its HTTP session replaced. Runs in the environment of the program, 0.13.0 or a newer one.
 """
 
 import asyncio
@@ -119,13 +119,31 @@ def sample_of(item, i, prefix):
                          request_id=f'{prefix}{i}')
 
 
+own_samples, own_tokenizer = serve.get_samples, serve.get_tokenizer
+tokenizers = {}
+
+
+def tokenizer_of(name, **how):
+    if name not in tokenizers:
+        tokenizers[name] = own_tokenizer(name, **how)
+    return tokenizers[name]
+
+
+def replace(case, args):
+    """The data set and the tokenizer, by items where there are some."""
+    if 'items' not in case:
+        serve.get_samples, serve.get_tokenizer = own_samples, tokenizer_of
+        return
+    serve.get_samples = lambda *_, **__: [sample_of(item, i, args.request_id_prefix) for i, item in enumerate(case['items'])]
+    serve.get_tokenizer = lambda *_, **__: lambda *_, **__: types.SimpleNamespace(input_ids=[1])
+
+
 def answer(case):
     parser = FlexibleArgumentParser(prog='vllm bench serve')
     serve.add_cli_args(parser)
     args = parser.parse_args(case['words'])
     sent.clear()
-    serve.get_samples = lambda *_, **__: [sample_of(item, i, args.request_id_prefix) for i, item in enumerate(case['items'])]
-    serve.get_tokenizer = lambda *_, **__: lambda *_, **__: types.SimpleNamespace(input_ids=[1])
+    replace(case, args)
     serve.aiohttp.ClientSession = Session
     random.seed(args.seed)
     with contextlib.redirect_stdout(io.StringIO()):

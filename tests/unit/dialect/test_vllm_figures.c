@@ -141,6 +141,64 @@ static void test_forms(struct tk_records *records)
     tk_buf_release(&out);
 }
 
+/* --- what pools --- */
+
+/* The head at 20 ms and the body at 25 ms: to the head, as it is read there. */
+static void put_pooled(struct tk_sink *s, uint64_t index, enum tk_end end, double head_ms)
+{
+    const struct made_event body[] = {
+        { head_ms, 0, 0, false },
+        { head_ms + 5, TK_CH_CHOICES | TK_CH_USAGE | TK_CH_BODY, 0, false },
+    };
+    struct made m = { .index = index, .end = end, .is_whole = true, .has_trace = true };
+
+    if (end == TK_END_OK) {
+        m.events = body;
+        m.n_events = TK_ARRAY_LEN(body);
+        m.last_ms = head_ms + 5;
+    }
+    made_put(s, pool, &m);
+}
+
+static void test_pooling(void)
+{
+    struct tk_sink_conf conf = { .max_memory_bytes = 1 << 24 };
+    struct tk_vllm_form f = form(false);
+    struct tk_records *records = NULL;
+    struct tk_vllm_figures g;
+    struct tk_sink *s;
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+
+    f.backend = "openai-embeddings";
+    f.tool = "vllm-0.13-pooling";
+    f.is_pooling = true;
+    f.has_goodput = false;
+    T_EQ_I(tk_sink_new(&conf, &s, NULL), 0, "sink");
+    put_pooled(s, 0, TK_END_OK, 20);
+    put_pooled(s, 1, TK_END_CONNECT, 0);
+    put_pooled(s, 2, TK_END_OK, 40);
+    T_EQ_I(tk_sink_finish(s, NULL), 0, "finish");
+    T_EQ_I(tk_sink_records(s, &records, NULL), 0, "records");
+    T_EQ_I(tk_vllm_figures(records, &f, &g, NULL), 0, "figures");
+    T_EQ_U(g.completed, 2, "two succeeded");
+    T_EQ_I(g.total_input, 10, "input by the server's count, of the successes");
+    T_NEAR(g.request_throughput, 1, 0, "2 in 2 s");
+    T_NEAR(g.total_throughput, 5, 0, "10 in 2 s");
+    T_NEAR(g.stats[TK_VLLM_E2EL].mean, 30, 1e-9, "20 and 40 ms");
+    T_NEAR(g.stats[TK_VLLM_E2EL].std, 10, 1e-9, "of the population");
+    T_NEAR(g.stats[TK_VLLM_E2EL].percentiles[0], 39.8, 1e-9, "p99 of 20 and 40");
+    T_EQ_U(g.n_uncounted, 0, "no tokens are missed");
+    T_EQ_I(tk_vllm_block(&f, &g, &out), 0, "block");
+    T_GOLDEN(out.p, "vllm-forms/pooling.txt");
+    tk_buf_reset(&out);
+    T_EQ_I(tk_vllm_result(&f, &g, &out), 0, "result");
+    T_GOLDEN(out.p, "vllm-forms/pooling.json");
+    tk_buf_release(&out);
+    tk_vllm_figures_release(&g);
+    tk_records_free(records);
+    tk_sink_free(s);
+}
+
 static void name_is(const struct tk_vllm_form *f, const char *want)
 {
     struct tk_buf out = TK_BUF_INIT(4096);
@@ -183,6 +241,7 @@ int main(void)
     T_EQ_I(tk_sink_records(sink, &records, NULL), 0, "records");
     test_figures(records);
     test_forms(records);
+    test_pooling();
     test_names();
     tk_records_free(records);
     tk_sink_free(sink);

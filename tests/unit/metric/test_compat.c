@@ -227,6 +227,21 @@ static void test_corners(void)
     T_OK(c.is_success && c.output_tokens == -1 && isnan(c.tpot),
          "usage that is not alone is not looked at, and there is no other count");
 
+    static const struct made_event responses[] = {
+        { .at_ms = 50 },
+        { .at_ms = 200, .channels = TK_CH_CHOICES | TK_CH_REASONING },
+        { .at_ms = 400, .channels = TEXT },
+        { .at_ms = 500, .channels = TK_CH_USAGE | TK_CH_FINISH | TK_CH_DONE },
+    };
+    struct made r = { .events = responses, .n_events = 4, .output_tokens = 3, .has_trace = true };
+    apply("vllm-0.32", &r, 9, &c);
+    T_NEAR(c.ttft, 0.2, 1e-9, "vllm 0.32, responses: the first delta");
+    T_NEAR(c.latency, 0.4, 1e-9, "vllm 0.32, responses: to the last one");
+    T_EQ_I(c.output_tokens, 3, "vllm 0.32, responses: the end mark has the usage");
+    apply("vllm-0.13-pooling", &r, 9, &c);
+    T_NEAR(c.latency, 0.05, 1e-9, "vllm 0.13, pooling: to the head");
+    T_OK(c.output_tokens == 0 && c.n_itl == 0 && isnan(c.tpot), "vllm 0.13, pooling: no tokens");
+
     m.end = TK_END_RESET;
     for (unsigned i = 0; tk_compat_tools[i]; i++) {
         apply(tk_compat_tools[i]->name, &m, 9, &c);
