@@ -85,6 +85,17 @@ static int check_output(struct hf *d, int64_t n, struct tk_err *reterr)
         "there are no tokens to ask for: its answer is empty, or --hf-output-len is 0");
 }
 
+/* What stands beside the text: 1, 0 (a recording that is not kept), or a code. */
+static int add_media(struct hf *d, struct tk_item *item)
+{
+    bool is_speech = tk_hf_is_speech(d->set);
+    int rc = is_speech ? tk__hf_add_speech(&d->row, &d->media)
+                       : tk__hf_add_media(&d->row, &d->media);
+
+    *(is_speech ? &item->audio : &item->media) = tk_buf_str(&d->media);
+    return is_speech || rc < 0 ? rc : 1;
+}
+
 /* The item of the row that was made: 1 added, 0 not kept, or a code. */
 static int take(struct hf *d, struct tk_err *reterr)
 {
@@ -108,10 +119,9 @@ static int take(struct hf *d, struct tk_err *reterr)
     if (d->measured.chat)
         item.prompt = tk_buf_str(&d->text.text);
     item.messages = (struct tk_str){ NULL, 0 };
-    if (d->row.media_kind && (rc = tk__hf_add_media(&d->row, &d->media)) != 0)
+    rc = d->row.media_kind ? add_media(d, &item) : 1;
+    if (rc <= 0)
         return rc;
-    if (d->row.media_kind)
-        item.media = tk_buf_str(&d->media);
     rc = tk__adder_add(&d->adder, &item, reterr);
     return rc ? rc : 1;
 }

@@ -16,6 +16,7 @@ struct tk_data_hf {
     const struct tk_hub_conf *hub;     /* not owned */
     bool is_streamed;                  /* files are read by parts, shuffled through a buffer */
     double min_distance, max_distance; /* blazedit: rows with a norm_distance between them */
+    double min_seconds, max_seconds;   /* speech: clips as long as that */
 };
 
 /* The set whose name the path or, for a local copy, `name` (may be NULL) is. NULL: none that is known. */
@@ -26,10 +27,9 @@ int tk_hf_names(struct tk_buf *out);
 
 bool tk_hf_has_template(const struct tk_hf_set *set);   /* prompts stand in the chat template */
 bool tk_hf_needs_template(const struct tk_hf_set *set); /* also with --skip-chat-template */
+bool tk_hf_is_speech(const struct tk_hf_set *set);      /* its items are recordings */
 bool tk_hf_is_multimodal(
     const struct tk_hf_set *set); /* prompts have an image, a video or a clip */
-const char *tk_hf_missing(
-    const struct tk_hf_set *set); /* why tokmark does not have it yet; NULL: it does */
 
 extern const struct tk_data_ops tk_data_hf;
 

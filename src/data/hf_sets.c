@@ -320,7 +320,12 @@ static int make_mmstar(struct tk__hf_row *r, struct tk_json_val *root)
     return done(r, rc ? rc : media_is(r, root, "image"));
 }
 
-#define NO_AUDIO "data sets with speech are not supported yet"
+/* Whisper's words of control are the prompt of each clip; what is sent is the recording. */
+static int make_speech(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    (void)tk_buf_add_z(&r->prompt, "<|startoftranscript|><|en|><|transcribe|><|notimestamps|>");
+    return done(r, media_is(r, root, "audio"));
+}
 
 static const struct tk_hf_set sets[] = {
     {
@@ -419,8 +424,22 @@ static const struct tk_hf_set sets[] = {
     {
         .ids = { "openslr/librispeech_asr", "facebook/voxpopuli", "LIUM/tedlium",
                  "edinburghcstr/ami", "speechcolab/gigaspeech", "kensho/spgispeech" },
+        .split = "train",
+        .is_split_fixed = true,
         .is_multimodal = true,
-        .missing = NO_AUDIO,
+        .output_tokens = 128,
+        .columns = { "audio" },
+        .make = make_speech,
+    },
+    {
+        .ids = { "ArtificialAnalysis/Earnings22-Cleaned-AA",
+                 "D4nt3/esb-datasets-earnings22-validation-tiny-filtered" },
+        .split = "train",
+        .is_split_fixed = true,
+        .is_multimodal = true,
+        .output_tokens = 1024,
+        .columns = { "audio" },
+        .make = make_speech,
     },
     {
         .ids = { "vdaita/edit_5k_char", "vdaita/edit_10k_char" },
@@ -493,12 +512,12 @@ bool tk_hf_needs_template(const struct tk_hf_set *set)
     return set->make == make_mlperf;
 }
 
+bool tk_hf_is_speech(const struct tk_hf_set *set)
+{
+    return set->make == make_speech;
+}
+
 bool tk_hf_is_multimodal(const struct tk_hf_set *set)
 {
     return set->is_multimodal;
-}
-
-const char *tk_hf_missing(const struct tk_hf_set *set)
-{
-    return set->missing;
 }

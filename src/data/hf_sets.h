@@ -14,13 +14,16 @@ struct tk__hf_row {
     struct tk_buf prompt;   /* text, or … */
     struct tk_buf messages; /* … the messages that the chat template makes one of */
     struct tk_str answer;   /* whose length is asked for; the parser's */
-    const char *media_kind; /* "image", "video"; NULL: none */
+    const char *media_kind; /* "image", "video", "audio"; NULL: none */
     struct tk_json_val media;
 };
 
 /* Append the row's image or video as a content part of a chat: bytes as the JPEG that PIL would save, a text as
  * URL. 0 or a code with words. */
 int tk__hf_add_media(struct tk__hf_row *r, struct tk_buf *out);
+
+/* Append the row's recording as WAV: 1, 0 (it is too short or too long), or a code with words. */
+int tk__hf_add_speech(struct tk__hf_row *r, struct tk_buf *out);
 
 /* Which lengths are kept. */
 enum tk__hf_lengths {
@@ -42,7 +45,6 @@ struct tk_hf_set {
     bool ignores_output;   /* --hf-output-len has no effect */
     int64_t output_tokens; /* to ask for; 0: those of the answer */
     enum tk__hf_lengths lengths;
-    const char *missing;
     const char *columns[6]; /* that are read; NULL behind the last */
     /* Fill the row from its JSON: 1, 0 (it is passed over), or a code with words. */
     int (*make)(struct tk__hf_row *r, struct tk_json_val *root);

@@ -152,6 +152,62 @@ int tk_wav_of_file(struct tk_buf *out, struct tk_str file, struct tk_err *reterr
     return finish(&to, f, rc, reterr);
 }
 
+/* The mean of the channels of each frame, in place. */
+static void mix(float *frames, sf_count_t n, int channels)
+{
+    for (sf_count_t i = 0; i < n; i++) {
+        float sum = frames[i * channels];
+        for (int k = 1; k < channels; k++)
+            sum += frames[i * channels + k];
+        frames[i] = sum / (float)channels;
+    }
+}
+
+/* Up to `most` frames and a little more; *ret_n is how many there were. */
+static int copy_mixed(SNDFILE *from, SNDFILE *to, int channels, double most, int64_t *ret_n)
+{
+    float frames[CHUNK];
+    sf_count_t n;
+
+    *ret_n = 0;
+    while ((double)*ret_n <= most && (n = sf_readf_float(from, frames, CHUNK / channels)) > 0) {
+        mix(frames, n, channels);
+        if (sf_writef_float(to, frames, n) != n)
+            return TK_E_UNSUPPORTED;
+        *ret_n += n;
+    }
+    return 0;
+}
+
+int tk_wav_of_clip(struct tk_buf *out, struct tk_str file, double max_seconds, double *ret_seconds,
+                   struct tk_err *reterr)
+{
+    struct memory from = { .in = file }, to;
+    SF_INFO info = { 0 };
+    int64_t n = 0;
+    SNDFILE *in = open_memory(&from, SFM_READ, &info);
+
+    if (!in)
+        return fail(&from, NULL, reterr);
+    if (info.channels < 1 || info.channels > CHUNK || info.samplerate < 1) {
+        (void)sf_close(in);
+        return tk_err_set(reterr, TK_E_UNSUPPORTED, "a sound of %d channels", info.channels);
+    }
+    SNDFILE *f = begin_wav(&to, out, 1, info.samplerate);
+    int rc = f ? copy_mixed(in, f, info.channels, max_seconds * info.samplerate, &n)
+               : TK_E_UNSUPPORTED;
+    if (rc != 0)
+        rc = fail(&to, f, reterr);
+    (void)sf_close(in);
+    rc = finish(&to, f, rc, reterr);
+    *ret_seconds = (double)n / info.samplerate;
+    if (rc == 0 && *ret_seconds > max_seconds) {
+        out->n = to.begin;
+        out->p[out->n] = '\0';
+    }
+    return rc;
+}
+
 int tk_wav_of_samples(struct tk_buf *out, const double *samples, size_t n, int64_t rate,
                       struct tk_err *reterr)
 {

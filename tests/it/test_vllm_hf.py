@@ -9,6 +9,8 @@ import tk_it
 import vllm_load
 
 t = tk_it.Tap()
+AUDIO = ['--backend', 'openai-audio', '--endpoint', '/v1/audio/transcriptions']
+SOUNDS = ['mono.flac', 'stereo.wav', 'float.wav']
 CHAT = ['--backend', 'openai-chat', '--endpoint', '/v1/chat/completions']
 here = os.path.join(tk_it.GOLDEN, 'vllm/hf')
 tok = os.path.join(tk_it.GOLDEN, 'vllm/load/tok')
@@ -62,10 +64,27 @@ def check_newer():
     t.eq(prompts('eval/test.jsonl', 'openai/openai_humaneval', *plain)[0], 'def f0():', 'a file for a folder')
 
 
+def check_speech():
+    out = run('speech', 'openslr/librispeech_asr', '--disable-shuffle', *AUDIO)
+    t.eq(out.returncode, 0, f'speech: {out.stderr}')
+    for name, line in zip(SOUNDS, out.stdout.split('\n')):
+        request = json.loads(line)
+        with open(os.path.join(tk_it.GOLDEN, f'media/sounds/{name}.sent'), 'rb') as f:
+            t.ok(f.read() in request['body'].encode('latin-1'), f'{name}: the WAV is that of the program')
+        t.eq(request['output_tokens'], 128, f'{name}: tokens to ask for')
+
+
 def check_refused():
     mt = 'philschmid/mt-bench'
     refused('a list of names', 'mt', 'no/such', "'Lin-Chen/MMStar'}. Please consider")
-    refused('speech', 'mt', 'LIUM/tedlium', 'speech are not supported yet', *CHAT, status=2)
+    refused('speech without audio', 'mt', 'LIUM/tedlium', "it has no audio 'audio'", *AUDIO)
+    refused('speech to a chat', 'speech', 'LIUM/tedlium', "has recordings, which backend 'openai-chat' does not send", *CHAT)
+    refused('images to speech', 'mt', 'Lin-Chen/MMStar', "has no recordings, which backend 'openai-audio' does not send", *AUDIO)
+    refused('no speech', 'noise', 'LIUM/tedlium', 'its audio cannot be sent: the sound cannot be used', *AUDIO)
+    refused('all of it too short', 'speech', 'LIUM/tedlium', 'none of the 3 rows', '--asr-min-audio-len-sec', '0.2', *AUDIO)
+    refused('all of it too long', 'speech', 'LIUM/tedlium', 'none of the 3 rows', '--asr-max-audio-len-sec', '0.1', *AUDIO)
+    refused('a chat that the set makes', 'bench', 'lmarena-ai/vision-arena-bench-v0.1', "'--enable-multimodal-chat' is not supported yet with 'hf'",
+            '--enable-multimodal-chat', *CHAT, status=2)
     refused('a file that is no image', 'nopic', 'Lin-Chen/MMStar', "row 0 from 0: its image is too long, or is not what was in the file", *CHAT)
     refused('another kind of image', 'gif', 'Lin-Chen/MMStar', 'its image cannot be sent: a picture that is neither JPEG nor PNG', *CHAT)
     refused('an image that is cut', 'half', 'Lin-Chen/MMStar', 'its image cannot be sent: a JPEG that is cut', *CHAT)
@@ -103,6 +122,12 @@ with tk_it.Folder():
     for name, image in (('nopic', {'bytes': 'no base64'}), ('gif', {'bytes': base64.b64encode(b'GIF89a').decode()}),
                         ('half', {'bytes': base64.b64encode(picture[:500]).decode()}), ('link', {'src': 'https://x/y.jpg'})):
         write(f'{name}/a.jsonl', json.dumps({'question': 'What?', 'image': image}))
+    rows = []
+    for name in SOUNDS:
+        with open(os.path.join(tk_it.GOLDEN, 'media/sounds', name), 'rb') as f:
+            rows.append(json.dumps({'audio': {'bytes': base64.b64encode(f.read()).decode(), 'path': name}}))
+    write('speech/train.jsonl', '\n'.join(rows))
+    write('noise/train.jsonl', json.dumps({'audio': {'bytes': base64.b64encode(b'noise').decode()}}))
     write('nothing/a.jsonl', '{"question": "What?"}')
     for name in ('nopic', 'gif', 'half', 'link', 'nothing'):
         write(f'{name}/README.md', '---\nconfigs:\n- config_name: x\n  data_files:\n  - split: val\n    path: a.*\n---\n')
@@ -113,5 +138,6 @@ with tk_it.Folder():
     write('hurt/data/train-00000-of-00001.parquet', whole[:500] + b'\xff' * 300 + whole[800:])
     check_vectors()
     check_newer()
+    check_speech()
     check_refused()
 t.done()

@@ -115,9 +115,11 @@ static int check_hf(struct tk_vllm *v, struct tk_err *reterr)
                       "backends.");
     if (o->enable_multimodal_chat)
         return usage(v, reterr, "'--enable-multimodal-chat' is not supported yet with 'hf'");
-    if (tk_hf_missing(v->hf.set))
-        return usage(v, reterr, "'%s': %s", o->hf_name ? o->hf_name : o->dataset_path,
-                     tk_hf_missing(v->hf.set));
+    bool is_audio = strcmp(o->backend, "openai-audio") == 0;
+    if (tk_hf_is_multimodal(v->hf.set) && tk_hf_is_speech(v->hf.set) != is_audio)
+        return raised(v, reterr, "'%s' has %s, which backend '%s' does not send",
+                      o->hf_name ? o->hf_name : o->dataset_path,
+                      is_audio ? "no recordings" : "recordings", o->backend);
     return 0;
 }
 

@@ -10,6 +10,8 @@
 #include "data/hf.h"
 #include "dialect/vllm/backends.h"
 
+#define WHISPER_SECONDS 30.0 /* longer clips are left out, as in 0.13 */
+
 static size_t n_wanted(const struct tk_vllm *v)
 {
     return v->o->num_prompts > 0 ? (size_t)v->o->num_prompts : 0;
@@ -171,6 +173,9 @@ int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr)
         .is_streamed = !o->no_stream,
         .min_distance = o->blazedit_min_distance,
         .max_distance = o->blazedit_max_distance,
+        .min_seconds = o->asr_min_audio_len,
+        .max_seconds = tk_vllm_given(v, "asr-max-audio-len-sec") ? o->asr_max_audio_len
+                                                                 : WHISPER_SECONDS,
     };
     return 0;
 }

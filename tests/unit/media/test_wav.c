@@ -56,6 +56,50 @@ static void samples(void)
     tk_buf_release(&out);
 }
 
+/* Clips of speech: tests/golden/media/sounds/make.py. */
+static void clip(const char *name)
+{
+    char in[16384], want[8192], path[100], sent[110];
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+    double seconds = 0;
+
+    snprintf(path, sizeof(path), "sounds/%s", name);
+    snprintf(sent, sizeof(sent), "%s.sent", path);
+    struct tk_str w = golden(sent, want, sizeof(want));
+    struct tk_str f = golden(path, in, sizeof(in));
+    tk_buf_add_z(&out, "before");
+    T_EQ_I(tk_wav_of_clip(&out, f, 30, &seconds, &err), 0, "%s: read", name);
+    T_OK(w.n > 44 && out.n == 6 + w.n && memcmp(out.p + 6, w.p, w.n) == 0, "%s: the same bytes",
+         name);
+    T_NEAR(seconds, (double)(w.n - 44) / 2 / 8000, 1e-9, "%s: seconds", name);
+    T_EQ_I(tk_wav_of_clip(&out, f, seconds / 2, &seconds, &err), 0, "%s: too long", name);
+    T_OK(seconds > 0.09 && out.n == 6 + w.n, "%s: nothing was added", name);
+    tk_buf_reset(&out);
+    for (size_t n = 0; n < f.n; n += 1 + f.n / 100) { /* an error or not, never a crash */
+        (void)tk_wav_of_clip(&out, (struct tk_str){ f.p, n }, 30, &seconds, &err);
+        in[n] = (char)(in[n] ^ 0x55);
+        (void)tk_wav_of_clip(&out, f, 30, &seconds, &err);
+        in[n] = (char)(in[n] ^ 0x55);
+        tk_buf_reset(&out);
+    }
+    tk_buf_release(&out);
+}
+
+static void clips(void)
+{
+    static const char *const names[] = { "mono.wav", "stereo.wav", "float.wav", "mono.flac",
+                                         "stereo.flac" };
+    struct tk_buf out = TK_BUF_INIT(1 << 20);
+    double seconds;
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(names); i++)
+        clip(names[i]);
+    T_EQ_I(tk_wav_of_clip(&out, TK_STR("no sound at all"), 30, &seconds, &err), TK_E_UNSUPPORTED,
+           "a clip that is a text: %s", err.msg);
+    T_EQ_U(out.n, 0, "nothing was added");
+    tk_buf_release(&out);
+}
+
 static void damaged(void)
 {
     char in[8192];
@@ -89,6 +133,7 @@ int main(void)
     file("tone.flac");
     file("loud.wav");
     samples();
+    clips();
     damaged();
     return T_DONE();
 }
