@@ -57,6 +57,11 @@ uint32_t tk__gate_bound(struct tk_gate *g, tk_ns now)
     return g->max_permits ? g->max_permits : UINT32_MAX;
 }
 
+static bool is_full(struct tk_gate *g, tk_ns now)
+{
+    return atomic_load(&g->permits) >= tk__gate_bound(g, now);
+}
+
 static bool take_permit(struct tk_gate *g, tk_ns now)
 {
     uint32_t bound = tk__gate_bound(g, now);
@@ -120,7 +125,7 @@ enum tk_gate_verdict tk__gate_take(struct tk_gate *g, tk_ns now, uint64_t *ret_i
         if (at > now)
             return TK_GATE_LATER;
         if (g->supply && index_of(g, t) >= atomic_load(&g->supply->n_made))
-            return TK_GATE_UNMADE;
+            return is_full(g, now) ? TK_GATE_FULL : TK_GATE_UNMADE; /* it would not go out anyhow */
         if (!take_permit(g, now))
             return TK_GATE_FULL;
         if (is_shut(g)) { /* meanwhile */

@@ -152,6 +152,14 @@ static void test_maker(void)
     T_EQ_U(h.bodies_late, 0, "maker: none waited for its body");
     close_world(&w);
 
+    begin_making(&w, 25 * MS, 1);
+    atomic_store(&supply.n_made, 1);
+    run_world(&w);
+    tk_load_health(w.load, &h);
+    T_EQ_U(w.totals.succeeded, 30, "maker just in time: all are sent");
+    T_EQ_U(h.bodies_late, 0, "maker just in time: a permit was what they waited for");
+    close_world(&w);
+
     begin_making(&w, 1 * MS, 1);
     run_world(&w);
     tk_load_health(w.load, &h);

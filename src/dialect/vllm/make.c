@@ -93,6 +93,8 @@ static void *run(void *arg)
     int rc = v->set->ops->load(&conf, &none, &m->err);
     if (rc == 0)
         tk_items_release(&none);
+    if (rc == 0 && atomic_load(&m->supply.n_made) != v->n_bodies)
+        rc = TK_E_RANGE; /* the load would wait for the rest for ever */
     if (rc != 0 && m->err.msg[0] == '\0')
         (void)tk_err_set(&m->err, rc, "the requests could not be made: %s", tk_err_text(rc));
     atomic_store(&m->supply.has_failed, rc != 0);

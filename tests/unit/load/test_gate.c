@@ -35,6 +35,25 @@ static void test_closed_loop(void)
     T_OK(!tk__gate_ends(&g, 9), "closed: ends once");
 }
 
+/* A body that is not made yet keeps nobody waiting as long as every permit is in use. */
+static void test_supply(void)
+{
+    struct tk_gate g;
+    struct tk_load_supply supply = { .n_made = 1 };
+    uint64_t index = 99;
+    tk_ns due = 0;
+    open_gate(&g, UINT64_MAX, 1, NULL);
+    g.supply = &supply;
+    T_EQ_I(tk__gate_take(&g, 5, &index, &due), TK_GATE_TAKEN, "supply: what is made goes out");
+    T_EQ_I(tk__gate_take(&g, 6, &index, &due), TK_GATE_FULL, "supply: permits come first");
+    tk__gate_give_permit(&g);
+    T_EQ_I(tk__gate_take(&g, 7, &index, &due), TK_GATE_UNMADE, "supply: the next is not made");
+    T_EQ_U(atomic_load(&g.permits), 0, "supply: which takes no permit");
+    atomic_store(&supply.n_made, 2);
+    T_EQ_I(tk__gate_take(&g, 8, &index, &due), TK_GATE_TAKEN, "supply: now it is");
+    T_EQ_U(index, 1, "supply: numbered on");
+}
+
 static void test_pause(void)
 {
     struct tk_gate g;
@@ -246,6 +265,7 @@ static void test_threads(bool is_waving)
 int main(void)
 {
     test_closed_loop();
+    test_supply();
     test_pause();
     test_open_loop();
     test_stop_and_roles();
