@@ -105,8 +105,8 @@ int tk_hub_cached(const struct tk_hub_conf *c, const struct tk_hub_repo *repo, c
 
 /* --- data sets that are not fetched whole --- */
 
-/* The names of a repository's files, in the hub's order, to `each`, which ends it by a negative code. `ret_commit` has 129
- * bytes. Without a hub to ask (HF_HUB_OFFLINE) those of the cached snapshot. Codes as above. */
+/* The names of a repository's files, in the hub's order, to `each`, which ends it by a negative code that comes
+ * back without words. `ret_commit` has 129 bytes. Without a hub to ask (HF_HUB_OFFLINE) those of the cached snapshot. Codes as above. */
 int tk_hub_list(const struct tk_hub_conf *c, const struct tk_hub_repo *repo,
                 int (*each)(void *arg, const char *name), void *arg, char *ret_commit,
                 struct tk_err *reterr);

@@ -67,20 +67,23 @@ static int walk_folder(const struct listing *l, struct tk_buf *path, size_t base
     struct dirent *e;
     int rc = 0;
 
-    if (!d && errno == ENOTDIR)
+    if (!d && (errno == ENOTDIR || errno == ENOENT)) /* a link to a blob, or to where one was */
         return l->each(l->arg, path->p + base);
-    while (d && rc == 0 && (e = readdir(d)) != NULL) {
+    if (!d)
+        return tk_err_set(l->reterr, -errno, "the folder '%s' cannot be read: %s", path->p,
+                          tk_err_text(-errno));
+    while (rc == 0 && (e = readdir(d)) != NULL) {
         size_t n = path->n;
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || depth == MAX_DEPTH)
             continue;
-        rc = tk_buf_addf(path, "/%s", e->d_name);
-        if (rc == 0)
+        if (tk_buf_addf(path, "/%s", e->d_name) == 0)
             rc = walk_folder(l, path, base, depth + 1);
+        else
+            rc = tk_err_set(l->reterr, path->failed, "the names below '%s' are too long", path->p);
         path->n = n;
         path->p[n] = '\0';
     }
-    if (d)
-        closedir(d);
+    closedir(d);
     return rc;
 }
 

@@ -12,6 +12,7 @@
 #include "hub/inside.h"
 
 #define TRIES 5
+#define TRIES_TOTAL 100 /* of one part, however many bytes each brought */
 
 struct tk_hub_remote {
     struct tk__hub_session s;
@@ -142,7 +143,7 @@ static int read_range(struct tk_hub_remote *r, struct range_sink *g, struct tk_e
     struct tk__hub_reply reply;
     struct tk_err err = { 0 };
 
-    for (unsigned i = 1; g->done < g->n; i++) {
+    for (unsigned i = 1, n = 1; g->done < g->n; i++, n++) {
         size_t before = g->done;
         int rc = tk__hub_http_ask_range(r->s.http, r->url, g->at + (int64_t)g->done,
                                         (int64_t)(g->n - g->done), &g->sink, &reply, &err);
@@ -150,7 +151,7 @@ static int read_range(struct tk_hub_remote *r, struct range_sink *g, struct tk_e
             return 0;
         if (g->done > before)
             i = 1; /* it came some way */
-        if (i >= TRIES || (rc != 0 && !tk__hub_http_may_pass(rc, &reply)) ||
+        if (i >= TRIES || n >= TRIES_TOTAL || (rc != 0 && !tk__hub_http_may_pass(rc, &reply)) ||
             (rc == 0 && reply.status != 206 && !tk__hub_http_may_pass(rc, &reply)))
             return give_up(r, g, rc, &reply, &err, reterr);
         tk__hub_note(r->s.conf, "'%s' of '%s': trying again from byte %lld", r->name, r->s.repo->id,

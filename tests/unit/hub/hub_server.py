@@ -25,7 +25,7 @@ FILES = {
 }
 NAMES = [
     'ok', 'cut', 'stall', 'norange', 'wrong', 'wrongonce', 'long', 'short', 'busy', 'busydate', 'down', 'nolist',
-    'slow', 'tiny', 'downgrade', 'evil', 'patient', 'expired',
+    'slow', 'tiny', 'downgrade', 'evil', 'patient', 'expired', 'drip',
 ]
 
 log_lock = threading.Lock()
@@ -80,14 +80,16 @@ class Base(BaseHTTPRequestHandler):
 
     def send_file(self, data, headers, repo):
         """The bytes, with the faults of the repository."""
-        begin = 0
+        begin, is_part = 0, False
         if self.headers.get('Range') and repo != 'norange':
-            begin = int(self.headers['Range'].split('=')[1].split('-')[0])
-            if begin >= len(data):
-                self.reply(416, [('Content-Range', 'bytes */%d' % len(data))])
+            first, last = self.headers['Range'].split('=')[1].split('-')
+            begin, is_part, size = int(first), last != '', len(data)
+            if begin >= size:
+                self.reply(416, [('Content-Range', 'bytes */%d' % size)])
                 return
-            headers = headers + [('Content-Range', 'bytes %d-%d/%d' % (begin, len(data) - 1, len(data)))]
-        status = 206 if begin else 200
+            data = data[:int(last) + 1] if last else data
+            headers = headers + [('Content-Range', 'bytes %d-%d/%d' % (begin, len(data) - 1, size))]
+        status = 206 if begin or is_part else 200
         n = count('file ' + repo)
         rest = data[begin:]
         if repo == 'wrong' or (repo == 'wrongonce' and n == 1):
@@ -98,6 +100,10 @@ class Base(BaseHTTPRequestHandler):
             self.reply(status, headers, rest[:100_000] if repo != 'short' else b'', len(rest))
             if repo == 'stall':
                 self.rfile.read(1)  # until the client has had enough
+            self.close_connection = True
+            return
+        if repo == 'drip':
+            self.reply(status, headers, rest[:1], len(rest))
             self.close_connection = True
             return
         if repo == 'slow':

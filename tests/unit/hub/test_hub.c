@@ -324,6 +324,41 @@ static void retries(void)
     T_OK(is_big(path), "and comes whole");
 }
 
+/* Parts of a file, which are not kept. */
+static void parts(void)
+{
+    struct tk_hub_repo repo = { .id = "t/ok" };
+    struct tk_hub_remote *r = NULL;
+    unsigned char bytes[2000];
+    bool is_right = true;
+
+    fresh("parts", NULL);
+    asked(NULL);
+    T_EQ_I(tk_hub_remote_open(&conf, &repo, "tokenizer.json", &r, &err), 0, "open: %s", err.msg);
+    T_EQ_I(tk_hub_remote_size(r), BIG_BYTES, "its length");
+    T_EQ_I(tk_hub_remote_read(r, BIG_BYTES - 2000, bytes, 2000, &err), 0, "a part: %s", err.msg);
+    for (int i = 0; i < 2000; i++)
+        is_right = is_right && bytes[i] == (BIG_BYTES - 2000 + i) * 7 % 251;
+    T_OK(is_right, "its bytes");
+    T_EQ_I(asked("cdn GET"), 1, "in one request");
+    T_EQ_I(asked("hub GET /t/ok/resolve/" COMMIT "/"), 1, "of the commit that was told");
+    T_OK(!exists(in_cache("models--t--ok/blobs")), "nothing is kept");
+    tk_hub_remote_free(r);
+    repo.id = "t/norange";
+    T_EQ_I(tk_hub_remote_open(&conf, &repo, "tokenizer.json", &r, &err), 0, "open: %s", err.msg);
+    T_EQ_I(tk_hub_remote_read(r, 5, bytes, 5, &err), TK_E_UNSUPPORTED, "no parts: %s", err.msg);
+    tk_hub_remote_free(r);
+    repo.id = "t/drip";
+    conf.backoff = 1;
+    T_EQ_I(tk_hub_remote_open(&conf, &repo, "tokenizer.json", &r, &err), 0, "open: %s", err.msg);
+    asked(NULL);
+    T_EQ_I(tk_hub_remote_read(r, 0, bytes, 3, &err), 0, "a byte a request: %s", err.msg);
+    T_EQ_I(asked("cdn GET"), 3, "as often as it takes");
+    T_EQ_I(tk_hub_remote_read(r, 0, bytes, 2000, &err), -ECONNRESET, "but not for ever");
+    T_OK(strstr(err.msg, "does not come whole (bytes 0 to 2000)"), "words: %s", err.msg);
+    tk_hub_remote_free(r);
+}
+
 static void damage(void)
 {
     char path[512];
@@ -574,6 +609,7 @@ int main(void)
     token();
     refusals();
     retries();
+    parts();
     damage();
     resume();
     cancel();
