@@ -21,7 +21,6 @@
 #include "data/hf_readme.h"
 
 #define MAX_DEPTH 16
-#define MAX_STARS 16
 
 /* ---- lists of names ---- */
 
@@ -95,34 +94,62 @@ static bool one_matches(const char **p, char c)
     return found != is_not && c != '/';
 }
 
-static bool match(const char *p, const char *s, unsigned n_stars)
+/* Where to go on when what is behind a star does not match: the star takes more of the path then. */
+struct star {
+    const char *pattern; /* behind it; NULL: there was none */
+    const char *path;    /* what it has not taken */
+};
+
+/* One character more, or a folder more; false: there is none that it may take. */
+static bool take_more(struct star *s, bool is_deep, bool by_folder)
 {
-    while (*p && *p != '*') {
-        if (!*s || !one_matches(&p, *s))
-            return false;
-        s++;
-    }
-    if (!*p)
-        return !*s;
-    if (n_stars == MAX_STARS)
+    const char *slash = s->pattern && by_folder ? strchr(s->path, '/') : NULL;
+
+    if (!s->pattern || !*s->path || (by_folder && !slash) || (!is_deep && *s->path == '/'))
         return false;
-    bool is_deep = p[1] == '*';
-    p += 1 + is_deep;
-    if (is_deep && *p == '/' && match(p + 1, s, n_stars + 1))
-        return true; /* no folder at all */
-    for (;; s++) {
-        if (match(p, s, n_stars + 1))
-            return true;
-        if (!*s || (*s == '/' && !is_deep))
+    s->path = by_folder ? slash + 1 : s->path + 1;
+    return true;
+}
+
+/* The last star of each kind is enough to come back to: one before it matched as early as it could, and what a star that
+ * stays in its folder could take more is up to a slash that has to match anyhow. So hostile patterns do not
+ * take exponential time. */
+static bool match(const char *p, const char *path)
+{
+    struct star one = { NULL, NULL }, deep = { NULL, NULL };
+    bool by_folder = false; /* "**" with a slash behind it: any folders, or none */
+
+    while (*p || *path) {
+        const char *next = p;
+        if (p[0] == '*' && p[1] == '*') {
+            by_folder = p[2] == '/';
+            p += by_folder ? 3 : 2;
+            deep = (struct star){ p, path };
+            one.pattern = NULL;
+        } else if (p[0] == '*') {
+            one = (struct star){ ++p, path };
+        } else if (*p && *path && one_matches(&next, *path)) {
+            p = next;
+            path++;
+        } else if (take_more(&one, false, false)) {
+            p = one.pattern;
+            path = one.path;
+        } else if (take_more(&deep, true, by_folder)) {
+            p = deep.pattern;
+            path = deep.path;
+            one.pattern = NULL;
+        } else {
             return false;
+        }
     }
+    return true;
 }
 
 bool tk__hf_matches(const char *pattern, const char *path)
 {
     if (strncmp(pattern, "./", 2) == 0)
         pattern += 2;
-    return match(pattern, path, 0);
+    return match(pattern, path);
 }
 
 /* ---- splits by their names ---- */
@@ -282,12 +309,13 @@ static int not_there(const struct tk__hf_folder *f, const char *kind, const char
 {
     struct tk_buf list = TK_BUF_INIT(300);
 
+    if (there->n == 0)
+        return tk_err_set(reterr, -ENOENT,
+                          "'%s' has no Parquet, JSON or CSV files that tokmark could read",
+                          f->what);
     list_names(there, &list);
     const char *names = list.p ? list.p : "";
-    if (there->n == 0)
-        (void)tk_err_set(reterr, TK_E_NOT_FOUND,
-                         "'%s' has no Parquet, JSON or CSV files that tokmark could read", f->what);
-    else if (!wanted)
+    if (!wanted)
         (void)tk_err_set(reterr, TK_E_NOT_FOUND,
                          "'%s' has more than one %s: choose one with --hf-%s; there are [%s]",
                          f->what, kind, kind, names);
@@ -368,14 +396,33 @@ static const char *pick_config(const struct tk__readme *r, const char *subset,
     return configs->n == 1 ? configs->v[0] : by_default;
 }
 
-static int add_matches(const struct tk__hf_folder *f, const char *pattern, struct tk__names *ret)
+/* Those that match and are not there yet; is_added[i] says which of all are. */
+static int add_matches(const struct tk__hf_folder *f, const char *pattern, bool *is_added,
+                       struct tk__names *ret)
 {
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < f->all.n; i++) {
-        if (tk__hf_matches(pattern, f->all.v[i]) && kind_of(f->all.v[i]) != KIND_N_)
-            rc = add_once(ret, tk_str_of(f->all.v[i]));
+        if (is_added[i] || kind_of(f->all.v[i]) == KIND_N_ || !tk__hf_matches(pattern, f->all.v[i]))
+            continue;
+        is_added[i] = true;
+        rc = tk__names_add(ret, tk_str_of(f->all.v[i]));
     }
+    return rc;
+}
+
+/* The files of all entries of the split, in the entries' order. */
+static int add_split(const struct tk__hf_folder *f, const struct tk__readme *r, const char *config,
+                     const char *split, struct tk__names *ret)
+{
+    bool *is_added = calloc(f->all.n + 1, sizeof(*is_added));
+    int rc = is_added ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < r->n; i++) {
+        if (strcmp(r->v[i].config, config) == 0 && strcmp(r->v[i].split, split) == 0)
+            rc = add_matches(f, r->v[i].pattern, is_added, ret);
+    }
+    free(is_added);
     return rc;
 }
 
@@ -393,10 +440,8 @@ static int choose_by_readme(const struct tk__hf_folder *f, const struct tk__read
     }
     if (!split && splits.n == 1)
         split = splits.v[0];
-    for (size_t i = 0; rc == 0 && config && split && i < r->n; i++) {
-        if (strcmp(r->v[i].config, config) == 0 && strcmp(r->v[i].split, split) == 0)
-            rc = add_matches(f, r->v[i].pattern, ret);
-    }
+    if (rc == 0 && config && split)
+        rc = add_split(f, r, config, split, ret);
     if (rc != 0)
         rc = no_memory(f, rc, reterr);
     else if (!config)

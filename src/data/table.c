@@ -41,6 +41,7 @@ struct stored {
 struct tk__table {
     const struct tk__table_conf *conf;
     struct tk_hub_repo repo;
+    char commit[129]; /* that all files are of */
     bool is_local, is_viewed;
     struct tk__names files;
     uint32_t *order; /* of the files */
@@ -75,49 +76,69 @@ static int no_memory(const struct tk__table *t, int rc, struct tk_err *reterr)
                       rc == TK_E_LIMIT ? "too many files or rows" : "no memory for its rows");
 }
 
-/* README.md of the folder or the repository; empty where there is none. */
-static int read_readme(struct tk__table *t, const struct tk__names *all, struct tk_buf *out)
+static bool has_readme(const struct tk__names *all)
 {
-    char *path = NULL, bytes[4096];
-    ssize_t n = 0;
-    bool is_there = false;
+    for (size_t i = 0; i < all->n; i++) {
+        if (strcmp(all->v[i], "README.md") == 0)
+            return true;
+    }
+    return false;
+}
 
-    for (size_t i = 0; i < all->n; i++)
-        is_there = is_there || strcmp(all->v[i], "README.md") == 0;
-    if (!is_there)
-        return 0;
-    if (t->is_local && asprintf(&path, "%s/README.md", t->conf->path) < 0)
-        return -ENOMEM;
-    if (!t->is_local && tk_hub_get(t->conf->hub, &t->repo, "README.md", &path, NULL) != 0)
-        return 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && (n = read(fd, bytes, sizeof(bytes))) > 0 &&
-           tk_buf_add(out, bytes, (size_t)n) == 0)
-        continue;
+static int slurp(const char *path, struct tk_buf *out, struct tk_err *reterr)
+{
+    char bytes[4096];
+    ssize_t n;
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = fd < 0 ? -errno : 0;
+
+    while (rc == 0 && (n = read(fd, bytes, sizeof(bytes))) != 0) {
+        if (n > 0)
+            rc = tk_buf_add(out, bytes, (size_t)n);
+        else if (errno != EINTR)
+            rc = -errno;
+    }
     if (fd >= 0)
         close(fd);
+    if (rc == TK_E_LIMIT)
+        return tk_err_set(reterr, rc, "'%s' has more than %zu bytes", path, out->max);
+    return rc ? tk_err_set(reterr, rc, "'%s' cannot be read: %s", path, tk_err_text(rc)) : 0;
+}
+
+/* README.md of the folder or the repository; empty where there is none. One that is there and cannot be had is an error:
+ * without it other files might be taken. */
+static int read_readme(struct tk__table *t, const struct tk__names *all, struct tk_buf *out,
+                       struct tk_err *reterr)
+{
+    char *path = NULL;
+    int rc = 0;
+
+    if (!has_readme(all))
+        return 0;
+    if (!t->is_local)
+        rc = tk_hub_get(t->conf->hub, &t->repo, "README.md", &path, reterr);
+    else if (asprintf(&path, "%s/README.md", t->conf->path) < 0)
+        return no_memory(t, -ENOMEM, reterr);
+    if (rc == 0)
+        rc = slurp(path, out, reterr);
     free(path);
-    return out->failed == -ENOMEM ? -ENOMEM : 0;
+    return rc;
 }
 
 static int choose(struct tk__table *t, struct tk__names *all, bool is_converted,
                   struct tk_err *reterr)
 {
     struct tk_buf readme = TK_BUF_INIT(TK__HF_MAX_README);
-    int rc = is_converted ? 0 : read_readme(t, all, &readme);
-    struct tk__hf_folder folder = {
+    int rc = is_converted ? 0 : read_readme(t, all, &readme, reterr);
+
+    tk__names_sort(all);
+    const struct tk__hf_folder folder = {
         .what = t->conf->path,
         .all = *all,
         .readme = tk_buf_str(&readme),
         .is_converted = is_converted,
     };
-
-    tk__names_sort(all);
-    folder.all = *all;
     if (rc == 0)
         rc = tk__hf_choose(&folder, t->conf->subset, t->conf->split, &t->files, reterr);
-    else
-        (void)no_memory(t, rc, reterr);
     tk_buf_release(&readme);
     return rc;
 }
@@ -139,16 +160,23 @@ static int choose_local(struct tk__table *t, struct tk_err *reterr)
     return rc;
 }
 
-/* The files of a branch. */
-static int choose_branch(struct tk__table *t, const char *branch, struct tk_err *reterr)
+/* The files of a branch, from then on of the commit that it is now. *ret_is_there: it has files to choose from, whether or
+ * not the choice was good. */
+static int choose_branch(struct tk__table *t, const char *branch, bool *ret_is_there,
+                         struct tk_err *reterr)
 {
     struct tk__names all = { .v = NULL };
-    char commit[129];
 
     t->repo.revision = branch;
-    int rc = tk_hub_list(t->conf->hub, &t->repo, add_name, &all, commit, reterr);
-    if (rc == 0)
+    int rc = tk_hub_list(t->conf->hub, &t->repo, add_name, &all, t->commit, reterr);
+    bool is_listed = rc == 0;
+    if (rc != 0 && reterr->msg[0] == '\0') /* add_name()'s */
+        (void)no_memory(t, rc, reterr);
+    if (is_listed) {
+        t->repo.revision = t->commit;
         rc = choose(t, &all, branch != NULL, reterr);
+    }
+    *ret_is_there = is_listed && rc != -ENOENT;
     tk__names_release(&all);
     return rc;
 }
@@ -163,22 +191,21 @@ static bool is_about_branch(int rc)
 static int choose_hub(struct tk__table *t, struct tk_err *reterr)
 {
     struct tk_err first = { 0 }, err = { 0 };
-    int rc = choose_branch(t, CONVERSION, &first);
+    bool is_converted = false, is_there = false;
+    int rc = choose_branch(t, CONVERSION, &is_converted, &first);
 
     if (rc == 0 || !is_about_branch(rc))
         return rc == 0 ? 0 : tk_err_set(reterr, rc, "%s", first.msg);
-    rc = choose_branch(t, NULL, &err);
+    rc = choose_branch(t, NULL, &is_there, &err);
     if (rc == 0 || !is_about_branch(rc))
         return rc == 0 ? 0 : tk_err_set(reterr, rc, "%s", err.msg);
-    bool knows_splits = strstr(first.msg, "split") || strstr(first.msg, "subset") ||
-                        strstr(first.msg, "BuilderConfig");
-    int view_rc = t->conf->hub->is_offline || knows_splits
+    int view_rc = t->conf->hub->is_offline || is_converted
                       ? -ENETDOWN
                       : tk__table_viewer_open(t->conf, &t->repo, &t->file, NULL);
     t->is_viewed = view_rc == 0;
     if (view_rc == 0)
         return 0;
-    return tk_err_set(reterr, rc, "%s", knows_splits ? first.msg : err.msg);
+    return tk_err_set(reterr, rc, "%s", is_converted ? first.msg : err.msg);
 }
 
 /* ---- open ---- */
@@ -360,10 +387,12 @@ static int next_streamed(struct tk__table *t, uint32_t *ret_index, struct tk_err
             t->waiting[i] = in;
             return t->raw.failed ? no_memory(t, t->raw.failed, reterr) : 1;
         }
-        if (rc == 0)
-            rc = grow(t);
         if (rc != 0)
             return no_memory(t, rc, reterr);
+        if ((rc = grow(t)) != 0) {
+            free(in.text);
+            return no_memory(t, rc, reterr);
+        }
         t->waiting[t->n_waiting++] = in;
     }
     if (t->next == t->n_waiting)

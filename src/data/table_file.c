@@ -36,6 +36,7 @@ struct tk__table_file {
     /* Parquet */
     struct tk_parquet *parquet;
     struct tk_hub_remote *remote;
+    bool has_no_ranges; /* its server gives files whole */
     /* JSON */
     int fd;
     struct tk_jsonscan scan;
@@ -57,7 +58,11 @@ struct tk__table_file {
 
 static int read_remote(void *arg, int64_t at, void *out, size_t n, struct tk_err *reterr)
 {
-    return tk_hub_remote_read(arg, at, out, n, reterr);
+    struct tk__table_file *f = arg;
+    int rc = tk_hub_remote_read(f->remote, at, out, n, reterr);
+
+    f->has_no_ranges = rc == TK_E_UNSUPPORTED;
+    return rc;
 }
 
 /* Fetch the file of the hub through its cache. */
@@ -68,8 +73,6 @@ static int fetch(struct tk__table_file *f, struct tk_err *reterr)
 
 static int open_remote(struct tk__table_file *f, struct tk_err *reterr)
 {
-    struct tk_err err = { 0 };
-
     if (tk_hub_cached(f->conf->hub, f->repo, f->name, &f->path) == 0)
         return tk_parquet_open_file(f->path, &f->parquet, reterr);
     if (f->conf->hub->is_offline || !f->conf->is_streamed)
@@ -81,12 +84,10 @@ static int open_remote(struct tk__table_file *f, struct tk_err *reterr)
         .name = f->name,
         .size = tk_hub_remote_size(f->remote),
         .read = read_remote,
-        .arg = f->remote,
+        .arg = f,
     };
-    rc = tk_parquet_open(&source, &f->parquet, &err);
-    if (rc == TK_E_UNSUPPORTED && strstr(err.msg, "gives no parts"))
-        return fetch(f, reterr);
-    return rc == 0 ? 0 : tk_err_set(reterr, rc, "%s", err.msg);
+    rc = tk_parquet_open(&source, &f->parquet, reterr);
+    return f->has_no_ranges ? fetch(f, reterr) : rc;
 }
 
 static int open_parquet(struct tk__table_file *f, struct tk_err *reterr)

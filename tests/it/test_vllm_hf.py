@@ -91,6 +91,7 @@ def check_refused():
     refused('no image', 'nothing', 'Lin-Chen/MMStar', "it has no image 'image'; its columns are: question", *CHAT)
     refused('an image as a link', 'link', 'Lin-Chen/MMStar', 'the viewer gives its image as a link alone', *CHAT)
     refused('no such folder, no hub', 'not-there', mt, "HF_HUB_OFFLINE")
+    refused('a README that is too long', 'wordy', mt, "'wordy/README.md' has more than 4194304 bytes")
     refused('no files', 'empty', mt, 'has no Parquet, JSON or CSV files')
     refused('which split', 'vicuna2', 'Aeala/ShareGPT_Vicuna_unfiltered', "choose one with --hf-split; there are ['train', 'test']")
     refused('which subset', 'two', mt, "choose one with --hf-subset; there are ['a', 'b']")
@@ -108,6 +109,8 @@ def check_refused():
 with tk_it.Folder():
     shutil.copytree(here, '.', dirs_exist_ok=True)
     os.makedirs('empty')
+    write('wordy/train.jsonl', '{"turns": ["a"]}\n')
+    write('wordy/README.md', '---\nconfigs:\n' + 5_000_000 * '#')
     write('vicuna2/train.json', '[]')
     write('vicuna2/test.json', '[]')
     write('two/README.md', '---\nconfigs:\n- config_name: a\n  data_files: "x.jsonl"\n- config_name: b\n  data_files: [y.jsonl]\n---\n')

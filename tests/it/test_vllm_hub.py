@@ -57,6 +57,7 @@ def check_conversion():
         t.ok(hub.sent < 300_000, f'{hub.sent} bytes of {sum(map(len, FILES.values()))} were sent')
         t.ok(hub.count('hub', 'token=Bearer hf_secret') > 0 and hub.count('cdn', 'hf_secret') == 0, 'the token is for the hub alone', hub.log)
         t.eq(hub.count('cdn GET', 'range=-'), 0, 'nothing but parts')
+        t.eq(hub.count('/resolve/') - hub.count(f'/resolve/{hub_sets.COMMIT}/'), 0, 'all of the commit that the list is of')
         t.ok(not os.path.exists('cache/datasets--philschmid--mt-bench/blobs'), 'and nothing is kept')
 
 
@@ -85,6 +86,9 @@ def check_other_places():
     out = run('likaixin/viewed', CODER, '--disable-shuffle', '--num-prompts', '150')
     same(out, (local('coder', CODER, '--disable-shuffle', '--num-prompts', '9') * 20)[:150], 'neither: what the viewer shows')
     t.eq(hub.count('GET /rows'), 2, 'in pages')
+    hub.viewed['likaixin/split-views'] = rows
+    hub.sets['likaixin/split-views'] = {'main': {'data.bin': b'x'}}
+    same(run('likaixin/split-views', CODER), local('coder', CODER), 'the same, whatever words are in its name')
     hub.viewed['likaixin/cut'] = [{**rows[0], 'cut': ['input']}]
     hub.sets['likaixin/cut'] = {'main': {'data.bin': b'x'}}
     out = run('likaixin/cut', CODER)
@@ -115,6 +119,14 @@ def check_trouble():
         t.eq(outs[fault].returncode, 1, f'{fault}: status')
         t.has(outs[fault].stderr, part, f'{fault}: words')
         t.ok('hf_secret' not in outs[fault].stderr and 's3cr3t' not in outs[fault].stderr, f'{fault}: no secrets')
+    hub.sets['org/many'] = {'refs/convert/parquet': {f'default/train/{i:05}.parquet': b'' for i in range(20001)}}
+    out = run('org/many', MT)
+    t.eq(out.returncode, 1, 'too many files: status')
+    t.has(out.stderr, "'org/many': too many files", 'too many files: words')
+    hub.sets['org/secret'] = {'main': {'README.md': None, 'train.jsonl': read('coder/train.jsonl')}}
+    out = run('org/secret', CODER)
+    t.eq(out.returncode, 1, 'a README that cannot be had, which may say that others are the files: status')
+    t.has(out.stderr, "refuses access to 'org/secret' (403)", 'a README that cannot be had: words')
     out = run('org/name', MT, env={'HF_ENDPOINT': 'http://127.0.0.1:1'})
     t.eq(out.returncode, 1, 'no hub at all: status')
     t.has(out.stderr, 'could not be asked', 'no hub at all: words')

@@ -2,6 +2,7 @@
 
     hub = hub_sets.Hub()
     hub.sets['org/name'] = {'refs/convert/parquet': {'default/train/0000.parquet': b'…'}, 'main': {}}
+    (None for its bytes: it is listed, and refused)
     … HF_ENDPOINT=hub.url … hub.log … hub.sent
 
 Whose organization is the name of a fault has it: gated, missing, busy, patient, down, cut (once a file), dead (always), norange, liar.
@@ -84,6 +85,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         files = next(files for key, files in self.hub.sets[name].items() if revision in (key, COMMIT) and path in files)
         data = files[path]
+        if data is None:
+            self.reply(403)
+            return
         headers = [('X-Repo-Commit', COMMIT), ('ETag', f'"{hashlib.sha1(b"blob %d" % len(data) + bytes(1) + data).hexdigest()}"')]
         if len(data) >= LARGE and not self.is_cdn:
             self.reply(302, [*headers, ('X-Linked-Size', str(len(data))), ('X-Linked-Etag', f'"{hashlib.sha256(data).hexdigest()}"'),
