@@ -131,7 +131,7 @@ int tk_vllm_server_counters(const char *base, const struct tk_plan *plan,
         .tls = session->tls,
         .timeout = TIMEOUT,
     };
-    struct tk_url url;
+    struct tk_url url = { 0 };
     int rc = tk_vllm_server_url(base, "/metrics", &url, reterr);
 
     if (rc != 0)

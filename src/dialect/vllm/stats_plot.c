@@ -77,7 +77,7 @@ static void put_data(const struct tk_vllm_figures *f, struct tk_buf *out)
     for (size_t i = 0; i < f->n_requests; i++) {
         const struct tk_vllm_request *q = &f->requests[i];
         tk_buf_addf(out, "%zu %lld %lld\n", i, (long long)q->input_len,
-                    (long long)(q->input_len + q->output_len));
+                    (long long)q->input_len + (long long)q->output_len);
     }
     tk_buf_add_z(out, "EOD\n");
 }
