@@ -22,6 +22,9 @@ struct tk_data_hf {
 /* The set whose name the path or, for a local copy, `name` (may be NULL) is. NULL: none that is known. */
 const struct tk_hf_set *tk_hf_find(const char *path, const char *name);
 
+/* Newer versions of the tool know it, tokmark does not yet. */
+bool tk_hf_is_to_come(const char *path, const char *name);
+
 /* Python's set of all known names, for the message that lists them. 0 or the buffer's code. */
 int tk_hf_names(struct tk_buf *out);
 

@@ -582,7 +582,7 @@ static int list_entry(struct tk_buf *path, size_t base, const char *name, unsign
 
 static int list(struct tk_buf *path, size_t base, unsigned depth, struct tk__names *ret)
 {
-    DIR *d = opendir(path->p);
+    DIR *d = opendir(path->p ? path->p : "");
     struct dirent *e;
     int rc = d ? 0 : -errno;
 

@@ -28,7 +28,7 @@ struct tk__hf_folder {
 
 /* The files of the split, in order; `subset` and `split` may be NULL, where there is but one. 0; TK_E_NOT_FOUND (no such
  * subset or split, or several and none named: which there are); -ENOENT (no files that could be read); TK_E_LIMIT; -ENOMEM. */
-int tk__hf_choose(const struct tk__hf_folder *folder, const char *subset, const char *split,
+int tk__hf_choose(const struct tk__hf_folder *f, const char *subset, const char *split,
                   struct tk__names *ret, struct tk_err *reterr);
 
 /* All files below a folder of this machine, hidden ones left out. */

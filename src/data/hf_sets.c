@@ -473,6 +473,14 @@ static const struct tk_hf_set sets[] = {
     },
 };
 
+/* Newer than 0.13: tools of each row's own in the body. */
+static const char bfcl[] = "gorilla-llm/Berkeley-Function-Calling-Leaderboard";
+
+bool tk_hf_is_to_come(const char *path, const char *name)
+{
+    return strcmp(path, bfcl) == 0 || (name && strcmp(name, bfcl) == 0);
+}
+
 static bool has_id(const struct tk_hf_set *set, const char *name)
 {
     for (size_t i = 0; name && i < TK_ARRAY_LEN(set->ids) && set->ids[i]; i++) {

@@ -380,7 +380,9 @@ static int next_streamed(struct tk__table *t, uint32_t *ret_index, struct tk_err
             return no_memory(t, rc, reterr);
         if (t->has_ended)
             break;
-        rc = store(t, &in);
+        rc = grow(t);
+        if (rc == 0)
+            rc = store(t, &in);
         if (rc == 0 && t->n_waiting == BUFFER_ROWS) {
             size_t i = draw(t);
             give(t, &t->waiting[i], ret_index);

@@ -79,17 +79,18 @@ static int ask(struct tk_hub_remote *r, struct tk_err *reterr)
 int tk_hub_remote_open(const struct tk_hub_conf *c, const struct tk_hub_repo *repo,
                        const char *name, struct tk_hub_remote **ret, struct tk_err *reterr)
 {
+    struct tk_hub_remote *r;
     int rc = tk__hub_check(repo, name, reterr);
-    struct tk_hub_remote *r = rc == 0 ? calloc(1, sizeof(*r)) : NULL;
 
-    if (rc == 0 && !r)
-        rc = tk_err_set(reterr, -ENOMEM, "no memory for '%s'", name);
-    if (rc == 0 && (rc = tk__hub_session_init(&r->s, c, repo, reterr)) != 0) {
+    if (rc != 0)
+        return rc;
+    r = calloc(1, sizeof(*r));
+    rc = r ? tk__hub_session_init(&r->s, c, repo, reterr)
+           : tk_err_set(reterr, -ENOMEM, "no memory for '%s'", name);
+    if (rc != 0) {
         free(r);
         return rc;
     }
-    if (rc != 0)
-        return rc;
     r->name = strdup(name);
     r->url = tk__hub_file_url(c, repo, tk__hub_revision(repo), name);
     if (!r->name || !r->url)

@@ -77,6 +77,7 @@ def check_speech():
 def check_refused():
     mt = 'philschmid/mt-bench'
     refused('a list of names', 'mt', 'no/such', "'Lin-Chen/MMStar'}. Please consider")
+    refused('functions', 'mt', 'gorilla-llm/Berkeley-Function-Calling-Leaderboard', 'leaderboard is not supported yet', *CHAT, status=2)
     refused('speech without audio', 'mt', 'LIUM/tedlium', "it has no audio 'audio'", *AUDIO)
     refused('speech to a chat', 'speech', 'LIUM/tedlium', "has recordings, which backend 'openai-chat' does not send", *CHAT)
     refused('images to speech', 'mt', 'Lin-Chen/MMStar', "has no recordings, which backend 'openai-audio' does not send", *AUDIO)

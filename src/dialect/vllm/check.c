@@ -104,6 +104,8 @@ static int check_hf(struct tk_vllm *v, struct tk_err *reterr)
 
     if (strcmp(o->dataset_name, "hf") != 0)
         return 0;
+    if (tk_hf_is_to_come(o->dataset_path, o->hf_name))
+        return usage(v, reterr, "the Berkeley function calling leaderboard is not supported yet");
     int rc = tk__vllm_hf(v, reterr);
     if (rc != 0)
         return rc;
