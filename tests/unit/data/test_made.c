@@ -78,8 +78,7 @@ static bool same_items(const struct tk_items *a, const struct tk_items *b)
     bool is_same = a->n == b->n;
 
     for (size_t i = 0; is_same && i < a->n; i++)
-        is_same = a->v[i].prompt.n == b->v[i].prompt.n &&
-                  memcmp(a->v[i].prompt.p, b->v[i].prompt.p, a->v[i].prompt.n) == 0 &&
+        is_same = tk_str_eq(a->v[i].prompt, b->v[i].prompt) &&
                   tk_str_eq(a->v[i].prompt_json, b->v[i].prompt_json) &&
                   tk_str_eq(a->v[i].media, b->v[i].media) &&
                   a->v[i].prompt_tokens == b->v[i].prompt_tokens &&
