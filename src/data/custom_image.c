@@ -66,8 +66,9 @@ static int add_url_object(struct custom_image *d, struct tk_json_val *object, st
 
     tk_buf_add_z(&d->media, "{\"type\": \"image_url\", \"image_url\": {\"url\": ");
     int rc = tk__add_url(&d->media, url, d->urls, reterr);
-    if (rc == 0)
-        rc = tk_json_obj(object, &it);
+    if (rc != 0)
+        return rc;
+    rc = tk_json_obj(object, &it);
     while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &val)) > 0) {
         rc = 0;
         if (tk_str_eq(key, TK_STR("url")))
@@ -75,12 +76,11 @@ static int add_url_object(struct custom_image *d, struct tk_json_val *object, st
         tk_buf_addf(&d->media, ", \"%.*s\": ", TK_STR_ARG(key));
         tk_jsonw_init(&w, &d->media, TK_JSONW_PYTHON);
         rc = tk_jsonw_copy(&w, &val);
-        if (rc != 0)
-            rc = tk_err_set(reterr, rc, "'%.*s' of an image is damaged, or too deep",
-                            TK_STR_ARG(key));
     }
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "'image_url' is damaged, or too deep");
     tk_buf_add_z(&d->media, "}}");
-    return rc;
+    return 0;
 }
 
 static int add_image_url(struct custom_image *d, const struct tk__row *row,
@@ -135,18 +135,20 @@ static int read_content(struct custom_image *d, const struct tk__row *row,
     struct tk_json_iter it;
     struct tk_json_val part;
     size_t n = 0;
-    int rc = 0;
+    int rc;
 
     if (tk_json_arr(content, &it) != 0)
         return fail(row, reterr,
                     "'content' must be a list of text and image content dictionaries.");
-    while (rc == 0 && (rc = tk_json_arr_next(&it, &part)) > 0) {
+    while ((rc = tk_json_arr_next(&it, &part)) > 0) {
         if (n++ > 0)
             tk_buf_add_z(&d->media, ", ");
         rc = add_part(d, row, &part, reterr);
+        if (rc != 0)
+            return rc;
     }
-    if (rc != 0)
-        return reterr && reterr->msg[0] ? rc : fail(row, reterr, "'content' is damaged");
+    if (rc < 0)
+        return fail(row, reterr, "'content' is damaged");
     if (n == 0)
         return fail(row, reterr, "'content' must contain at least one item.");
     item->is_whole_content = true;
@@ -168,16 +170,18 @@ static int read_files(struct custom_image *d, const struct tk__row *row, struct 
         return fail(row, reterr, "'prompt' must be a string.");
     tk_buf_add_str(&d->text, text);
     bool is_list = has(root, "image_files", &files) && tk_json_arr(&files, &it) == 0;
-    while (rc == 0 && is_list && (rc = tk_json_arr_next(&it, &file)) > 0) {
+    while (is_list && (rc = tk_json_arr_next(&it, &file)) > 0) {
         if (d->media.n > 0)
             tk_buf_add_z(&d->media, ", ");
         if (tk_json_get_str(&file, &text) != 0)
             return fail(row, reterr, "Invalid image input: a file must be a path or a URL");
         rc = with_row(row, tk__add_url_part(&d->media, "image", text, d->urls, &e), &e, reterr);
+        if (rc != 0)
+            return rc;
     }
-    if (rc == 0 && d->media.n == 0)
-        return fail(row, reterr, "'image_files' must be a non-empty list.");
-    return rc;
+    if (rc < 0)
+        return fail(row, reterr, "'image_files' is damaged");
+    return d->media.n > 0 ? 0 : fail(row, reterr, "'image_files' must be a non-empty list.");
 }
 
 /* --- rows --- */

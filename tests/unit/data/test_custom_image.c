@@ -71,6 +71,9 @@ static void refused(void)
         { "{\"content\": [{\"type\": \"image_url\"}]}", "an 'image_url' string or dictionary." },
         { "{\"content\": [{\"type\": \"image_url\", \"image_url\": {}}]}", "'image_url.url'." },
         { "{\"content\": [{\"type\": \"text\", \"text\": \"a\"} 7]}", "'content' is damaged" },
+        { "{\"prompt\": \"a\", \"image_files\": [\"b\" 7]}", "'image_files' is damaged" },
+        { "{\"content\": [{\"type\": \"image_url\", \"image_url\": {\"url\": \"a\", \"b\" 7}}]}",
+          "'image_url' is damaged, or too deep" },
     };
     struct tk_data_conf conf = { .output_tokens = 1 };
     struct tk_items items;
