@@ -1,6 +1,7 @@
 """`tokmark vllm` with the backends that are not compared with the program's own runs, adapters, and the profiler: against the simulator."""
 import json
 import os
+import wave
 
 import tk_it
 
@@ -52,6 +53,26 @@ def pooling():
         t.has(result()['errors'][0], 'http-status 503: simulated error', 'pooling: their words')
 
 
+def audio():
+    with wave.open('a.wav', 'wb') as f:
+        f.setnchannels(1)
+        f.setsampwidth(2)
+        f.setframerate(16000)
+        f.writeframes(bytes(range(256)) * 50)
+    with open('audio.jsonl', 'w', encoding='utf-8') as f:
+        f.writelines(json.dumps({'prompt': '', 'audio': os.path.abspath('a.wav')}) + '\n' for _ in range(2))
+    data = ['--dataset-name', 'custom_audio', '--dataset-path', 'audio.jsonl', '--tokenizer', os.path.join(here, 'load/tok'), '--custom-output-len', '4']
+    with tk_it.Sim('--ttft', '2ms', '--itl', '1ms') as sim:
+        out = vllm(sim, 'openai-audio', '/v1/audio/transcriptions', '--plain', '--profile', '--extra-body', '{"n": null}', data=data)
+        t.eq(out.returncode, 0, f'audio: run ({out.stderr})')
+        got = result()
+        t.eq((got['completed'], got['total_output_tokens'], got['generated_texts']), (4, 16, [' token' * 4] * 4), 'audio: tokens and texts')
+        t.eq([len(gaps) for gaps in got['itls']], [3] * 4, 'audio: gaps')
+        t.has(out.stdout, 'Profiler stopped', 'audio: the profiler is told')
+        log = [r for r in sim.log() if 'transcriptions' in r['path']]
+        t.eq([(r['prompt_tokens'], r['tokens_asked'], r['stream']) for r in log], [(21, 4, True)] * 5, 'audio: the file and the fields arrive')
+
+
 def refusals():
     with tk_it.Sim() as sim:
         out = vllm(sim, 'vllm-rerank', '/v1/rerank')
@@ -98,6 +119,6 @@ def profiler():
 
 
 with tk_it.Folder():
-    for part in (responses, pooling, refusals, adapters, profiler):
+    for part in (responses, pooling, audio, refusals, adapters, profiler):
         part()
 t.done()
