@@ -284,8 +284,9 @@ static int put_transcription(struct tk_buf *b, const struct tk__stream *st)
     tk_buf_reset(b);
     ADD(b, "{\"text\":\"");
     tk__event_words(b, st->sim, 0, st->call.n_tokens);
-    tk_buf_addf(b, "\",\"usage\":{\"type\":\"duration\",\"seconds\":%lld}}",
-                (long long)(st->call.prompt_tokens / TK__AUDIO_TOKENS_PER_S + 1));
+    ADD(b, "\",\"usage\":{\"type\":\"duration\",\"seconds\":");
+    tk__put_i64(b, st->call.prompt_tokens / TK__AUDIO_TOKENS_PER_S + 1);
+    ADD(b, "}}");
     return b->failed;
 }
 

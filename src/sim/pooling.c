@@ -3,6 +3,8 @@
  * Their values say nothing: each vector is the same few numbers, documents score less and less. What
  * is known of them is how many there are, when they come, and the usage.
  */
+#include <stdio.h>
+
 #include "base/jsonw.h"
 #include "base/str.h"
 #include "sim/internal.h"
@@ -47,9 +49,11 @@ static void put_reply(struct tk_jsonw *w, const struct tk__stream *st, bool has_
 {
     const struct tk__call *c = &st->call;
 
+    char id[32];
+
+    (void)snprintf(id, sizeof(id), "pool-%llu", (unsigned long long)st->serial);
     tk_jsonw_obj(w);
-    tk_jsonw_key(w, "id");
-    tk_jsonw_i64(w, (int64_t)st->serial);
+    tk_jsonw_put_z(w, "id", id);
     if (c->kind != TK__KIND_RERANK) {
         tk_jsonw_put_z(w, "object", "list");
         tk_jsonw_put_i64(w, "created", st->sim->created);

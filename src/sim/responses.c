@@ -17,6 +17,19 @@ static void put_head(struct tk_buf *b, struct tk__stream *st, const char *type)
                 (unsigned long long)st->n_named++);
 }
 
+static void put_usage(struct tk_buf *b, const struct tk__call *c)
+{
+    tk_buf_add_z(b, ",\"usage\":{\"input_tokens\":");
+    tk__put_i64(b, c->prompt_tokens);
+    tk_buf_add_z(b, ",\"output_tokens\":");
+    tk__put_i64(b, c->n_tokens);
+    tk_buf_add_z(b, ",\"total_tokens\":");
+    tk__put_i64(b, c->prompt_tokens + c->n_tokens);
+    tk_buf_add_z(b, ",\"output_tokens_details\":{\"reasoning_tokens\":");
+    tk__put_i64(b, c->knobs.n_reasoning);
+    tk_buf_add_z(b, "}}");
+}
+
 /* The response object, as far as it is known. */
 static void put_response(struct tk_buf *b, const struct tk__stream *st, const char *status,
                          bool has_text)
@@ -36,11 +49,7 @@ static void put_response(struct tk_buf *b, const struct tk__stream *st, const ch
     }
     tk_buf_add_c(b, ']');
     if (c->wants_usage && has_text)
-        tk_buf_addf(b,
-                    ",\"usage\":{\"input_tokens\":%lld,\"output_tokens\":%lld,"
-                    "\"total_tokens\":%lld,\"output_tokens_details\":{\"reasoning_tokens\":%lld}}",
-                    (long long)c->prompt_tokens, (long long)c->n_tokens,
-                    (long long)(c->prompt_tokens + c->n_tokens), (long long)c->knobs.n_reasoning);
+        put_usage(b, c);
     tk_buf_add_c(b, '}');
 }
 
