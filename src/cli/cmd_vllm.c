@@ -186,12 +186,18 @@ static void put_idle_options(const struct command *c)
           "timeline-itl-thresholds", "there is no --plot-timeline" },
         { c->o.align_tokens && !tk_vllm_aligns(&c->v), "align-tokens",
           "it is for random and prefix_repetition" },
+        { c->o.lora_modules.n == 0 && tk_vllm_given(&c->v, "lora-assignment"), "lora-assignment",
+          "there are no --lora-modules" },
     };
+    const char *option;
+    size_t at = 0;
 
     for (size_t i = 0; i < TK_ARRAY_LEN(idle); i++) {
         if (idle[i].is_given)
             tk_say(PROGRAM, "--%s has no effect: %s", idle[i].option, idle[i].why);
     }
+    while ((option = tk_vllm_left_out(&c->v, &at)) != NULL)
+        tk_say(PROGRAM, "--%s has no effect: %s does not send it", option, c->o.backend);
 }
 
 /* Whether the environment names this host, or one that it ends with, as one without a proxy. */

@@ -45,6 +45,10 @@ def pooling():
             t.eq(out.returncode, 0, f'pooling {words}: run ({out.stderr})')
             lens = result()['input_lens']
             t.ok(len(lens) == 2 and all(n > 0 for n in lens) and tokens in (None, lens), f'pooling {words}: input tokens', lens)
+        out = vllm(sim, 'vllm-rerank', '/rerank', '--top-k', '3', '--ignore-eos', '--logprobs', '2', '--lora-assignment', 'random', data=batch)
+        notes = [line.split(': ', 1)[1] for line in out.stderr.splitlines() if 'has no effect' in line]
+        t.eq(notes, ['--lora-assignment has no effect: there are no --lora-modules'] +
+             [f'--{option} has no effect: vllm-rerank does not send it' for option in ('top-k', 'logprobs', 'ignore-eos')], 'what is left out is said')
         t.ok('Time to First Token' not in out.stdout and 'Output token' not in out.stdout, 'pooling: no figures of output')
         again = tk_it.run('report', 'out.tokmark', '--format', 'vllm')
         t.eq((again.returncode, 'Mean E2EL (ms):' in again.stdout, 'Total generated' in again.stdout), (0, True, False), 'pooling: reported again')

@@ -271,18 +271,18 @@ static int check_load(struct tk_vllm *v, struct tk_err *reterr)
 
 /* --- the backend --- */
 
+static const char *const sampling[] = {
+    "top-p",
+    "top-k",
+    "min-p",
+    "temperature",
+    "frequency-penalty",
+    "presence-penalty",
+    "repetition-penalty",
+};
+
 static int check_sampling(struct tk_vllm *v, struct tk_err *reterr)
 {
-    static const char *const sampling[] = {
-        "top-p",
-        "top-k",
-        "min-p",
-        "temperature",
-        "frequency-penalty",
-        "presence-penalty",
-        "repetition-penalty",
-    };
-
     if (v->backend->is_compatible || v->backend->is_pooling)
         return 0; /* the pooling ones leave them out */
     for (size_t i = 0; i < TK_ARRAY_LEN(sampling); i++) {
@@ -291,6 +291,28 @@ static int check_sampling(struct tk_vllm *v, struct tk_err *reterr)
                           "Sampling parameters are only supported by openai-compatible backends.");
     }
     return 0;
+}
+
+const char *tk_vllm_left_out(const struct tk_vllm *v, size_t *at)
+{
+    const struct tk__vllm_backend *b = v->backend;
+    const struct {
+        const char *option;
+        bool is_left_out;
+    } others[] = {
+        { "logprobs", strcmp(b->api, "completions") != 0 },
+        { "ignore-eos", b->has_no_extra },
+        { "extra-body", b->has_no_extra },
+    };
+
+    for (size_t i; (i = (*at)++) < TK_ARRAY_LEN(sampling) + TK_ARRAY_LEN(others);) {
+        bool is_other = i >= TK_ARRAY_LEN(sampling);
+        size_t k = is_other ? i - TK_ARRAY_LEN(sampling) : i;
+        const char *option = is_other ? others[k].option : sampling[k];
+        if ((is_other ? others[k].is_left_out : b->is_pooling) && tk_vllm_given(v, option))
+            return option;
+    }
+    return NULL;
 }
 
 /* A form's parts are told apart by a line that is in none of them: encoding checks that. */

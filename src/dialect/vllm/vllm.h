@@ -197,6 +197,10 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
 void tk_vllm_set_model(struct tk_vllm *v, struct tk_vllm_opts *o, const char *name,
                        const char *model);
 
+/* The next option, from *at on (0 at first), that was given and is in no body of the backend; NULL:
+ * none is left. */
+const char *tk_vllm_left_out(const struct tk_vllm *v, size_t *at);
+
 /* What a data set needs beside its file. */
 enum tk_vllm_need {
     TK_VLLM_NEEDS_NOTHING,
