@@ -75,6 +75,14 @@ def check_none_succeeds():
         t.ok(not any(k.startswith('probe') for k in json.load(f)), 'none succeeds: nothing of probes is told')
 
 
+def check_no_text():
+    """A backend that cannot send it says so before the run."""
+    r = tk_it.run('vllm', '--model', 'm', '--tokenizer', os.path.join(golden, 'load/tok'), '--port', '9', '--backend', 'vllm-rerank', '--endpoint',
+                  '/v1/rerank', '--dataset-name', 'random-rerank', '--random-batch-size', '2', '--num-prompts', '4', '--probe-request-rate', '1')
+    t.eq(r.returncode, 1, 'a reranker: exit status')
+    t.has(r.stderr, "--probe-request-rate sends the text 'Hi', which 'vllm-rerank' takes no request of", 'a reranker: why')
+
+
 def check_interrupt():
     with tk_it.Sim('--ttft', '60s') as sim:
         p = tk_it.start('vllm', *WORDS, '--port', sim.port, '--num-prompts', '2', '--probe-request-rate', '9', '--result-filename', 'i.json')
@@ -109,6 +117,7 @@ with tk_it.Folder():
     check_probes()
     check_slow_probe()
     check_none_succeeds()
+    check_no_text()
     check_interrupt()
     check_queue()
 t.done()

@@ -30,7 +30,11 @@ int tk__vllm_make_probe(struct tk_vllm *v, struct tk_err *reterr)
         v->probe.asked_output_tokens = 1;
         rc = v->probe.json.p ? 0 : -ENOMEM;
     }
-    if (rc != 0 && reterr && reterr->code == 0)
+    if (rc == TK_E_UNSUPPORTED)
+        (void)tk_err_set(reterr, rc,
+                         "--probe-request-rate sends the text 'Hi', which '%s' takes no request of",
+                         v->o->backend);
+    else if (rc != 0 && reterr && reterr->code == 0)
         (void)tk_err_set(reterr, rc, "the probe could not be made: %s", tk_err_text(rc));
     tk_vllm_template_free(t);
     tk_buf_release(&text);
