@@ -218,9 +218,10 @@ static int next_split(struct tk__pq_decoder *d, struct tk__pq_value *ret)
 
 /* ---- begin ---- */
 
+/* A page of nulls may lack even the length. */
 static int begin_booleans(struct tk__pq_decoder *d)
 {
-    struct tk_str runs = { NULL, 0 }; /* with their length in front */
+    struct tk_str runs = { (const char *)d->p, 0 }; /* with their length in front */
 
     if (d->p < d->end && take_text(&d->p, d->end, &runs) != 0)
         return TK_E_FORMAT;
