@@ -39,7 +39,7 @@ static sf_count_t on_seek(sf_count_t offset, int whence, void *owner)
                       : whence == SEEK_END ? (sf_count_t)size_of(m)
                                            : 0;
 
-    if (from + offset < 0 || (size_t)(from + offset) > size_of(m))
+    if (offset < -from || offset > (sf_count_t)size_of(m) - from) /* it comes from the file, too */
         return -1;
     m->at = (size_t)(from + offset);
     return (sf_count_t)m->at;
@@ -140,7 +140,7 @@ int tk_wav_of_file(struct tk_buf *out, struct tk_str file, struct tk_err *reterr
 
     if (!in)
         return fail(&from, NULL, reterr);
-    if (info.channels > CHUNK) {
+    if (info.channels < 1 || info.channels > CHUNK) {
         (void)sf_close(in);
         return tk_err_set(reterr, TK_E_UNSUPPORTED, "a sound of %d channels", info.channels);
     }
