@@ -19,6 +19,15 @@
 #define FLUSH_BYTES ((size_t)1 << 20)
 #define MAX_CONFIG ((size_t)16 << 20)
 
+/* What files and servers say is in messages too, and must not tell the terminal what to do. */
+static void mask_controls(char *text)
+{
+    for (; *text; text++) {
+        if (((unsigned char)*text < ' ' && *text != '\n' && *text != '\t') || *text == 0x7F)
+            *text = '?';
+    }
+}
+
 void tk_say(const char *program, const char *fmt, ...)
 {
     char line[1536];
@@ -27,6 +36,7 @@ void tk_say(const char *program, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    mask_controls(line);
     (void)fprintf(stderr, "%s: %s\n", program, line); /* one call: lines of threads do not mix */
 }
 

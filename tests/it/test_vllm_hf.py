@@ -99,6 +99,7 @@ def check_refused():
     refused('a broken line', 'broken', mt, "row 1 from 0: this is not JSON: '{\"turns\": [\"b\"}'", '--disable-shuffle')
     refused('no object', 'numbers', mt, "'numbers/train.jsonl', line 2: the row is no object")
     refused('a missing column', 'columns', mt, "'columns', row 0 from 0: it has no list of texts 'turns'; its columns are: turn, id")
+    refused('a subset that would set the colour of the terminal', 'red', mt, "there are ['?[31ma', 'b']")
     refused('a missing column, Parquet', 'mt', 'AI-MO/NuminaMath-CoT', "it has no text 'problem'")
     refused('a truncated Parquet file', 'cut', mt, "'cut/data/train-00000-of-00001.parquet': it does not end as Parquet does: it is truncated")
     refused('a damaged Parquet file', 'hurt', mt, "'hurt/data/train-00000-of-00001.parquet', row group 0, column 'turns'", '--disable-shuffle')
@@ -110,6 +111,7 @@ def check_refused():
 with tk_it.Folder():
     shutil.copytree(here, '.', dirs_exist_ok=True)
     os.makedirs('empty')
+    write('red/README.md', '---\nconfigs:\n- config_name: \x1b[31ma\n  data_files: x.jsonl\n- config_name: b\n  data_files: x.jsonl\n---\n')
     write('wordy/train.jsonl', '{"turns": ["a"]}\n')
     write('wordy/README.md', '---\nconfigs:\n' + 5_000_000 * '#')
     write('vicuna2/train.json', '[]')
