@@ -237,10 +237,11 @@ static void put_notes(const struct command *c)
     else
         put_surplus(c);
     if (c->v.n_short > 0)
-        tk_say(PROGRAM,
-               "%lld prompts are shorter than the trace says, because their hash ids run out: "
-               "--timed-trace-chunk-hash-size says how many tokens each stands for, now %lld",
-               (long long)c->v.n_short, (long long)c->o.timed_trace_chunk);
+        tk_say(
+            PROGRAM,
+            "prompts that are shorter than the trace says, because their hash ids run out: %lld; "
+            "--timed-trace-chunk-hash-size says how many tokens each id stands for, now %lld",
+            (long long)c->v.n_short, (long long)c->o.timed_trace_chunk);
     put_idle_options(c);
 }
 

@@ -124,7 +124,7 @@ with tk_it.Folder():
     replay = ['vllm', '--model', tok, *trace.split(), '--dataset-path', os.path.join(here, 'trace.jsonl'), '--timed-trace-chunk-hash-size', '8']
     with tk_it.Sim('--ttft', '0', '--itl', '0') as sim:
         out = tk_it.run(*replay, '--timed-trace-sec-multiplier', '0', '--base-url', sim.url, '--ready-check-timeout-sec', '0')
-    t.has(out.stderr, '3 prompts are shorter than the trace says, because their hash ids run out', 'a trace with other chunks than its own')
+    t.has(out.stderr, 'prompts that are shorter than the trace says, because their hash ids run out: 3; ', 'a trace with other chunks than its own')
     out = tk_it.run(*replay, '--dry-run')
     lines = [json.loads(line) for line in out.stdout.splitlines()]
     t.eq([r['due_s'] for r in lines], [0.5, 3, 3, 3, 4.5, 9], 'a row waits for those before it')
