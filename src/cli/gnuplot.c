@@ -1,7 +1,8 @@
 /* gnuplot.c - pictures by the program of that name
  *
- * It reads its words from a file without a name, so that it and this program never wait for each other,
- * and what it complains of goes into another one.
+ * It reads its words from a file without a name, so that it and this program never wait for each other;
+ * the picture and what it complains of go into two others. So no name of a file is among its words, which
+ * a name with a line end would be more of: a line that begins with '!' is a command for the shell.
  */
 #include "cli/gnuplot.h"
 
@@ -14,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/str.h"
 
 #define PROGRAM "gnuplot"
@@ -58,7 +58,12 @@ static int file_of(struct tk_str text)
     return fd;
 }
 
-static int spawn(int in, int out, pid_t *ret_pid)
+/* What the program has in place of its standard streams: files without names. */
+struct ends {
+    int script, picture, complaints;
+};
+
+static int spawn(const struct ends *e, pid_t *ret_pid)
 {
     char *argv[] = { (char[]){ PROGRAM }, (char[]){ "-" }, NULL };
     posix_spawn_file_actions_t actions;
@@ -66,11 +71,11 @@ static int spawn(int in, int out, pid_t *ret_pid)
     int rc = posix_spawn_file_actions_init(&actions);
     if (rc != 0)
         return -rc;
-    rc = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    rc = posix_spawn_file_actions_adddup2(&actions, e->script, STDIN_FILENO);
     if (rc == 0)
-        rc = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+        rc = posix_spawn_file_actions_adddup2(&actions, e->picture, STDOUT_FILENO);
     if (rc == 0)
-        rc = posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO);
+        rc = posix_spawn_file_actions_adddup2(&actions, e->complaints, STDERR_FILENO);
     if (rc == 0)
         rc = posix_spawnp(ret_pid, PROGRAM, &actions, NULL, argv, environ);
     (void)posix_spawn_file_actions_destroy(&actions);
@@ -106,21 +111,46 @@ static int wait_for(pid_t pid, int said, struct tk_err *reterr)
     return tk_err_set(reterr, TK_E_FORMAT, PROGRAM " failed: %.*s", TK_STR_ARG(words));
 }
 
-int tk_gnuplot_run(struct tk_str script, struct tk_err *reterr)
+static int read_picture(int fd, struct tk_buf *out, struct tk_err *reterr)
+{
+    char part[64 << 10];
+    ssize_t n = 0;
+
+    (void)lseek(fd, 0, SEEK_SET);
+    while (!out->failed && (n = read(fd, part, sizeof(part))) > 0)
+        tk_buf_add(out, part, (size_t)n);
+    if (n < 0 || out->failed)
+        return tk_err_set(reterr, TK_E_LIMIT, "the picture of " PROGRAM " could not be read");
+    return out->n > 0 ? 0 : tk_err_set(reterr, TK_E_FORMAT, PROGRAM " made no picture");
+}
+
+static int draw(const struct ends *e, struct tk_buf *out, struct tk_err *reterr)
 {
     pid_t pid = 0;
-    int in = file_of(script), said = file_of((struct tk_str){ 0 });
-    int rc = in < 0 ? in : said < 0 ? said : spawn(in, said, &pid);
+    int rc = spawn(e, &pid);
 
     if (rc == -ENOENT)
-        (void)tk_gnuplot_find(reterr);
-    else if (rc != 0)
-        (void)tk_err_set(reterr, rc, PROGRAM " could not be started: %s", strerror(-rc));
-    else
-        rc = wait_for(pid, said, reterr);
-    if (in >= 0)
-        (void)close(in);
-    if (said >= 0)
-        (void)close(said);
+        return tk_gnuplot_find(reterr);
+    if (rc != 0)
+        return tk_err_set(reterr, rc, PROGRAM " could not be started: %s", strerror(-rc));
+    rc = wait_for(pid, e->complaints, reterr);
+    return rc == 0 ? read_picture(e->picture, out, reterr) : rc;
+}
+
+int tk_gnuplot_run(struct tk_str script, struct tk_buf *out, struct tk_err *reterr)
+{
+    const struct tk_str nothing = { 0 };
+    const struct ends e = { file_of(script), file_of(nothing), file_of(nothing) };
+    const int fds[] = { e.script, e.picture, e.complaints };
+    int rc = 0;
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(fds); i++)
+        rc = TK_MIN(rc, fds[i]);
+    rc = rc == 0 ? draw(&e, out, reterr)
+                 : tk_err_set(reterr, rc, "no file for " PROGRAM ": %s", strerror(-rc));
+    for (size_t i = 0; i < TK_ARRAY_LEN(fds); i++) {
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+    }
     return rc;
 }

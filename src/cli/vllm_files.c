@@ -302,15 +302,18 @@ static int save_timeline(const struct tk_vllm_files *f, const struct tk_vllm *v,
     return rc;
 }
 
-static int save_stats(const struct tk_vllm_figures *figures, const char *path,
-                      struct tk_err *reterr)
+static int save_stats(const struct tk_vllm_files *f, const struct tk_vllm_figures *figures,
+                      const char *path, struct tk_err *reterr)
 {
-    struct tk_buf script = TK_BUF_INIT(MAX_TEXT);
+    struct tk_buf script = TK_BUF_INIT(MAX_TEXT), picture = TK_BUF_INIT(MAX_TEXT);
 
-    int rc = tk_vllm_stats_plot(figures, path, &script);
-    rc = rc == 0 ? tk_gnuplot_run(tk_buf_str(&script), reterr)
+    int rc = tk_vllm_stats_plot(figures, &script);
+    rc = rc == 0 ? tk_gnuplot_run(tk_buf_str(&script), &picture, reterr)
                  : tk_err_set(reterr, rc, "%s", tk_err_text(rc));
+    if (rc == 0)
+        rc = tk_put_file(f->program, path, tk_buf_str(&picture), reterr);
     tk_buf_release(&script);
+    tk_buf_release(&picture);
     return rc;
 }
 
@@ -327,7 +330,7 @@ static void save_pictures(const struct tk_vllm_files *f, const struct tk_vllm *v
             tk_say(f->program, "UserWarning: Failed to generate timeline plot: %s", err.msg);
     }
     if (f->o->plot_dataset_stats && beside(tk_buf_str(&f->result_path), STATS_END, &path) == 0) {
-        if (save_stats(figures, path.p, &err) == 0)
+        if (save_stats(f, figures, path.p, &err) == 0)
             tk_buf_addf(said, "Dataset statistics plot saved to: %s\n", path.p);
         else
             tk_say(f->program, "UserWarning: Failed to generate dataset statistics plot: %s",
@@ -345,10 +348,10 @@ int tk_vllm_files_save(struct tk_vllm_files *f, const struct tk_vllm *v,
     int rc = name_result(f, form, reterr);
     if (rc != 0)
         return rc;
-    save_pictures(f, v, figures, said);
-    if (saves(f))
+    if (saves(f)) /* before the pictures, whose making can take a while and be ended by Ctrl-C */
         rc = save_result(f, form, figures, reterr);
     if (rc == 0 && saves(f) && f->has_pytorch)
         rc = save_pytorch(f, v, form, figures, reterr);
+    save_pictures(f, v, figures, said);
     return rc;
 }

@@ -58,10 +58,10 @@ def check_timeline(sim):
 
 
 def fake_gnuplot():
-    """A program of that name that keeps what it was told."""
+    """A program of that name that keeps what it was told, and draws nothing much."""
     os.mkdir('bin')
     with open('bin/gnuplot', 'w', encoding='utf-8') as f:
-        f.write('#!/bin/sh\ncat >script\n')
+        f.write('#!/bin/sh\ncat >script\nprintf picture\n')
     os.chmod('bin/gnuplot', stat.S_IRWXU)
     return {'PATH': os.path.abspath('bin') + ':/bin:/usr/bin'}
 
@@ -79,15 +79,19 @@ def bins(values):
 
 
 def check_stats(sim):
-    words = [*WORDS, '--port', sim.port, '--plot-dataset-stats', '--save-result', '--save-detailed', '--result-filename', "it's.json"]
+    name = "it's\n!echo >pwned\n.dataset_stats.png"  # a line end would be one of gnuplot's words, too
+    words = [*WORDS, '--port', sim.port, '--plot-dataset-stats', '--save-result', '--save-detailed', '--result-filename',
+             name.replace('dataset_stats.png', 'json')]
     r = tk_it.run('vllm', *words, env=fake_gnuplot())
     t.eq(r.returncode, 0, f'statistics: the run ({r.stderr.strip()})')
-    t.has(r.stdout, "Dataset statistics plot saved to: it's.dataset_stats.png\n", 'statistics: said where')
+    t.has(r.stdout, f'Dataset statistics plot saved to: {name}\n', 'statistics: said where')
     with open('script', encoding='utf-8') as f:
         script = f.read()
-    with open("it's.json", encoding='utf-8') as f:
+    with open(name.replace('dataset_stats.png', 'json'), encoding='utf-8') as f:
         result = json.load(f)
-    t.has(script, "set output 'it''s.dataset_stats.png'\n", 'statistics: its file')
+    with open(name, encoding='utf-8') as f:
+        t.eq(f.read(), 'picture', 'statistics: its file')
+    t.ok('pwned' not in script, 'statistics: no name is among the words', script[:300])
     blocks = [[tuple(map(float, line.split())) for line in b.splitlines()] for b in re.findall(r'<< EOD\n(.*?)EOD', script, flags=re.S)]
     lens = result['input_lens'], result['output_lens']
     for name, got, values in zip(('prompts', 'answers', 'both'), blocks, (*lens, [a + b for a, b in zip(*lens)])):

@@ -82,18 +82,6 @@ static void put_data(const struct tk_vllm_figures *f, struct tk_buf *out)
     tk_buf_add_z(out, "EOD\n");
 }
 
-/* A string of gnuplot in single quotes, where a quote is two. */
-static void put_path(const char *path, struct tk_buf *out)
-{
-    tk_buf_add_c(out, '\'');
-    for (const char *p = path; *p; p++) {
-        tk_buf_add_c(out, *p);
-        if (*p == '\'')
-            tk_buf_add_c(out, '\'');
-    }
-    tk_buf_add_c(out, '\'');
-}
-
 static void put_plots(size_t n_requests, struct tk_buf *out)
 {
     for (int what = 0; what < LENGTH_N_; what++)
@@ -115,17 +103,14 @@ static void put_plots(size_t n_requests, struct tk_buf *out)
         n_requests, histograms[LENGTH_OUTPUT].colour, histograms[LENGTH_PROMPT].colour);
 }
 
-int tk_vllm_stats_plot(const struct tk_vllm_figures *f, const char *png_path, struct tk_buf *out)
+int tk_vllm_stats_plot(const struct tk_vllm_figures *f, struct tk_buf *out)
 {
     tk_buf_add_z(out, "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
                       "set terminal pngcairo size 2100,1500 fontscale 1.6\n"
-                      "} else {\nset terminal png size 2100,1500\n}\n"
-                      "set output ");
-    put_path(png_path, out);
-    tk_buf_add_c(out, '\n');
+                      "} else {\nset terminal png size 2100,1500\n}\n");
     put_data(f, out);
     tk_buf_add_z(out, "set grid linecolor rgb '#cccccc'\nset multiplot layout 2,2\n");
     put_plots(f->n_requests, out);
-    tk_buf_add_z(out, "unset multiplot\nunset output\n");
+    tk_buf_add_z(out, "unset multiplot\n");
     return out->failed;
 }

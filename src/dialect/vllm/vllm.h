@@ -382,8 +382,8 @@ int tk_vllm_pytorch(const struct tk_vllm *v, const struct tk_vllm_form *form,
 int tk_vllm_timeline(const struct tk_vllm_figures *f, const double bounds_ms[2],
                      struct tk_buf *out);
 
-/* What gnuplot is to do to draw the lengths of prompts and answers into `png_path`. */
-int tk_vllm_stats_plot(const struct tk_vllm_figures *f, const char *png_path, struct tk_buf *out);
+/* What gnuplot is to do to draw the lengths of prompts and answers: a PNG file on its standard output. */
+int tk_vllm_stats_plot(const struct tk_vllm_figures *f, struct tk_buf *out);
 
 /* The name that the tool gives the file when it is not told one, without folder. */
 int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out);
