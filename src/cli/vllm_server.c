@@ -43,7 +43,17 @@ int tk_vllm_server_plan(const struct tk_vllm *v, const struct tk_target *target,
 
 /* --- the model --- */
 
-/* Of the first entry of "data"; NULL where there is none. */
+/* Names go to the terminal and into names of files: line ends and escapes are no part of one. */
+static bool is_name(struct tk_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* Of the first entry of "data"; NULL where there is none. TK_E_PROTO: it is not printable. */
 static int read_model(struct tk_str body, struct tk_arena *arena, const char **ret_name,
                       const char **ret_model)
 {
@@ -61,8 +71,10 @@ static int read_model(struct tk_str body, struct tk_arena *arena, const char **r
         rc = tk_json_arr_next(&it, &first) > 0 ? tk_json_obj(&first, &it) : TK_E_NOT_FOUND;
     while (rc == 0 && tk_json_obj_next(&it, &key, &value) > 0) {
         bool is_id = tk_str_is(key, "id"), is_root = tk_str_is(key, "root");
-        if ((is_id || is_root) && tk_json_get_str(&value, &text) == 0)
-            *(is_id ? ret_name : ret_model) = tk_arena_dup(arena, text);
+        if ((!is_id && !is_root) || tk_json_get_str(&value, &text) != 0)
+            continue;
+        *(is_id ? ret_name : ret_model) = tk_arena_dup(arena, text);
+        rc = is_name(text) ? 0 : TK_E_PROTO;
     }
     tk_jsondoc_release(&d);
     return rc;
@@ -101,7 +113,7 @@ int tk_vllm_server_model(const struct tk_vllm *v, const struct tk_plan *p, struc
     int rc = ask_models(v, p, &body, &err);
     int rc_read = rc == 0 ? read_model(tk_buf_str(&body), arena, ret_name, ret_model) : 0;
     tk_buf_release(&body);
-    if (rc == 0 && *ret_name) {
+    if (rc == 0 && rc_read != TK_E_PROTO && *ret_name) {
         *ret_model = *ret_model ? *ret_model : *ret_name;
         return 0;
     }
@@ -114,7 +126,10 @@ int tk_vllm_server_model(const struct tk_vllm *v, const struct tk_plan *p, struc
     return tk_err_set(reterr, rc ? rc : rc_read,
                       "Failed to fetch models from server at %s/v1/models. Check that: 1. The "
                       "server is running 2. The server URL is correct. Error: %s",
-                      v->base, rc ? err.msg : "the reply is no list of models");
+                      v->base,
+                      rc                      ? err.msg
+                      : rc_read == TK_E_PROTO ? "the model's name has control characters in it"
+                                              : "the reply is no list of models");
 }
 
 /* --- counters --- */

@@ -81,6 +81,12 @@ def check_model():
         with vllm_server.Server({'models': answer}) as server:
             r = load(name, '--port', server.port, status=1)
             t.ok('models' in r.stderr, f'{name}: why', r.stderr)
+    for name in ('a\n!echo >pwned\n', 'a\x1b[2J'):
+        for key in ('id', 'root'):
+            with vllm_server.Server({'models': {'data': [{'id': 'm', 'root': 'm', key: name}]}}) as server:
+                r = load(f'{key} {name!r}', '--port', server.port, '--plot-timeline', '--plot-dataset-stats', status=1)
+                t.has(r.stderr, "the model's name has control characters in it", f'{key} {name!r}: why')
+    t.eq([n for n in os.listdir('.') if 'pwned' in n or 'dataset_stats' in n], [], 'control characters: nothing is made')
     r = load('no server', '--port', '9', status=1)
     t.has(r.stderr, 'Failed to fetch models from server at http://127.0.0.1:9/v1/models. Check that: 1. The server is running', 'no server: why')
     r = load('a dry run', '--dry-run', status=2)
