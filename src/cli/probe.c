@@ -1,11 +1,13 @@
 /* probe.c - one request on a loop of its own, outside of any load
  *
  * The request goes over the same client as the load, so that TLS options, name look-up and headers
- * mean the same. The loop ends when the reply is whole, when it failed, or when the time is up.
+ * mean the same. The loop ends when the reply is whole, when it failed, when the time is up, or when a
+ * signal waits: within a run those that end it are blocked, for the run's own loop to take.
  */
 #include "cli/probe.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,12 +23,14 @@
 #include "run/plan.h"
 
 #define MAX_MODELS 64
+#define LOOK_DUR (100 * TK_NS_PER_MS) /* from one look for signals to the next */
 
 struct asking {
     struct tk_loop *loop;
     struct tk_http_env *env;
     struct tk_http_conn *conn;
     struct tk_timer timer;
+    struct tk_timer look;  /* for a signal */
     struct tk_buf head;    /* the request */
     struct tk_str json;    /* what is posted; .p is NULL for a GET; the caller's */
     struct iovec piece[2]; /* head and json; must stay until they are sent */
@@ -50,6 +54,24 @@ static void on_timer(struct tk_timer *t)
     struct asking *p = t->owner;
 
     finish(p, tk_err_set(p->reterr, TK_E_TIMEOUT, "'%s' did not answer in time", p->where));
+}
+
+static bool is_signalled(void)
+{
+    sigset_t waiting;
+
+    return sigpending(&waiting) == 0 &&
+           (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1);
+}
+
+static void on_look(struct tk_timer *t)
+{
+    struct asking *p = t->owner;
+
+    if (is_signalled())
+        finish(p, tk_err_set(p->reterr, TK_E_CANCELLED, "stopped before '%s' answered", p->where));
+    else
+        (void)tk_timer_set(p->loop, &p->look, tk_clock_now() + LOOK_DUR);
 }
 
 static const char *hint(int status)
@@ -187,14 +209,18 @@ static int one_address(struct asking *p, const struct tk_probe *q, const char *p
     if (rc != 0)
         return tk_err_set(p->reterr, rc, "no event loop: %s", tk_err_text(rc));
     tk_timer_init(&p->timer, on_timer, p);
+    tk_timer_init(&p->look, on_look, p);
     rc = start(p, q, path, peer);
     if (rc == 0)
         rc = tk_timer_set(p->loop, &p->timer, until);
+    if (rc == 0)
+        rc = tk_timer_set(p->loop, &p->look, tk_clock_now() + LOOK_DUR);
     if (rc == 0)
         rc = tk_loop_run(p->loop);
     if (rc == 0)
         rc = p->rc;
     tk_timer_stop(&p->timer);
+    tk_timer_stop(&p->look);
     tk_http_conn_free(p->conn);
     tk_http_env_free(p->env);
     tk_loop_free(p->loop);
@@ -216,7 +242,7 @@ static int ask(const struct tk_probe *q, const char *path, struct tk_str json, s
         tk_buf_init(&p.head, 256 << 10);
         tk_buf_reset(body);
         rc = one_address(&p, q, path, &q->addrs->v[i], until);
-        if (rc == 0 || p.status != 0 || tk_clock_now() >= until)
+        if (rc == 0 || rc == TK_E_CANCELLED || p.status != 0 || tk_clock_now() >= until)
             break; /* it answered, or there is no time to ask at the next address */
     }
     if (rc == 0 && tk_buf_reserve(body, TK_JSON_PADDING) != 0)

@@ -26,7 +26,8 @@ struct tk_probe {
 
 /* GET `path`; blocks. The body goes into `body` (TK_JSON_PADDING bytes follow it), which the
  * caller made with a bound of TK_PROBE_MAX_BODY or less. 0; TK_E_NOT_FOUND (a status other than
- * 200, in the message), TK_E_TIMEOUT, TK_E_LIMIT, or what the connection failed with. */
+ * 200, in the message), TK_E_TIMEOUT, TK_E_CANCELLED (SIGINT or SIGTERM is pending, which the thread
+ * blocks), TK_E_LIMIT, or what the connection failed with. */
 int tk_probe_get(const struct tk_probe *q, const char *path, struct tk_buf *body,
                  struct tk_err *reterr);
 

@@ -325,6 +325,18 @@ static void tell_phase(const struct running *r, enum tk_phase phase, bool is_beg
         r->conf->on_phase(r->conf->owner, phase, is_begin);
 }
 
+/* Who is told may wait for the server then, so that a signal that came meanwhile is taken here. */
+static int announce(struct running *r, enum tk_phase phase, struct tk_err *reterr)
+{
+    if (!r->s->facts.is_interrupted) {
+        tell_phase(r, phase, true);
+        tk_signals_take(r->signals);
+    }
+    return r->s->facts.is_interrupted
+               ? tk_err_set(reterr, TK_E_CANCELLED, "stopped before the measured load began")
+               : 0;
+}
+
 /* Try until it succeeds or the time is up. */
 static int run_check(struct running *r, struct tk_err *reterr)
 {
@@ -351,10 +363,8 @@ static int run_phases(struct running *r, struct tk_err *reterr)
     int rc = 0;
 
     for (enum tk_phase phase = TK_PHASE_CHECK; rc == 0 && phase <= TK_PHASE_MEASURE; phase++) {
-        if (r->s->facts.is_interrupted)
-            return tk_err_set(reterr, TK_E_CANCELLED, "stopped before the measured load began");
-        tell_phase(r, phase, true);
-        if (!has_phase(plan, phase))
+        rc = announce(r, phase, reterr);
+        if (rc != 0 || !has_phase(plan, phase))
             continue;
         if (phase == TK_PHASE_CHECK)
             rc = run_check(r, reterr);

@@ -72,6 +72,11 @@ int tk_signals_new(struct tk_loop *loop, const int *signos, tk_signal_cb cb, voi
     return 0;
 }
 
+void tk_signals_take(struct tk_signals *s)
+{
+    on_signal(&s->io, TK_IO_IN);
+}
+
 struct tk_signals *tk_signals_free(struct tk_signals *s)
 {
     if (!s)

@@ -12,6 +12,10 @@ struct tk_signals;
  * called back on the loop. 0 or a negated errno. Freeing restores the thread's mask. */
 int tk_signals_new(struct tk_loop *loop, const int *signos, tk_signal_cb cb, void *owner,
                    struct tk_signals **ret_signals);
+
+/* Call back now for one that has come meanwhile, if any, for an owner that was away from its loop. */
+void tk_signals_take(struct tk_signals *s);
+
 struct tk_signals *tk_signals_free(struct tk_signals *s);
 
 #endif

@@ -1,6 +1,8 @@
 """How `tokmark vllm` gets to the server: Unix sockets, TLS, client certificates, proxies of the environment, whose model."""
 import os
+import signal
 import subprocess
+import threading
 
 import tk_it
 import vllm_server
@@ -95,6 +97,35 @@ def check_model():
     t.eq(r.returncode, 0, f'--print-config: asks nobody ({r.stderr.strip()})')
 
 
+class Silent(vllm_server.Server):
+    """Never answers what is asked at a path that ends so, and says when it was asked."""
+
+    def __init__(self, path, told):
+        super().__init__(told)
+        self.is_asked, self.is_over = threading.Event(), threading.Event()
+        self.RequestHandlerClass = type('Handler', (vllm_server.Handler,), {'whole': lambda h, *a, **k: self.wait(h, path, *a, **k)})
+
+    def wait(self, handler, path, *args, **more):
+        if not handler.path.endswith(path):
+            return vllm_server.Handler.whole(handler, *args, **more)
+        self.is_asked.set()
+        return self.is_over.wait()
+
+
+def check_stop():
+    for path, words, status, n in (('/start_profile', ['--profile'], 130, 0), ('/metrics', ['--server-counters'], 130, 0),
+                                   ('/stop_profile', ['--profile', '--save-result', '--result-filename', 'stopped.json'], -signal.SIGINT, 1)):
+        with Silent(path, {}) as server:
+            process = tk_it.start('vllm', *MODEL, *WORDS, '--port', server.port, *words)
+            t.ok(server.is_asked.wait(60), f'{path}: asked')
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=100)  # the server has five minutes
+            t.eq(process.returncode, status, f'Ctrl-C at {path}: exit status ({err.strip()[-200:]})')
+            t.eq(sum(p.endswith('completions') for _, p, _ in server.requests) > 0, n > 0, f'Ctrl-C at {path}: what was sent')
+            server.is_over.set()
+    t.ok(os.path.exists('stopped.json'), 'Ctrl-C at the end: the result is there')
+
+
 class Stubborn(vllm_server.Server):
     """Gives no text back, or says nothing that makes sense."""
 
@@ -132,4 +163,5 @@ with tk_it.Folder():
     check_proxy()
     check_model()
     check_align()
+    check_stop()
 t.done()

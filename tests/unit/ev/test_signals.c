@@ -48,7 +48,11 @@ int main(void)
 
     T_EQ_I(tk_signals_new(loop, signos, on_signal, &seen, &signals), 0, "new");
     T_OK(is_blocked(SIGUSR1) && is_blocked(SIGINT) && is_blocked(SIGTERM), "blocked now");
+    tk_signals_take(signals);
+    T_EQ_I(n_seen, 0, "none waits");
     kill(getpid(), SIGUSR1);
+    tk_signals_take(signals);
+    T_EQ_I(n_seen, 1, "taken without the loop");
     kill(getpid(), SIGTERM);
     T_EQ_I(tk_loop_run(loop), 0, "run");
     T_EQ_I(n_seen, 3, "one callback per signal");
