@@ -542,7 +542,7 @@ static int put_own(struct command *c, struct tk_records *records, int status)
                    : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
 }
 
-static void warn(const struct tk_vllm_figures *f)
+static void warn(const struct tk_vllm_form *form, const struct tk_vllm_figures *f)
 {
     if (f->completed == 0)
         tk_say(PROGRAM,
@@ -552,8 +552,9 @@ static void warn(const struct tk_vllm_figures *f)
         tk_say(PROGRAM, "%llu of the failed requests were given up by tokmark itself",
                (unsigned long long)f->n_cancelled);
     if (f->n_uncounted > 0)
-        tk_say(PROGRAM, "the server did not count the tokens of %llu replies: chunks are counted",
-               (unsigned long long)f->n_uncounted);
+        tk_say(PROGRAM, "the server did not count the tokens of %llu replies: %s",
+               (unsigned long long)f->n_uncounted,
+               form->is_pooling ? "they are none in the result" : "chunks are counted");
 }
 
 static struct tk_vllm_form form_of(struct command *c)
@@ -590,7 +591,7 @@ static int report(struct command *c)
         tk_records_free(records);
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     }
-    warn(&figures);
+    warn(&form, &figures);
     if (tk_vllm_block(&form, &figures, &block) == 0)
         put(c, tk_buf_str(&block));
     tk_buf_reset(&block);

@@ -45,6 +45,7 @@ def pooling():
             t.eq(out.returncode, 0, f'pooling {words}: run ({out.stderr})')
             lens = result()['input_lens']
             t.ok(len(lens) == 2 and all(n > 0 for n in lens) and tokens in (None, lens), f'pooling {words}: input tokens', lens)
+            t.ok('did not count' not in out.stderr, f'pooling {words}: nothing is missing', out.stderr)
         out = vllm(sim, 'vllm-rerank', '/rerank', '--top-k', '3', '--ignore-eos', '--logprobs', '2', '--lora-assignment', 'random', data=batch)
         notes = [line.split(': ', 1)[1] for line in out.stderr.splitlines() if 'has no effect' in line]
         t.eq(notes, ['--lora-assignment has no effect: there are no --lora-modules'] +
@@ -52,6 +53,9 @@ def pooling():
         t.ok('Time to First Token' not in out.stdout and 'Output token' not in out.stdout, 'pooling: no figures of output')
         again = tk_it.run('report', 'out.tokmark', '--format', 'vllm')
         t.eq((again.returncode, 'Mean E2EL (ms):' in again.stdout, 'Total generated' in again.stdout), (0, True, False), 'pooling: reported again')
+        out = vllm(sim, 'vllm-pooling', '/pooling', '--extra-body', '{"sim": "usage=none"}', data=batch)
+        t.eq(result()['total_input_tokens'], 0, 'pooling without usage: no tokens')
+        t.has(out.stderr, 'the server did not count the tokens of 2 replies: they are none in the result', 'pooling without usage: said')
         out = vllm(sim, 'vllm-pooling', '/pooling', '--ready-check-timeout-sec', '0', '--extra-body', '{"sim": "status=503"}', data=batch)
         t.eq((out.returncode, result()['completed'], 'failed' in result()), (0, 0, False), 'pooling: all refused')
         t.has(result()['errors'][0], 'http-status 503: simulated error', 'pooling: their words')
@@ -86,6 +90,8 @@ def refusals():
         t.has(out.stderr, 'has no audio', 'prompts are no audio')
         out = vllm(sim, 'openai-embeddings', '/v1/embeddings', '--goodput', 'e2el:9')
         t.has(out.stderr, '--goodput is for backends that generate text', 'goodput of vectors')
+        out = vllm(sim, 'openai', '/v1/completions', '--metadata', *[f'k{i}=v' for i in range(1025)])
+        t.eq((out.returncode, 'more than 1024 pairs of metadata' in out.stderr), (1, True), 'too much metadata')
         t.eq(sim.log(), [], 'nothing was sent')
 
 

@@ -22,6 +22,7 @@
 #include "http/headers.h"
 
 #define MAX_ID_PREFIX 128
+#define MAX_METADATA 1024 /* the result's object has room for them and for all figures */
 
 #define usage(v, reterr, ...) ((v)->exit_status = 2, tk_err_set(reterr, TK_E_FORMAT, __VA_ARGS__))
 #define raised(v, reterr, ...) ((v)->exit_status = 1, tk_err_set(reterr, TK_E_FORMAT, __VA_ARGS__))
@@ -527,6 +528,8 @@ static int check_goodput(struct tk_vllm *v, struct tk_err *reterr)
 /* The tool looks at these after the run, when an error costs the result. */
 static int check_metadata(struct tk_vllm *v, struct tk_err *reterr)
 {
+    if (v->o->metadata.n > MAX_METADATA)
+        return raised(v, reterr, "more than %d pairs of metadata", MAX_METADATA);
     for (size_t i = 0; i < v->o->metadata.n; i++) {
         if (!strchr(v->o->metadata.v[i], '='))
             return raised(v, reterr, "Invalid metadata format. Please use KEY=VALUE format.");

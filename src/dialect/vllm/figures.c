@@ -150,6 +150,13 @@ static double queue_of(const struct making *m, const struct tk_record *rec)
     return TK_MAX((double)(m->compat.start_at - due_at) / 1e9, 0);
 }
 
+/* Whether the server left out the count that the figures want of it. */
+static bool is_uncounted(const struct tk_vllm_form *form, const struct tk_record *rec)
+{
+    return form->is_pooling ? !form->has_no_usage && rec->prompt_tokens < 0
+                            : rec->count_source != TK_COUNT_USAGE;
+}
+
 static int add_request(struct making *m, const struct tk_record_view *view)
 {
     const struct tk_record *rec = &view->rec;
@@ -173,7 +180,7 @@ static int add_request(struct making *m, const struct tk_record_view *view)
     };
     if (q->is_success) {
         q->output_len = TK_MAX(m->compat.output_tokens, 0);
-        m->f->n_uncounted += !m->form->is_pooling && rec->count_source != TK_COUNT_USAGE;
+        m->f->n_uncounted += is_uncounted(m->form, rec);
         count_success(m, q);
     } else {
         m->f->failed++;

@@ -11,7 +11,7 @@
 #include "base/def.h"
 #include "base/jsonw.h"
 
-/* Further members are dropped; metadata alone can come near it. */
+/* Further members are dropped: there are none, for metadata is bounded below it (check.c). */
 #define TK__VLLM_MAX_MEMBERS 4096
 
 struct tk__vllm_member {
