@@ -19,7 +19,7 @@ struct tk_hub_repo;
 struct tk__table_conf {
     const char *path;           /* a folder or file of this machine, else a data set of the hub */
     const char *subset, *split; /* NULL: the only one */
-    const char *const *columns; /* those that are read of Parquet */
+    const char *const *columns; /* those that are read of Parquet, one at least */
     size_t n_columns;
     const struct tk_hub_conf *hub;
     bool is_streamed; /* no file is fetched whole where parts will do */

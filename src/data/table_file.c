@@ -90,15 +90,27 @@ static int open_remote(struct tk__table_file *f, struct tk_err *reterr)
     return f->has_no_ranges ? fetch(f, reterr) : rc;
 }
 
+/* Rows of no columns would not say which ones there are. */
+static int select_columns(struct tk__table_file *f, struct tk_err *reterr)
+{
+    struct tk_buf names = TK_BUF_INIT(600);
+
+    if (tk_parquet_select(f->parquet, f->conf->columns, f->conf->n_columns) > 0)
+        return 0;
+    tk_parquet_names(f->parquet, &names);
+    (void)tk_err_set(reterr, TK_E_FORMAT, "'%s' has no column '%s'; its columns are: %s",
+                     f->path ? f->path : f->name, f->conf->columns[0], names.p ? names.p : "");
+    tk_buf_release(&names);
+    return TK_E_FORMAT;
+}
+
 static int open_parquet(struct tk__table_file *f, struct tk_err *reterr)
 {
     int rc = f->path ? 0 : open_remote(f, reterr);
 
     if (rc == 0 && !f->parquet)
         rc = tk_parquet_open_file(f->path, &f->parquet, reterr);
-    if (rc == 0)
-        tk_parquet_select(f->parquet, f->conf->columns, f->conf->n_columns);
-    return rc;
+    return rc == 0 ? select_columns(f, reterr) : rc;
 }
 
 static int next_parquet(struct tk__table_file *f, struct tk_buf *out, struct tk_err *reterr)

@@ -197,11 +197,15 @@ void tk_parquet_names(const struct tk_parquet *p, struct tk_buf *out)
     }
 }
 
-void tk_parquet_select(struct tk_parquet *p, const char *const *names, size_t n)
+size_t tk_parquet_select(struct tk_parquet *p, const char *const *names, size_t n)
 {
+    size_t n_selected = 0;
+
     for (uint32_t i = 1; i < p->n_nodes; i = p->nodes[i].end) {
         p->nodes[i].is_wanted = false;
         for (size_t k = 0; k < n && !p->nodes[i].is_wanted; k++)
             p->nodes[i].is_wanted = tk_str_is(p->nodes[i].name, names[k]);
+        n_selected += p->nodes[i].is_wanted;
     }
+    return n_selected;
 }

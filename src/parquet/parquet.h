@@ -54,8 +54,8 @@ int64_t tk_parquet_group_rows(const struct tk_parquet *p, size_t group);
 /* The names of the columns (those at the top), for messages: "question, answer". */
 void tk_parquet_names(const struct tk_parquet *p, struct tk_buf *out);
 
-/* Read these columns alone; names that the file does not have are passed over. Before the first row. */
-void tk_parquet_select(struct tk_parquet *p, const char *const *names, size_t n);
+/* Read these columns alone; names that the file does not have are passed over. Returns how many it has. Before the first row. */
+size_t tk_parquet_select(struct tk_parquet *p, const char *const *names, size_t n);
 
 /* Go on with the first row of a row group. */
 void tk_parquet_goto(struct tk_parquet *p, size_t group);

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = tk_parquet_open(&source, &p, &err);
     struct tk_buf row = TK_BUF_INIT(MAX_ROW);
     if (rc == 0 && data[0] % 2 == 1)
-        tk_parquet_select(p, some, TK_ARRAY_LEN(some));
+        (void)tk_parquet_select(p, some, TK_ARRAY_LEN(some));
     for (int i = 0; rc == 0 && i < MAX_ROWS; i++) {
         tk_buf_reset(&row);
         rc = tk_parquet_next(p, data[0] % 4 > 1, &row, &err);

@@ -78,7 +78,7 @@ def check_refused():
     mt = 'philschmid/mt-bench'
     refused('a list of names', 'mt', 'no/such', "'Lin-Chen/MMStar'}. Please consider")
     refused('functions', 'mt', 'gorilla-llm/Berkeley-Function-Calling-Leaderboard', 'leaderboard is not supported yet', *CHAT, status=2)
-    refused('speech without audio', 'mt', 'LIUM/tedlium', "it has no audio 'audio'", *AUDIO)
+    refused('speech without audio', 'mt', 'LIUM/tedlium', "has no column 'audio'", *AUDIO)
     refused('speech to a chat', 'speech', 'LIUM/tedlium', "has recordings, which backend 'openai-chat' does not send", *CHAT)
     refused('images to speech', 'mt', 'Lin-Chen/MMStar', "has no recordings, which backend 'openai-audio' does not send", *AUDIO)
     refused('no speech', 'noise', 'LIUM/tedlium', 'its audio cannot be sent: the sound cannot be used', *AUDIO)
@@ -100,7 +100,7 @@ def check_refused():
     refused('no object', 'numbers', mt, "'numbers/train.jsonl', line 2: the row is no object")
     refused('a missing column', 'columns', mt, "'columns', row 0 from 0: it has no list of texts 'turns'; its columns are: turn, id")
     refused('a subset that would set the colour of the terminal', 'red', mt, "there are ['?[31ma', 'b']")
-    refused('a missing column, Parquet', 'mt', 'AI-MO/NuminaMath-CoT', "it has no text 'problem'")
+    refused('a missing column, Parquet', 'mt', 'AI-MO/NuminaMath-CoT', "train-00000-of-00002.parquet' has no column 'problem'; its columns are: ")
     refused('a truncated Parquet file', 'cut', mt, "'cut/data/train-00000-of-00001.parquet': it does not end as Parquet does: it is truncated")
     refused('a damaged Parquet file', 'hurt', mt, "'hurt/data/train-00000-of-00001.parquet', row group 0, column 'turns'", '--disable-shuffle')
     refused('no tokens', 'silent', 'AI-MO/NuminaMath-CoT', 'there are no tokens to ask for', '--hf-output-len', '0')
