@@ -151,6 +151,8 @@ static void put_alignment(struct command *c)
 {
     const struct tk_vllm_align *a = &c->align;
 
+    if (tk_vllm_aligns(&c->v) && !a->was_asked)
+        tk_say(PROGRAM, "--align-tokens has no effect: a prompt is several texts");
     if (a->is_unavailable)
         put_line(c, "WARNING: /tokenize unavailable, skipping alignment.");
     if (a->is_mismatch)

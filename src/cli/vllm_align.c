@@ -22,6 +22,9 @@
 #define TIMEOUT (60 * TK_NS_PER_S)
 #define MAX_REQUEST ((size_t)256 << 20)
 #define MAX_TOKENS ((size_t)16 << 20) /* of one prompt */
+/* Bytes of the text of a prompt's first tokens, of those of the prompt: normalized, it may be longer than it
+ * was, but a server does not fill the memory. */
+#define MAX_CUT_BYTES(n) (4 * (n) + 64)
 
 /* What the threads share. */
 struct aligning {
@@ -30,7 +33,7 @@ struct aligning {
     struct tk_probe probe;
     struct tk_url tokenize, detokenize;
     _Atomic size_t next;
-    _Atomic uint64_t n_cut, n_failed;
+    _Atomic uint64_t n_failed;
     pthread_mutex_t lock; /* of the arena */
 };
 
@@ -97,6 +100,8 @@ static int take_text(struct aligning *g, struct tk_str reply, struct tk_item *it
         rc = tk_json_find(&d.root, "prompt", &value);
     if (rc == 0)
         rc = tk_json_get_str(&value, &text);
+    if (rc == 0 && text.n > MAX_CUT_BYTES(item->prompt.n))
+        rc = TK_E_LIMIT;
     if (rc == 0) {
         pthread_mutex_lock(&g->lock);
         text = tk_arena_dup_str(g->a->arena, text);
@@ -136,10 +141,8 @@ static void align_one(struct aligning *g, struct tk_item *item)
     uint64_t n = 0;
 
     int rc = tokenize(g, item, &first, &n);
-    bool is_long = rc == 0 && (int64_t)n > item->prompt_tokens;
-    if (is_long)
+    if (rc == 0 && (int64_t)n > item->prompt_tokens)
         rc = cut(g, tk_buf_str(&first), item);
-    atomic_fetch_add(&g->n_cut, is_long && rc == 0);
     atomic_fetch_add(&g->n_failed, rc != 0);
     tk_buf_release(&first);
 }
@@ -166,7 +169,6 @@ static void align_all(struct aligning *g)
     (void)run(g);
     while (n > 0)
         pthread_join(threads[--n], NULL);
-    g->a->n_cut = atomic_load(&g->n_cut);
     g->a->n_failed = atomic_load(&g->n_failed);
 }
 

@@ -1,4 +1,5 @@
 """How `tokmark vllm` gets to the server: Unix sockets, TLS, client certificates, proxies of the environment, whose model."""
+import json
 import os
 import signal
 import subprocess
@@ -139,17 +140,21 @@ def check_align():
     tok = ['--model', 'm', '--tokenizer', os.path.join(golden, 'load/tok'), '--ready-check-timeout-sec', '0', '--num-prompts', '40',
            '--random-input-len', '9', '--random-output-len', '1', '--align-tokens', '--plain']
     plain = [w for w in tok if w != '--align-tokens']
-    for path, answer in (('/detokenize', '{"prompt": 3}'), ('/detokenize', '{'), ('/tokenize', '{"tokens": [1.5]}'), ('/tokenize', '[]')):
+    for path, answer in (('/detokenize', '{"prompt": 3}'), ('/detokenize', '{'), ('/detokenize', json.dumps({'prompt': 'x' * 4000})),
+                         ('/tokenize', '{"tokens": [1.5]}'), ('/tokenize', '[]')):
         prompts = []
         for words in (tok, plain):
             with Stubborn(path, answer) as server:
                 r = tk_it.run('vllm', *words, '--port', server.port)
-                t.eq(r.returncode, 0, f'align {path} {answer}: exit status ({r.stderr.strip()[-200:]})')
+                t.eq(r.returncode, 0, f'align {path} {answer[:20]}: exit status ({r.stderr.strip()[-200:]})')
                 prompts.append(sorted(body['prompt'] for _, p, body in server.requests if p.endswith('completions')))
                 if words == tok:
                     said = r.stdout + r.stderr
-        t.eq(prompts[0], prompts[1], f'align {path} {answer}: prompts stay as they are')
-        t.ok('prompts could not be aligned' in said or '/tokenize unavailable' in said, f'align {path} {answer}: said', said[-300:])
+        t.eq(prompts[0], prompts[1], f'align {path} {answer[:20]}: prompts stay as they are')
+        t.ok('prompts could not be aligned' in said or '/tokenize unavailable' in said, f'align {path} {answer[:20]}: said', said[-300:])
+    with vllm_server.Server({'tokenize': 1}) as server:
+        r = tk_it.run('vllm', *tok, '--port', server.port, '--random-batch-size', '4', '--backend', 'openai-embeddings', '--endpoint', '/v1/embeddings')
+        t.has(r.stderr, '--align-tokens has no effect: a prompt is several texts', 'align several texts: said')
     r = tk_it.run('vllm', *tok, '--dry-run')
     t.eq((r.returncode, 'a dry run asks none' in r.stderr), (2, True), 'align: a dry run asks nobody')
     with tk_it.Sim() as sim:
