@@ -584,14 +584,15 @@ static int list(struct tk_buf *path, size_t base, unsigned depth, struct tk__nam
 {
     DIR *d = opendir(path->p ? path->p : "");
     struct dirent *e;
-    int rc = d ? 0 : -errno;
+    int rc = 0;
 
+    if (!d)
+        return -errno;
     while (rc == 0 && (e = readdir(d)) != NULL) {
         if (e->d_name[0] != '.')
             rc = list_entry(path, base, e->d_name, depth, ret);
     }
-    if (d)
-        closedir(d);
+    closedir(d);
     return rc;
 }
 

@@ -85,8 +85,9 @@ int tk_hub_remote_open(const struct tk_hub_conf *c, const struct tk_hub_repo *re
     if (rc != 0)
         return rc;
     r = calloc(1, sizeof(*r));
-    rc = r ? tk__hub_session_init(&r->s, c, repo, reterr)
-           : tk_err_set(reterr, -ENOMEM, "no memory for '%s'", name);
+    if (!r)
+        return tk_err_set(reterr, -ENOMEM, "no memory for '%s'", name);
+    rc = tk__hub_session_init(&r->s, c, repo, reterr);
     if (rc != 0) {
         free(r);
         return rc;

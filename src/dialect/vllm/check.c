@@ -61,7 +61,7 @@ static char *make(struct tk_vllm *v, const char *fmt, ...)
 /* One of the files in a folder. */
 static int check_speed_bench(struct tk_vllm *v, struct tk_err *reterr)
 {
-    const char *folder = v->o->dataset_path;
+    const char *folder = v->o->dataset_path ? v->o->dataset_path : "";
     struct stat st;
 
     if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
