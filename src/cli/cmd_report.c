@@ -151,6 +151,9 @@ static int make_vllm(struct making *m, struct tk_err *reterr)
         return rc;
     rc = strcmp(m->v->format, "vllm") == 0 ? tk_vllm_block(&form, &figures, &m->out)
                                            : tk_vllm_result(&form, &figures, &m->out);
+    if (figures.n_uncounted > 0)
+        tk_say(PROGRAM, "the server did not count the tokens of %" PRIu64 " replies: %s",
+               figures.n_uncounted, tk_vllm_instead_of_counts(&form));
     tk_vllm_figures_release(&figures);
     return rc == 0 ? add_own(m, reterr) : rc;
 }

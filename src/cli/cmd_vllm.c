@@ -202,6 +202,15 @@ static void put_idle_options(const struct command *c)
         tk_say(PROGRAM, "--%s has no effect: %s does not send it", option, c->o.backend);
 }
 
+/* Also of those that only a bound or a rate gives a meaning to. */
+static void put_idle_metrics(const struct command *c)
+{
+    struct tk_str rest = tk_str_of(c->o.percentile_metrics ? c->o.percentile_metrics : ""), word;
+
+    while (tk_vllm_idle_metric(&c->v, &rest, &word))
+        tk_say(PROGRAM, "--percentile-metrics: this run has no '%.*s'", TK_STR_ARG(word));
+}
+
 /* Whether the environment names this host, or one that it ends with, as one without a proxy. */
 static bool is_without_proxy(const char *host)
 {
@@ -245,6 +254,7 @@ static void put_notes(const struct command *c)
             "--timed-trace-chunk-hash-size says how many tokens each id stands for, now %lld",
             (long long)c->v.n_short, (long long)c->o.timed_trace_chunk);
     put_idle_options(c);
+    put_idle_metrics(c);
 }
 
 /* Which way of reading a tokenizer the word means; false: none that tokmark has. */
@@ -555,8 +565,7 @@ static void warn(const struct tk_vllm_form *form, const struct tk_vllm_figures *
                (unsigned long long)f->n_cancelled);
     if (f->n_uncounted > 0)
         tk_say(PROGRAM, "the server did not count the tokens of %llu replies: %s",
-               (unsigned long long)f->n_uncounted,
-               form->is_pooling ? "they are none in the result" : "chunks are counted");
+               (unsigned long long)f->n_uncounted, tk_vllm_instead_of_counts(form));
 }
 
 static struct tk_vllm_form form_of(struct command *c)

@@ -1,6 +1,7 @@
 """`tokmark vllm` with the backends that are not compared with the program's own runs, adapters, and the profiler: against the simulator."""
 import json
 import os
+import re
 import wave
 
 import tk_it
@@ -55,6 +56,10 @@ def pooling():
         t.eq((again.returncode, 'Mean E2EL (ms):' in again.stdout, 'Total generated' in again.stdout), (0, True, False), 'pooling: reported again')
         out = vllm(sim, 'vllm-pooling', '/pooling', '--extra-body', '{"sim": "usage=none"}', data=batch)
         t.eq(result()['total_input_tokens'], 0, 'pooling without usage: no tokens')
+        again = tk_it.run('report', 'out.tokmark', '--format', 'vllm')
+        t.has(again.stderr, 'the server did not count the tokens of 2 replies: they are none in the result', 'pooling without usage: reported')
+        other = vllm(sim, 'vllm-pooling', '/pooling', '--percentile-metrics', 'e2el,ttft,e2e,client_queue_time', data=batch)
+        t.eq(re.findall(r"this run has no '(\w+)'", other.stderr), ['ttft', 'e2e', 'client_queue_time'], 'pooling: metrics that are not there')
         t.has(out.stderr, 'the server did not count the tokens of 2 replies: they are none in the result', 'pooling without usage: said')
         out = vllm(sim, 'vllm-pooling', '/pooling', '--ready-check-timeout-sec', '0', '--extra-body', '{"sim": "status=503"}', data=batch)
         t.eq((out.returncode, result()['completed'], 'failed' in result()), (0, 0, False), 'pooling: all refused')

@@ -478,6 +478,19 @@ static int check_metrics(struct tk_vllm *v, struct tk_err *reterr)
     return 0;
 }
 
+bool tk_vllm_idle_metric(const struct tk_vllm *v, struct tk_str *rest, struct tk_str *ret_word)
+{
+    while (tk_str_split(rest, ',', ret_word)) {
+        size_t m = 0;
+        while (m < TK_VLLM_METRIC_N_ && !tk_str_is(*ret_word, metric_names[m]))
+            m++;
+        if (m == TK_VLLM_METRIC_N_ || !v->has_metric[m] ||
+            (v->backend->is_pooling && m != TK_VLLM_E2EL))
+            return true;
+    }
+    return false;
+}
+
 static int check_objective(struct tk_vllm *v, struct tk_str item, struct tk_err *reterr)
 {
     ptrdiff_t colon = tk_str_find(item, ':');

@@ -157,6 +157,11 @@ static bool is_uncounted(const struct tk_vllm_form *form, const struct tk_record
                             : rec->count_source != TK_COUNT_USAGE;
 }
 
+const char *tk_vllm_instead_of_counts(const struct tk_vllm_form *form)
+{
+    return form->is_pooling ? "they are none in the result" : "chunks are counted";
+}
+
 static int add_request(struct making *m, const struct tk_record_view *view)
 {
     const struct tk_record *rec = &view->rec;

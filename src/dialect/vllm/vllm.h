@@ -201,6 +201,10 @@ void tk_vllm_set_model(struct tk_vllm *v, struct tk_vllm_opts *o, const char *na
  * none is left. */
 const char *tk_vllm_left_out(const struct tk_vllm *v, size_t *at);
 
+/* The next word of --percentile-metrics, from *rest on, that adds nothing to the result: it is no metric's, or
+ * not one of this run. False: none is left. */
+bool tk_vllm_idle_metric(const struct tk_vllm *v, struct tk_str *rest, struct tk_str *ret_word);
+
 /* What a data set needs beside its file. */
 enum tk_vllm_need {
     TK_VLLM_NEEDS_NOTHING,
@@ -363,6 +367,9 @@ struct tk_vllm_figures {
 int tk_vllm_figures(struct tk_records *r, const struct tk_vllm_form *form,
                     struct tk_vllm_figures *ret, struct tk_err *reterr);
 void tk_vllm_figures_release(struct tk_vllm_figures *f);
+
+/* In words what stands in the place of the counts that are missing (n_uncounted). */
+const char *tk_vllm_instead_of_counts(const struct tk_vllm_form *form);
 
 /* The result block, ended by its line of '='. */
 int tk_vllm_block(const struct tk_vllm_form *form, const struct tk_vllm_figures *f,
