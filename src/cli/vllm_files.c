@@ -262,7 +262,7 @@ static int save_result(struct tk_vllm_files *f, const struct tk_vllm_form *form,
     int rc = tk_vllm_result(form, figures, &json);
     if (rc != 0)
         (void)tk_err_set(reterr, rc, "the result could not be made: %s", tk_err_text(rc));
-    else if (f->o->append_result)
+    else if (f->o->append_result && strcmp(f->result_path.p, "-") != 0)
         rc = append(f->result_path.p, &json, reterr);
     else
         rc = tk_put_file(f->program, f->result_path.p, tk_buf_str(&json), reterr);

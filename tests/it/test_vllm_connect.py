@@ -75,6 +75,19 @@ def check_proxy():
         t.ok('http_proxy' not in r.stderr, 'not for this host: nothing is said', r.stderr)
 
 
+def check_append():
+    with tk_it.Sim() as sim:
+        for n in (1, 2, 3):
+            load(f'append {n}', *MODEL, '--port', sim.port, '--append-result', '--result-filename', 'log.json', '--metadata', f'n={n}')
+        with open('log.json', encoding='utf-8') as f:
+            text = f.read()
+        t.eq([json.loads(line)['n'] for line in text.split('\n')], ['1', '2', '3'], 'append: an object a line, the last without its end')
+        t.eq(len([n for n in os.listdir('.') if n.startswith('log') and n.endswith('.tokmark')]), 3, 'append: each has its run file')
+        for word in ('--save-result', '--append-result'):
+            r = load(f'{word} to standard output', *MODEL, '--port', sim.port, word, '--result-filename', '-')
+            t.ok(json.loads(r.stdout.splitlines()[-1])['completed'] == 3 and not os.path.exists('-'), f'{word} to standard output: no file')
+
+
 def check_model():
     listed = {'data': [{'object': 'model', 'id': 'name', 'max_model_len': 5, 'root': None, 'permission': [{'id': 'x'}]}]}
     with vllm_server.Server({'models': listed}) as server:
@@ -166,6 +179,7 @@ with tk_it.Folder():
     check_tls()
     check_unix()
     check_proxy()
+    check_append()
     check_model()
     check_align()
     check_stop()
