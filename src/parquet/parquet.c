@@ -141,7 +141,7 @@ int tk_parquet_open_file(const char *path, struct tk_parquet **ret, struct tk_er
 {
     struct tk_parquet_source source = { .name = path, .read = read_fd };
     struct tk_parquet *p = new_file(&source);
-    struct stat st;
+    struct stat st = { 0 };
 
     if (!p)
         return tk_err_set(reterr, -ENOMEM, "no memory for '%s'", path);
