@@ -74,7 +74,9 @@ static int other_command(int argc, char **argv)
     const char *second = argc > 2 ? argv[2] : "";
     bool is_bench = argc > 1 && strcmp(argv[1], "bench") == 0;
 
-    if (is_bench && argc == 2)
+    if (argc == 1)
+        tk_say("tokmark vllm", "which load? 'tokmark vllm --help' lists the options");
+    else if (is_bench && argc == 2)
         tk_say("tokmark vllm", "'vllm bench' what? tokmark does 'vllm bench serve'");
     else if (is_bench)
         tk_say("tokmark vllm", "of 'vllm bench' tokmark does 'serve', not '%s'", second);
@@ -82,7 +84,7 @@ static int other_command(int argc, char **argv)
         tk_say("tokmark vllm",
                "'vllm %s' is vLLM's own; tokmark stands in for 'vllm bench serve' alone. If vLLM "
                "itself was meant, a link named 'vllm' that points to tokmark is in its way",
-               argc > 1 ? argv[1] : "");
+               argv[1]);
     return TK_EXIT_USAGE;
 }
 
@@ -92,7 +94,7 @@ static int parse_words(struct command *c, int argc, char **argv)
     char **joined;
     int n = skip_name(argc, argv);
 
-    if (n < 0)
+    if (n < 0 || argc == 1)
         return other_command(argc, argv);
     if (tk_vllm_join(argc - n, argv + n, &c->arena, &argc, &joined, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
@@ -188,6 +190,12 @@ static void put_idle_options(const struct command *c)
           "timeline-itl-thresholds", "there is no --plot-timeline" },
         { c->o.align_tokens && !tk_vllm_aligns(&c->v), "align-tokens",
           "it is for random and prefix_repetition" },
+        { !c->o.ramp_up_strategy && tk_vllm_given(&c->v, "ramp-up-start-rps"), "ramp-up-start-rps",
+          "there is no --ramp-up-strategy" },
+        { !c->o.ramp_up_strategy && tk_vllm_given(&c->v, "ramp-up-end-rps"), "ramp-up-end-rps",
+          "there is no --ramp-up-strategy" },
+        { c->o.save_detailed && !c->o.save_result && !c->o.append_result, "save-detailed",
+          "there is no --save-result" },
         { c->o.lora_modules.n == 0 && tk_vllm_given(&c->v, "lora-assignment"), "lora-assignment",
           "there are no --lora-modules" },
     };
@@ -284,8 +292,16 @@ static int without_tokenizer(struct command *c, enum tk_vllm_need need, const st
     bool is_needed = c->o.tokenizer || need == TK_VLLM_NEEDS_TOKENIZER ||
                      need == TK_VLLM_NEEDS_CHAT;
 
-    if (is_needed)
+    struct tk_err named = { 0 };
+
+    if (is_needed && c->o.tokenizer)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, err);
+    if (is_needed) {
+        (void)tk_err_set(&named, err->code,
+                         "%s needs the model's tokenizer, which --tokenizer can name: %s",
+                         c->o.dataset_name, err->msg);
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &named);
+    }
     tk_say(PROGRAM,
            "no tokenizer (%s): prompts are sent as they are, input tokens are the server's count "
            "where it gives one; --tokenizer names one, --skip-tokenizer-init does without",
@@ -626,21 +642,21 @@ static void say_check(struct command *c)
 {
     struct tk_records *records = NULL;
     struct tk_record_view view;
-    char detail[TK_DETAIL_BYTES] = "";
-    int end = TK_END_OK;
+    struct tk_buf why = TK_BUF_INIT(4096);
 
     if (!c->session.sink || tk_sink_records(c->session.sink, &records, NULL) != 0)
         return;
     while (tk_records_next(records, &view, NULL) > 0) {
-        end = view.rec.end;
-        memcpy(detail, view.rec.detail, sizeof(detail));
+        tk_buf_reset(&why);
+        tk_vllm_put_error(&view.rec, &why);
     }
     tk_records_free(records);
     tk_say(
         PROGRAM,
         "ValueError: Initial test run failed - Please make sure benchmark arguments are correctly "
-        "specified. Error: %s: %s",
-        tk_end_word((enum tk_end)end), detail[0] ? detail : tk_end_text((enum tk_end)end));
+        "specified. Error: %s",
+        why.p ? why.p : "");
+    tk_buf_release(&why);
 }
 
 /* The run, and the end of making prompts beside it. 0, or the first thing that went wrong. */

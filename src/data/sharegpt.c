@@ -160,7 +160,7 @@ static int fail_empty(const struct sharegpt *d, struct tk_err *reterr)
         return tk_err_set(
             reterr, TK_E_NOT_FOUND,
             "'%s' has no row with two texts in 'conversations'; rows with 'prompt' or "
-            "'messages' are the data set 'jsonl'",
+            "'messages' are the data set 'jsonl', in vLLM's words 'custom'",
             d->conf->path);
     return tk_err_set(
         reterr, TK_E_NOT_FOUND,

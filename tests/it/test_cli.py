@@ -65,6 +65,8 @@ def test_words():
     refused(2, 'foo', 'sim', '--port', 0, '--fault', 'foo')
     refused(2, 'foo', 'sim', '--port', 0, '--fault', 'foo:5%')
     refused(2, 'none.tokmark', 'report', 'none.tokmark')
+    refused(2, 'which load', 'vllm')
+    refused(1, "has to begin with '/'", 'vllm', '--model', 'm', '--endpoint', 'v1/completions')
     refused(2, "'vllm serve' is vLLM's own", 'vllm', 'serve')
     refused(2, "not 'throughput'", 'vllm', 'bench', 'throughput')
     refused(1, 'Failed to fetch models from server at http://127.0.0.1:1/v1/models', 'vllm', 'bench', 'serve', '--base-url', 'http://127.0.0.1:1')

@@ -66,6 +66,7 @@ with tk_it.Folder():
     refused('another mode', '--tokenizer-mode nope', "tokenizer_mode='nope'")
     out = tk_it.run('vllm', '--model', 'm', '--dry-run')
     t.eq(out.returncode, 1, 'random without a tokenizer: status')
+    t.has(out.stderr, "random needs the model's tokenizer, which --tokenizer can name", 'random without a tokenizer: says what to do')
     out = tk_it.run('vllm', '--model', 'm', '--tokenizer', 'gone/away', '--dataset-name', 'custom', '--dataset-path', 'x.jsonl', '--dry-run')
     t.eq(out.returncode, 1, 'a tokenizer that was asked for has to be there')
     os.makedirs('plain')

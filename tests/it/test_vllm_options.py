@@ -139,12 +139,16 @@ def check_newer():
 def check_idle():
     """Options without an effect say so, once."""
     with tk_it.Sim() as sim:
-        r = tk_it.run('vllm', *BASE[:-1], '--port', sim.port, '--use-beam-search', '--common-prefix-len', '3', '--trust-remote-code', '--plain')
+        r = tk_it.run('vllm', *BASE[:-1], '--port', sim.port, '--use-beam-search', '--common-prefix-len', '3', '--trust-remote-code', '--plain',
+                      '--ramp-up-start-rps', '5', '--ramp-up-end-rps', '50', '--save-detailed')
         t.eq(r.returncode, 0, 'options without effect: the run')
-        for name in ('use-beam-search', 'common-prefix-len', 'trust-remote-code'):
+        for name in ('use-beam-search', 'common-prefix-len', 'trust-remote-code', 'ramp-up-start-rps', 'ramp-up-end-rps', 'save-detailed'):
             t.eq(r.stderr.count(f'--{name} has no effect'), 1, f'--{name}: said once')
         plain = tk_it.run('vllm', *BASE[:-1], '--port', sim.port, '--plain')
         t.ok('no effect' not in plain.stderr, 'nothing is said without them', plain.stderr)
+        r = tk_it.run('vllm', *BASE[:-1], '--port', sim.port, '--ready-check-timeout-sec', '1', '--extra-body', '{"sim": "status=503"}')
+        t.eq(r.returncode, 1, 'a server that is not ready: status')
+        t.has(r.stderr, 'Error: http-status 503: simulated error', 'a server that is not ready: says which status it gave')
 
 
 with tk_it.Folder():

@@ -88,6 +88,14 @@ static int keep_text(struct making *m, struct tk_str text, size_t *at, size_t *n
     return tk_buf_add_str(&m->f->texts, text);
 }
 
+void tk_vllm_put_error(const struct tk_record *rec, struct tk_buf *out)
+{
+    tk_buf_add_z(out, tk_end_word((enum tk_end)rec->end));
+    if (rec->status != 0 && rec->status != 200)
+        tk_buf_addf(out, " %d", (int)rec->status);
+    tk_buf_addf(out, ": %s", rec->detail[0] ? rec->detail : tk_end_text((enum tk_end)rec->end));
+}
+
 static int keep_error(struct making *m, struct tk_vllm_request *q, const struct tk_record *rec)
 {
     struct tk_buf *out = &m->f->texts;
@@ -97,12 +105,8 @@ static int keep_error(struct making *m, struct tk_vllm_request *q, const struct 
         return 0;
     if (m->compat.error)
         tk_buf_add_z(out, m->compat.error);
-    else {
-        tk_buf_add_z(out, tk_end_word((enum tk_end)rec->end));
-        if (rec->status != 0 && rec->status != 200)
-            tk_buf_addf(out, " %d", (int)rec->status);
-        tk_buf_addf(out, ": %s", rec->detail[0] ? rec->detail : tk_end_text((enum tk_end)rec->end));
-    }
+    else
+        tk_vllm_put_error(rec, out);
     q->n_error = out->n - q->error_at;
     return out->failed;
 }

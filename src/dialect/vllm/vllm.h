@@ -280,6 +280,7 @@ void tk_vllm_decoding_of(const struct tk_vllm_counters *before,
 
 /* --- results --- */
 
+struct tk_record;
 struct tk_records;
 struct tk_report_plan;
 
@@ -366,6 +367,9 @@ struct tk_vllm_figures {
  * what reading the records returns. */
 int tk_vllm_figures(struct tk_records *r, const struct tk_vllm_form *form,
                     struct tk_vllm_figures *ret, struct tk_err *reterr);
+/* What became of a request that failed, as the result file has it: "http-status 503: overloaded". */
+void tk_vllm_put_error(const struct tk_record *rec, struct tk_buf *out);
+
 void tk_vllm_figures_release(struct tk_vllm_figures *f);
 
 /* In words what stands in the place of the counts that are missing (n_uncounted). */
