@@ -11,6 +11,8 @@
 struct tk_item {
     struct tk_str prompt;   /* text; empty when `messages` or `prompt_json` is given */
     struct tk_str messages; /* a JSON array of chat messages, or empty */
+    struct tk_str tools;    /* JSON of functions that the model may call, in the form in which it is
+                                  sent, or empty; vllm's chats alone */
     struct tk_str
         prompt_json; /* JSON in the text's place, or empty: an array of token ids or of texts,
                                   in the form in which it is sent */

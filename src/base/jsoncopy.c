@@ -3,7 +3,36 @@
 #include <math.h>
 
 #include "base/err.h"
+#include "base/jsondoc.h"
 #include "base/str.h"
+
+/* Escapes are few: such a key is read by a parser of its own. */
+static int copy_escaped_key(struct tk_jsonw *w, struct tk_str key)
+{
+    struct tk_buf text = TK_BUF_INIT(key.n + 3);
+    struct tk_jsondoc d = { 0 };
+    struct tk_str s;
+
+    (void)tk_buf_add_c(&text, '"');
+    (void)tk_buf_add_str(&text, key);
+    (void)tk_buf_add_c(&text, '"');
+    int rc = text.failed ? text.failed : tk_jsondoc_init(&d, tk_buf_str(&text));
+    if (rc == 0)
+        rc = tk_json_get_str(&d.root, &s);
+    if (rc == 0)
+        tk_jsonw_key_str(w, s);
+    tk_jsondoc_release(&d);
+    tk_buf_release(&text);
+    return rc;
+}
+
+int tk_jsonw_copy_key(struct tk_jsonw *w, struct tk_str key)
+{
+    if (tk_str_find(key, '\\') >= 0)
+        return copy_escaped_key(w, key);
+    tk_jsonw_key_str(w, key);
+    return 0;
+}
 
 static int copy_object(struct tk_json_val *v, struct tk_jsonw *w)
 {
@@ -14,8 +43,9 @@ static int copy_object(struct tk_json_val *v, struct tk_jsonw *w)
 
     tk_jsonw_obj(w);
     while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &member)) > 0) {
-        tk_jsonw_key_str(w, key); /* NOTE: a key with escapes is escaped once more; none is known */
-        rc = tk_jsonw_copy(w, &member);
+        rc = tk_jsonw_copy_key(w, key);
+        if (rc == 0)
+            rc = tk_jsonw_copy(w, &member);
     }
     tk_jsonw_obj_end(w);
     return rc;

@@ -10,4 +10,7 @@
  * TK_JSONW_MAX_DEPTH); that the buffer was full is in its `failed`. */
 int tk_jsonw_copy(struct tk_jsonw *w, struct tk_json_val *v);
 
+/* Write a key as tk_json_obj_next() gives it, its escapes not resolved. 0, TK_E_FORMAT, -ENOMEM. */
+int tk_jsonw_copy_key(struct tk_jsonw *w, struct tk_str key);
+
 #endif

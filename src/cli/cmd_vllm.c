@@ -261,6 +261,12 @@ static void put_notes(const struct command *c)
             "prompts that are shorter than the trace says, because their hash ids run out: %lld; "
             "--timed-trace-chunk-hash-size says how many tokens each id stands for, now %lld",
             (long long)c->v.n_short, (long long)c->o.timed_trace_chunk);
+    if (c->v.n_plain > 0)
+        tk_say(
+            PROGRAM,
+            "input lengths that are those of the messages' texts alone, because the tokenizer has no chat "
+            "template for them or it refuses them: %lld",
+            (long long)c->v.n_plain);
     put_idle_options(c);
     put_idle_metrics(c);
 }
@@ -290,7 +296,7 @@ static bool find_mode(const char *word, enum tk_tokens_mode *ret)
 static int without_tokenizer(struct command *c, enum tk_vllm_need need, const struct tk_err *err)
 {
     bool is_needed = c->o.tokenizer || need == TK_VLLM_NEEDS_TOKENIZER ||
-                     need == TK_VLLM_NEEDS_CHAT;
+                     need == TK_VLLM_NEEDS_CHAT || need == TK_VLLM_NEEDS_ANY_CHAT;
 
     struct tk_err named = { 0 };
 
@@ -314,7 +320,7 @@ static int open_chat(struct command *c, enum tk_vllm_need need)
     struct tk_err err = { 0 };
     int rc = tk_tokens_chat(&c->tokens, NULL, &c->chat, &err);
 
-    if (rc == TK_E_NOT_FOUND && need == TK_VLLM_WANTS_ANY_CHAT)
+    if (rc == TK_E_NOT_FOUND && (need == TK_VLLM_WANTS_ANY_CHAT || need == TK_VLLM_NEEDS_ANY_CHAT))
         return TK_EXIT_OK;
     if (rc == TK_E_NOT_FOUND)
         return tk_fail(TK_EXIT_FAILED, PROGRAM,

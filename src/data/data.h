@@ -91,6 +91,7 @@ struct tk_data_conf {
     const struct tk_data_trace *trace; /* timed_trace; not owned */
     int64_t *ret_n_short;   /* timed_trace: prompts that are shorter than their rows say, as their
                              hashes run out; NULL: not wanted */
+    int64_t *ret_n_plain;   /* hf: prompts with functions no template counted; NULL: not wanted */
     int64_t *ret_n_surplus; /* tokens by which the prompts together are longer or (below 0) shorter
                                than asked for; NULL: not wanted */
 };

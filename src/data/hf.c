@@ -1,6 +1,6 @@
 /* hf.c - rows of a data set of the hub as requests
  *
- *   table.c rows ─► hf_sets.c prompt, answer ─► template and lengths ─► kept or not ─► item
+ *   table.c, hf_categories.c rows ─► hf_sets.c prompt, answer ─► template and lengths ─► kept or not ─► item
  *
  * Row after row until there are enough: a stream is left when its rows suffice.
  */
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "data/hf_categories.h"
 #include "data/hf_sets.h"
 #include "data/table.h"
 #include "token/tokenizer.h"
@@ -35,6 +36,7 @@ struct hf {
     struct tk_buf media;
     struct tk__hf_row row;
     size_t n_seen;
+    int64_t n_plain;
 };
 
 static bool is_sensible(const struct hf *d, int64_t prompt, int64_t output)
@@ -96,6 +98,25 @@ static int add_media(struct hf *d, struct tk_item *item)
     return is_speech || rc < 0 ? rc : 1;
 }
 
+/* The length of the item's prompt, or a code. Where there is no template for functions, or it refuses them,
+ * the tool counts the texts alone. */
+static int64_t measure(struct hf *d, const struct tk_item *item)
+{
+    bool has_functions = tk_hf_has_functions(d->set);
+    int64_t n = -EINVAL;
+
+    d->text.err.msg[0] = '\0';
+    d->text.tools = item->tools;
+    if (!has_functions || d->measured.chat)
+        n = tk__measure_prompt(&d->text, &d->measured, d->scratch, item);
+    if (!has_functions || n >= 0 || n == -ENOMEM)
+        return n;
+    d->text.err.msg[0] = '\0';
+    d->n_plain++;
+    return tk_tokenizer_count(d->conf->tokenizer, d->scratch, tk_buf_str(&d->row.plain),
+                              TK_TOK_DEFAULT);
+}
+
 /* The item of the row that was made: 1 added, 0 not kept, or a code. */
 static int take(struct hf *d, struct tk_err *reterr)
 {
@@ -103,11 +124,11 @@ static int take(struct hf *d, struct tk_err *reterr)
     struct tk_item item = {
         .prompt = tk_buf_str(&d->row.prompt),
         .messages = tk_buf_str(&d->row.messages),
+        .tools = tk_buf_str(&d->row.tools),
         .row = d->row.at.index,
     };
 
-    d->text.err.msg[0] = '\0';
-    item.prompt_tokens = tk__measure_prompt(&d->text, &d->measured, d->scratch, &item);
+    item.prompt_tokens = measure(d, &item);
     if (item.prompt_tokens < 0)
         return fail_count(d, item.prompt_tokens, reterr);
     item.output_tokens = output_of(d, is_given, reterr);
@@ -116,9 +137,11 @@ static int take(struct hf *d, struct tk_err *reterr)
     int rc = check_output(d, item.output_tokens, reterr);
     if (rc != 0 || !is_kept(d, &item, is_given))
         return rc;
-    if (d->measured.chat)
-        item.prompt = tk_buf_str(&d->text.text);
-    item.messages = (struct tk_str){ NULL, 0 };
+    if (!tk_hf_has_functions(d->set)) {
+        if (d->measured.chat)
+            item.prompt = tk_buf_str(&d->text.text);
+        item.messages = (struct tk_str){ NULL, 0 };
+    }
     rc = d->row.media_kind ? add_media(d, &item) : 1;
     if (rc <= 0)
         return rc;
@@ -130,20 +153,27 @@ static int take_row(struct hf *d, struct tk_json_val *root, struct tk_err *reter
 {
     tk_buf_reset(&d->row.prompt);
     tk_buf_reset(&d->row.messages);
+    tk_buf_reset(&d->row.tools);
+    tk_buf_reset(&d->row.plain);
     d->row.answer = (struct tk_str){ NULL, 0 };
     d->row.media_kind = NULL;
     int rc = d->set->make(&d->row, root);
     return rc > 0 ? take(d, reterr) : rc;
 }
 
-static int take_rows(struct hf *d, struct tk__table *table, struct tk_err *reterr)
+/* Rows of the table, or of the categories where that is NULL. */
+static int take_rows(struct hf *d, struct tk__table *table, struct tk__categories *categories,
+                     struct tk_err *reterr)
 {
     struct tk_json_val root;
     int rc = 0;
 
     d->row.reterr = reterr;
-    while (d->adder.n < d->conf->n_wanted &&
-           (rc = tk__table_next(table, &root, &d->row.at, reterr)) > 0) {
+    while (d->adder.n < d->conf->n_wanted) {
+        rc = table ? tk__table_next(table, &root, &d->row.at, reterr)
+                   : tk__categories_next(categories, &root, &d->row.at, reterr);
+        if (rc <= 0)
+            break;
         d->n_seen++;
         rc = take_row(d, &root, reterr);
         if (rc < 0)
@@ -187,11 +217,14 @@ static int load_rows(struct hf *d, struct tk_err *reterr)
 {
     const struct tk__table_conf conf = table_conf(d);
     struct tk__table *table = NULL;
-    int rc = tk__table_open(&conf, &table, reterr);
+    struct tk__categories *categories = NULL;
+    int rc = tk_hf_has_functions(d->set) ? tk__categories_open(d->conf, &categories, reterr)
+                                         : tk__table_open(&conf, &table, reterr);
 
     if (rc == 0)
-        rc = take_rows(d, table, reterr);
+        rc = take_rows(d, table, categories, reterr);
     tk__table_free(table);
+    tk__categories_free(categories);
     return rc == 0 && d->adder.n == 0 ? fail_empty(d, reterr) : rc;
 }
 
@@ -206,10 +239,12 @@ static int hf_load(const struct tk_data_conf *conf, struct tk_items *ret, struct
     };
     int rc = d.scratch ? 0 : tk_err_set(reterr, -ENOMEM, "no memory for the tokenizer");
 
-    if (!d.set->has_template)
+    if (!d.set->has_template && !tk_hf_has_functions(d.set))
         d.measured.chat = NULL;
     tk_buf_init(&d.row.prompt, MAX_PROMPT);
     tk_buf_init(&d.row.messages, MAX_PROMPT);
+    tk_buf_init(&d.row.tools, MAX_PROMPT);
+    tk_buf_init(&d.row.plain, MAX_PROMPT);
     tk_buf_init(&d.media, MAX_MEDIA);
     tk__adder_init(&d.adder, ret);
     if (rc == 0 && conf->n_wanted == 0)
@@ -218,10 +253,14 @@ static int hf_load(const struct tk_data_conf *conf, struct tk_items *ret, struct
         rc = load_rows(&d, reterr);
     tk_buf_release(&d.row.prompt);
     tk_buf_release(&d.row.messages);
+    tk_buf_release(&d.row.tools);
+    tk_buf_release(&d.row.plain);
     tk_buf_release(&d.media);
     tk__measured_release(&d.text);
     tk_tok_scratch_free(d.scratch);
     d.scratch = NULL;
+    if (conf->ret_n_plain)
+        *conf->ret_n_plain = d.n_plain;
     return tk__adder_finish(&d.adder, rc, reterr);
 }
 

@@ -17,13 +17,11 @@ struct tk_data_hf {
     bool is_streamed;                  /* files are read by parts, shuffled through a buffer */
     double min_distance, max_distance; /* blazedit: rows with a norm_distance between them */
     double min_seconds, max_seconds;   /* speech: clips as long as that */
+    const char *categories; /* functions: "simple,multiple"; NULL or none: the set's own */
 };
 
 /* The set whose name the path or, for a local copy, `name` (may be NULL) is. NULL: none that is known. */
 const struct tk_hf_set *tk_hf_find(const char *path, const char *name);
-
-/* Newer versions of the tool know it, tokmark does not yet. */
-bool tk_hf_is_to_come(const char *path, const char *name);
 
 /* Python's set of all known names, for the message that lists them. 0 or the buffer's code. */
 int tk_hf_names(struct tk_buf *out);
@@ -31,6 +29,7 @@ int tk_hf_names(struct tk_buf *out);
 bool tk_hf_has_template(const struct tk_hf_set *set);   /* prompts stand in the chat template */
 bool tk_hf_needs_template(const struct tk_hf_set *set); /* also with --skip-chat-template */
 bool tk_hf_is_speech(const struct tk_hf_set *set);      /* its items are recordings */
+bool tk_hf_has_functions(const struct tk_hf_set *set);  /* its items have tools */
 bool tk_hf_is_multimodal(
     const struct tk_hf_set *set); /* prompts have an image, a video or a clip */
 

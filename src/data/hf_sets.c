@@ -471,15 +471,12 @@ static const struct tk_hf_set sets[] = {
         .columns = { "question", "image" },
         .make = make_mmstar,
     },
+    {
+        .ids = { "gorilla-llm/Berkeley-Function-Calling-Leaderboard" },
+        .output_tokens = 512,
+        .make = tk__hf_make_functions,
+    },
 };
-
-/* Newer than 0.13: tools of each row's own in the body. */
-static const char bfcl[] = "gorilla-llm/Berkeley-Function-Calling-Leaderboard";
-
-bool tk_hf_is_to_come(const char *path, const char *name)
-{
-    return strcmp(path, bfcl) == 0 || (name && strcmp(name, bfcl) == 0);
-}
 
 static bool has_id(const struct tk_hf_set *set, const char *name)
 {
@@ -523,6 +520,11 @@ bool tk_hf_needs_template(const struct tk_hf_set *set)
 bool tk_hf_is_speech(const struct tk_hf_set *set)
 {
     return set->make == make_speech;
+}
+
+bool tk_hf_has_functions(const struct tk_hf_set *set)
+{
+    return set->make == tk__hf_make_functions;
 }
 
 bool tk_hf_is_multimodal(const struct tk_hf_set *set)

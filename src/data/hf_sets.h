@@ -13,6 +13,8 @@ struct tk__hf_row {
     /* what `make` fills */
     struct tk_buf prompt;   /* text, or … */
     struct tk_buf messages; /* … the messages that the chat template makes one of */
+    struct tk_buf tools;    /* functions that go with them */
+    struct tk_buf plain;    /* of such messages: their texts, where no template counts them */
     struct tk_str answer;   /* whose length is asked for; the parser's */
     const char *media_kind; /* "image", "video", "audio"; NULL: none */
     struct tk_json_val media;
@@ -24,6 +26,9 @@ int tk__hf_add_media(struct tk__hf_row *r, struct tk_buf *out);
 
 /* Append the row's recording as WAV: 1, 0 (it is too short or too long), or a code with words. */
 int tk__hf_add_speech(struct tk__hf_row *r, struct tk_buf *out);
+
+/* The `make` of rows with functions. */
+int tk__hf_make_functions(struct tk__hf_row *r, struct tk_json_val *root);
 
 /* Which lengths are kept. */
 enum tk__hf_lengths {

@@ -42,6 +42,7 @@ struct tk__measured {
     int64_t n_tokens;
     struct tk_buf text; /* with the chat template, where the conf has one */
     struct tk_buf messages;
+    struct tk_str tools; /* functions that the template shows, a JSON array; empty: none */
     struct tk_template_scratch *ts;
     struct tk_err err;
 };

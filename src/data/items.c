@@ -83,7 +83,7 @@ int tk__adder_add(struct tk__adder *a, const struct tk_item *item, struct tk_err
         a->cap = cap;
     }
     struct tk_item kept = *item;
-    struct tk_str *const texts[] = { &kept.prompt, &kept.messages, &kept.prompt_json };
+    struct tk_str *const texts[] = { &kept.prompt, &kept.messages, &kept.tools, &kept.prompt_json };
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < TK_ARRAY_LEN(texts); i++)
         rc = keep(a, texts[i], reterr);

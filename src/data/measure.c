@@ -46,6 +46,7 @@ int64_t tk__measure_prompt(struct tk__measured *m, const struct tk_data_conf *co
     }
     const struct tk_chat_input in = {
         .messages = tk_buf_str(&m->messages),
+        .tools = m->tools,
         .kwargs = conf->template_kwargs,
         .add_generation_prompt = true,
     };

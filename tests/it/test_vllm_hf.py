@@ -76,8 +76,7 @@ def check_speech():
 
 def check_refused():
     mt = 'philschmid/mt-bench'
-    refused('a list of names', 'mt', 'no/such', "'Lin-Chen/MMStar'}. Please consider")
-    refused('functions', 'mt', 'gorilla-llm/Berkeley-Function-Calling-Leaderboard', 'leaderboard is not supported yet', *CHAT, status=2)
+    refused('a list of names', 'mt', 'no/such', "'gorilla-llm/Berkeley-Function-Calling-Leaderboard'}. Please consider")
     refused('speech without audio', 'mt', 'LIUM/tedlium', "has no column 'audio'", *AUDIO)
     refused('speech to a chat', 'speech', 'LIUM/tedlium', "has recordings, which backend 'openai-chat' does not send", *CHAT)
     refused('images to speech', 'mt', 'Lin-Chen/MMStar', "has no recordings, which backend 'openai-audio' does not send", *AUDIO)

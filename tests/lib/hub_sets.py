@@ -83,7 +83,10 @@ class Handler(BaseHTTPRequestHandler):
     def file(self, name, revision, path):
         if self.refused(name):
             return
-        files = next(files for key, files in self.hub.sets[name].items() if revision in (key, COMMIT) and path in files)
+        files = next((files for key, files in self.hub.sets[name].items() if revision in (key, COMMIT) and path in files), None)
+        if files is None:
+            self.reply(404, [('X-Error-Code', 'EntryNotFound'), ('X-Repo-Commit', COMMIT)])
+            return
         data = files[path]
         if data is None:
             self.reply(403)

@@ -3,7 +3,8 @@
  *   members of the backend (backends.c)
  *   [ignore_eos] top_p top_k min_p [temperature] frequency_penalty presence_penalty
  *   [repetition_penalty]: sampling, where the backend takes it
- *   those of --extra-body
+ *   those of --extra-body, over which stand
+ *   [tools tool_choice] of the item
  *
  * A member that is there already is replaced in its place, as the update of a Python dict does. The
  * text is json.dumps output (", ", ": ", ASCII), so the number of bytes is the tool's too.
@@ -146,7 +147,12 @@ static int add_options(struct tk_vllm_template *t, const struct tk_vllm *v)
         tk__template_json(t, "ignore_eos", "true");
     if (b->is_compatible)
         add_sampling(t, v);
-    return v->o->extra_body ? add_extra(t, v->o->extra_body) : 0;
+    int rc = v->o->extra_body ? add_extra(t, v->o->extra_body) : 0;
+    if (rc == 0 && tk__vllm_has_functions(v)) {
+        tk__template_kind(t, "tools", TK__VALUE_TOOLS);
+        tk__template_kind(t, "tool_choice", TK__VALUE_CHOICE);
+    }
+    return rc;
 }
 
 static int fill(struct tk_vllm_template *t, const struct tk_vllm *v, enum tk_vllm_body kind)

@@ -24,6 +24,8 @@ enum tk__value {
     TK__VALUE_QUERY,     /* the first of several texts … */
     TK__VALUE_DOCUMENTS, /* … and the others */
     TK__VALUE_INFINITY,  /* the prompt, else the URL of the one medium */
+    TK__VALUE_TOOLS,     /* the item's functions; no member where it has none … */
+    TK__VALUE_CHOICE,    /* … nor this one, which says that the model chooses */
     TK__VALUE_MODALITY,  /* what that medium is; no member where the prompt was sent */
 };
 

@@ -105,11 +105,13 @@ static int check_hf(struct tk_vllm *v, struct tk_err *reterr)
 
     if (strcmp(o->dataset_name, "hf") != 0)
         return 0;
-    if (tk_hf_is_to_come(o->dataset_path, o->hf_name))
-        return usage(v, reterr, "the Berkeley function calling leaderboard is not supported yet");
     int rc = tk__vllm_hf(v, reterr);
     if (rc != 0)
         return rc;
+    if (tk__vllm_has_functions(v) && strcmp(o->backend, "openai-chat") != 0)
+        return raised(v, reterr,
+                      "BFCL dataset requires the 'openai-chat' backend because it sends "
+                      "per-request tool schemas via chat completions.");
     bool takes_media = strcmp(o->backend, "openai-chat") == 0 ||
                        strcmp(o->backend, "openai-audio") == 0 || strstr(o->backend, "embeddings-");
     if (tk_hf_is_multimodal(v->hf.set) && !takes_media)

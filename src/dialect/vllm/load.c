@@ -36,6 +36,7 @@ static int read_items(struct tk_vllm *v, struct tk_err *reterr)
         .python = &v->python,
         .ret_n_surplus = &v->n_surplus,
         .ret_n_short = &v->n_short,
+        .ret_n_plain = &v->n_plain,
     };
 
     v->hf.hub = v->hub;
@@ -252,10 +253,13 @@ int tk_vllm_load(struct tk_vllm *v, struct tk_err *reterr)
     v->exit_status = 1;
     if (v->set->has_fixed_seed)
         tk_mt_seed_python(&v->python, 0);
-    int rc = tk__vllm_make_probe(v, reterr);
+    bool is_late = tk__vllm_has_functions(v); /* the probe has those of the first item */
+    int rc = is_late ? 0 : tk__vllm_make_probe(v, reterr);
     if (rc != 0 || tk__vllm_can_make(v))
         return rc ? rc : tk__vllm_maker_new(v, reterr);
     rc = read_items(v, reterr);
+    if (rc == 0 && is_late)
+        rc = tk__vllm_make_probe(v, reterr);
     if (rc == 0 && v->on_items)
         rc = v->on_items(v->on_items_owner, &v->items, reterr);
     return rc == 0 ? tk_vllm_load_items(v, reterr) : rc;

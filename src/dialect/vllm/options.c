@@ -223,7 +223,8 @@ static const struct tk_opt options[] = {
     FLAG("custom-ensure-client-side-data", custom_client_side_data, "newer than the page",
          "custom_image: files of images are sent as data, not as paths for the server"),
     STR("bfcl-categories", bfcl_categories, "LIST", NULL, "newer than the page",
-        "hf, the Berkeley function calling leaderboard, which is not there yet: categories"),
+        "hf, the Berkeley function calling leaderboard: categories, simple,live_simple,multiple "
+        "when not given"),
     CHOICE("speed-bench-dataset-subset", speed_bench_subset,
            "qualitative throughput_1k throughput_2k throughput_8k throughput_16k throughput_32k",
            "qualitative", "newer than the page", "speed_bench: which of its files"),

@@ -1,7 +1,8 @@
 /* probe.c - the probe: a tiny request beside the load, again and again (newer than the page)
  *
- * "Hi", one token, the model and extra body of the others, no request id; one at a time, 1/rate of rest
- * between. The engine sends it on a connection of its own (run/plan.h: pause).
+ * "Hi", one token, the model and extra body of the others, functions of the first one where there are some,
+ * no request id; one at a time, 1/rate of rest between. The engine sends it on a connection of its own
+ * (run/plan.h: pause).
  */
 #include <errno.h>
 #include <math.h>
@@ -20,6 +21,8 @@ int tk__vllm_make_probe(struct tk_vllm *v, struct tk_err *reterr)
 
     if (!(v->o->probe_request_rate > 0))
         return 0;
+    if (v->has_items && v->items.n > 0)
+        item.tools = v->items.v[0].tools;
     int rc = tk_vllm_template_new(v, TK_VLLM_BODY_REQUEST, &t, reterr);
     if (rc == 0)
         rc = tk_vllm_template_write(t, &(struct tk_vllm_send){ .item = &item, .number = -1 }, &text,

@@ -134,9 +134,17 @@ static void fill_burstgpt(const struct tk_vllm *v, struct tk_data_conf *conf)
 static enum tk_vllm_need need_of_hf(const struct tk_vllm *v)
 {
     const struct tk_hf_set *set = tk_hf_find(v->o->dataset_path, v->o->hf_name);
+
+    if (tk_hf_has_functions(set))
+        return TK_VLLM_NEEDS_ANY_CHAT;
     bool is_plain = v->o->skip_chat_template && !tk_hf_needs_template(set);
 
     return tk_hf_has_template(set) && !is_plain ? TK_VLLM_NEEDS_CHAT : TK_VLLM_NEEDS_TOKENIZER;
+}
+
+bool tk__vllm_has_functions(const struct tk_vllm *v)
+{
+    return v->hf.set && tk_hf_has_functions(v->hf.set);
 }
 
 static void fill_hf(const struct tk_vllm *v, struct tk_data_conf *conf)
@@ -173,6 +181,7 @@ int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr)
         .is_streamed = !o->no_stream,
         .min_distance = o->blazedit_min_distance,
         .max_distance = o->blazedit_max_distance,
+        .categories = o->bfcl_categories,
         .min_seconds = o->asr_min_audio_len,
         .max_seconds = tk_vllm_given(v, "asr-max-audio-len-sec") ? o->asr_max_audio_len
                                                                  : WHISPER_SECONDS,

@@ -35,6 +35,9 @@ const struct tk__vllm_set *tk__vllm_set(const struct tk_vllm *v);
 /* Whether bodies differ in more than their samples: adapters, numbers. */
 bool tk__vllm_has_own_bodies(const struct tk_vllm *v);
 
+/* Whether the items have functions that the model may call. */
+bool tk__vllm_has_functions(const struct tk_vllm *v);
+
 /* hf: which data set it is, into v->hf; the tool's words where it is none that is known. */
 int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr);
 

@@ -60,7 +60,7 @@ static void write_text_part(const struct tk_vllm_template *t, const struct tk_it
 static void write_chat(const struct tk_vllm_template *t, const struct tk_item *item,
                        struct tk_buf *out)
 {
-    if (item->messages.n > 0) { /* not of this tool: a row of messages is sent as it is */
+    if (item->messages.n > 0) { /* a row of messages is sent as it is */
         tk_buf_add_str(out, item->messages);
         return;
     }
@@ -224,6 +224,8 @@ static int write_medium(const struct tk_item *item, bool is_modality, struct tk_
 bool tk__value_is_there(const struct tk_vllm_template *t, const struct tk__member *m,
                         const struct tk_item *item)
 {
+    if (m->kind == TK__VALUE_TOOLS || m->kind == TK__VALUE_CHOICE)
+        return item->tools.n > 0;
     return m->kind != TK__VALUE_MODALITY || !has_prompt(t, item);
 }
 
@@ -249,6 +251,12 @@ int tk__value_write(const struct tk_vllm_template *t, const struct tk__member *m
         return write_vlm2vec(t, s, out, reterr);
     case TK__VALUE_LIMIT:
         tk_buf_addf(out, "%lld", (long long)item->output_tokens);
+        break;
+    case TK__VALUE_TOOLS:
+        tk_buf_add_str(out, item->tools);
+        break;
+    case TK__VALUE_CHOICE:
+        tk_buf_add_z(out, "\"auto\"");
         break;
     case TK__VALUE_QUERY:
     case TK__VALUE_DOCUMENTS:

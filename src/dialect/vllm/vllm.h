@@ -179,6 +179,7 @@ struct tk_vllm {
     struct tk_mt python; /* CPython's, as the data set leaves it to the choice of adapters */
     struct tk__vllm_maker *maker; /* makes the bodies; NULL: they are all there. Private: make.c */
     int64_t n_short;              /* prompts of a trace that are shorter than it says */
+    int64_t n_plain;              /* prompts with functions that are counted without a template */
     int64_t n_surplus; /* tokens that prompts of exact length have too many, or too few (below 0) */
 };
 
@@ -213,6 +214,7 @@ enum tk_vllm_need {
     TK_VLLM_WANTS_CHAT, /* and its chat template */
     TK_VLLM_NEEDS_CHAT,
     TK_VLLM_WANTS_ANY_CHAT, /* a tokenizer, and its chat template where it has one */
+    TK_VLLM_NEEDS_ANY_CHAT, /* the same, but not without a tokenizer */
 };
 enum tk_vllm_need tk_vllm_needs(const struct tk_vllm *v);
 

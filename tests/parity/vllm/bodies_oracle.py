@@ -1,6 +1,7 @@
 """What `vllm bench serve` posts: a case a line in, the requests a line out.
 
-A case has `words`; with `items` (prompt, media, audio) these stand in the place of the data set. The program's own main() runs,
+A case has `words`; with `items` (prompt, media, audio) these stand in the place of the data set; with `is_local` the hub's files are those
+of the folder that the data set's path is, and the samples' lengths come too. The program's own main() runs,
 with its HTTP session replaced. Runs in the environment of the program, 0.13.0 or a newer one.
 """
 
@@ -119,6 +120,26 @@ def sample_of(item, i, prefix):
                          request_id=f'{prefix}{i}')
 
 
+class Folder:
+    """In the place of the hub."""
+
+    def hf_hub_download(self, path, name, **_):
+        from huggingface_hub.errors import LocalEntryNotFoundError
+        file = os.path.join(path, name)
+        if not os.path.exists(file):
+            raise LocalEntryNotFoundError(name)
+        return file
+
+
+def local_samples(args, tokenizer):
+    from vllm.benchmarks.datasets import datasets
+    datasets.hf_api = Folder
+    samples = own_samples(args, tokenizer)
+    lengths[:] = [[s.prompt_len, s.expected_output_len] for s in samples]
+    return samples
+
+
+lengths = []
 own_samples, own_tokenizer = serve.get_samples, serve.get_tokenizer
 tokenizers = {}
 
@@ -132,7 +153,8 @@ def tokenizer_of(name, **how):
 def replace(case, args):
     """The data set and the tokenizer, by items where there are some."""
     if 'items' not in case:
-        serve.get_samples, serve.get_tokenizer = own_samples, tokenizer_of
+        serve.get_samples = local_samples if case.get('is_local') else own_samples
+        serve.get_tokenizer = tokenizer_of
         return
     serve.get_samples = lambda *_, **__: [sample_of(item, i, args.request_id_prefix) for i, item in enumerate(case['items'])]
     serve.get_tokenizer = lambda *_, **__: lambda *_, **__: types.SimpleNamespace(input_ids=[1])
@@ -153,7 +175,10 @@ def answer(case):
 
 for line in sys.stdin:
     try:
-        reply = {'sent': answer(json.loads(line))}
+        case = json.loads(line)
+        reply = {'sent': answer(case)}
+        if case.get('is_local'):
+            reply['lengths'] = lengths
     except (Exception, SystemExit) as e:  # whatever it raises is the answer
         reply = {'error': f'{type(e).__name__}: {e}'}
     print(json.dumps(reply), file=out, flush=True)

@@ -30,6 +30,8 @@ int main(void)
         { "[true,false,null,{},[]]", "[true, false, null, {}, []]" },
         { "\"\xc3\xa4 \\u00e4 \\ud83d\\ude00 \\n\"", "\"\\u00e4 \\u00e4 \\ud83d\\ude00 \\n\"" },
         { "[1e999]", "[Infinity]" },
+        { "{\"gr\\u00f6\\u00dfe \\\"x\\\" \\\\\":{\"\\/\":1}}",
+          "{\"gr\\u00f6\\u00dfe \\\"x\\\" \\\\\": {\"/\": 1}}" },
     };
     struct tk_buf out = TK_BUF_INIT(1000);
     char deep[2 * TK_JSONW_MAX_DEPTH + 20];
@@ -39,6 +41,7 @@ int main(void)
         T_EQ_S(out.p, pairs[i][1], "%s: again", pairs[i][0]);
     }
     T_EQ_I(copy("[01x]", &out), TK_E_FORMAT, "a damaged number");
+    T_EQ_I(copy("{\"\\x\":1}", &out), TK_E_FORMAT, "a damaged key");
     memset(deep, '[', TK_JSONW_MAX_DEPTH + 1);
     memset(deep + TK_JSONW_MAX_DEPTH + 1, ']', TK_JSONW_MAX_DEPTH + 1);
     deep[2 * (TK_JSONW_MAX_DEPTH + 1)] = '\0';
