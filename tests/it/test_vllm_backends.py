@@ -106,7 +106,7 @@ def models_of(log):
 
 def adapters():
     for words, want in ((['--lora-assignment', 'round-robin'], ['a', 'b', 'c', 'a']), ([], None)):
-        with tk_it.Sim('--ttft', '1ms', '--log-bodies') as sim:
+        with tk_it.Sim('--ttft', '1ms', '--itl', '0', '--log-bodies') as sim:
             vllm(sim, 'openai', '/v1/completions', '--num-warmups', '2', '--max-concurrency', '1', '--lora-modules', 'a', 'b', 'c', *words)
             got = models_of(sim.log())
         t.eq(got[:3], [('m', False)] * 3, f'adapters {words}: check and warm-ups are the model itself')
@@ -116,7 +116,7 @@ def adapters():
 
 
 def profiler():
-    with tk_it.Sim('--ttft', '1ms', '--log-bodies') as sim:
+    with tk_it.Sim('--ttft', '1ms', '--itl', '0', '--log-bodies') as sim:
         out = vllm(sim, 'openai', '/v1/completions', '--profile', '--max-concurrency', '1', '--header', 'x-a=b', '--served-model-name', 's',
                    '--ignore-eos', '--lora-modules', 'a')
         lines = [line for line in out.stdout.splitlines() if 'rofile' in line and not line.startswith('Namespace')]
@@ -125,7 +125,7 @@ def profiler():
     t.eq([r['path'] for r in log], ['/v1/completions', '/start_profile'] + ['/v1/completions'] * 4 + ['/stop_profile'], 'around the measured load')
     check, start, stop = (json.loads(log[i]['body']) for i in (0, 1, -1))
     t.eq((start, stop), (check, {k: v for k, v in check.items() if k != 'ignore_eos'} | {'model': 'm'}), 'with the bodies of the tool')
-    with tk_it.Sim('--ttft', '1ms') as sim:
+    with tk_it.Sim('--ttft', '1ms', '--itl', '0') as sim:
         out = tk_it.run('vllm', '--model', 'm', '--base-url', f'http://127.0.0.1:{sim.port}/v1', '--endpoint', '/completions', '--disable-tqdm',
                         *CUSTOM, '--num-prompts', '2', '--profile')
         t.eq(out.returncode, 0, 'a server without a profiler: the run goes on')
