@@ -182,24 +182,23 @@ static void take_in_turn(const struct tk__categories *c, uint32_t *ret)
 static int order_rows(struct tk__categories *c)
 {
     uint32_t *turns = reallocarray(NULL, c->n + 1, sizeof(*turns));
-    uint32_t *shuffled = reallocarray(NULL, c->n + 1, sizeof(*shuffled));
     struct tk_mt mt;
 
-    if (!turns || !shuffled) {
+    c->order = reallocarray(NULL, c->n + 1, sizeof(*c->order)); /* released with `c` */
+    if (!turns || !c->order) {
         free(turns);
-        free(shuffled);
         return -ENOMEM;
     }
     take_in_turn(c, turns);
-    c->order = turns;
+    for (size_t i = 0; i < c->n; i++)
+        c->order[i] = (uint32_t)i;
     if (c->conf->do_shuffle) {
         tk_mt_seed_python(&mt, c->conf->seed);
-        tk_mt_shuffle(&mt, shuffled, c->n);
-        for (size_t i = 0; i < c->n; i++)
-            shuffled[i] = turns[shuffled[i]];
-        c->order = shuffled;
+        tk_mt_shuffle(&mt, c->order, c->n);
     }
-    free(c->order == turns ? shuffled : turns);
+    for (size_t i = 0; i < c->n; i++)
+        c->order[i] = turns[c->order[i]];
+    free(turns);
     return 0;
 }
 
