@@ -80,7 +80,7 @@ def check_refused():
 
 def check_lengths(tokenizers):
     for name, n in (('{tok}', 0), ('{strict}', 3), ('{none}', 5)):
-        with tk_it.Sim() as sim:
+        with tk_it.Sim('--itl', '0') as sim:
             out = run('.', '--port', sim.port, '--disable-tqdm', tokenizer=tokenizers[name], end=())
         t.eq(out.returncode, 0, f'{name}: {out.stderr}')
         t.ok((f'refuses them: {n}' in out.stderr) == (n > 0), f'{name}: lengths without a template are said', out.stderr)
@@ -91,7 +91,7 @@ def check_sent():
     first = json.loads(run('.').stdout.splitlines()[0])['body']
     hi = [{'role': 'user', 'content': [{'type': 'text', 'text': 'Hi'}]}]
     probe = tk_it.body_hash(json.dumps({**first, 'messages': hi, 'max_completion_tokens': 1}))
-    with tk_it.Sim('--ttft', '50ms') as sim:
+    with tk_it.Sim('--ttft', '50ms', '--itl', '0') as sim:
         out = run('.', '--port', sim.port, '--probe-request-rate', '50', '--disable-tqdm', end=())
         t.eq(out.returncode, 0, f'probes: {out.stderr}')
         seen = [r['body_hash'] for r in sim.log()]

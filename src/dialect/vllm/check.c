@@ -488,8 +488,9 @@ bool tk_vllm_idle_metric(const struct tk_vllm *v, struct tk_str *rest, struct tk
         size_t m = 0;
         while (m < TK_VLLM_METRIC_N_ && !tk_str_is(*ret_word, metric_names[m]))
             m++;
-        if (m == TK_VLLM_METRIC_N_ || !v->has_metric[m] ||
-            (v->backend->is_pooling && m != TK_VLLM_E2EL))
+        bool is_idle = m == TK_VLLM_METRIC_N_ || !v->has_metric[m] ||
+                       (v->backend->is_pooling && m != TK_VLLM_E2EL);
+        if (is_idle && ret_word->n > 0) /* of no words at all there is an empty one */
             return true;
     }
     return false;
