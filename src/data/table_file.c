@@ -115,7 +115,7 @@ static int open_parquet(struct tk__table_file *f, struct tk_err *reterr)
 
 static int next_parquet(struct tk__table_file *f, struct tk_buf *out, struct tk_err *reterr)
 {
-    return tk_parquet_next(f->parquet, false, out, reterr);
+    return tk_parquet_next(f->parquet, out, reterr);
 }
 
 static void release_parquet(struct tk__table_file *f)

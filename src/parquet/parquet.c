@@ -174,21 +174,6 @@ struct tk_parquet *tk_parquet_free(struct tk_parquet *p)
     return NULL;
 }
 
-int64_t tk_parquet_n_rows(const struct tk_parquet *p)
-{
-    return p->n_rows;
-}
-
-size_t tk_parquet_n_groups(const struct tk_parquet *p)
-{
-    return p->n_groups;
-}
-
-int64_t tk_parquet_group_rows(const struct tk_parquet *p, size_t group)
-{
-    return p->groups[group].n_rows;
-}
-
 void tk_parquet_names(const struct tk_parquet *p, struct tk_buf *out)
 {
     for (uint32_t i = 1; i < p->n_nodes; i = p->nodes[i].end) {

@@ -47,23 +47,15 @@ int tk_parquet_open_file(const char *path, struct tk_parquet **ret, struct tk_er
 
 struct tk_parquet *tk_parquet_free(struct tk_parquet *p);
 
-int64_t tk_parquet_n_rows(const struct tk_parquet *p);
-size_t tk_parquet_n_groups(const struct tk_parquet *p);
-int64_t tk_parquet_group_rows(const struct tk_parquet *p, size_t group);
-
 /* The names of the columns (those at the top), for messages: "question, answer". */
 void tk_parquet_names(const struct tk_parquet *p, struct tk_buf *out);
 
 /* Read these columns alone; names that the file does not have are passed over. Returns how many it has. Before the first row. */
 size_t tk_parquet_select(struct tk_parquet *p, const char *const *names, size_t n);
 
-/* Go on with the first row of a row group. */
-void tk_parquet_goto(struct tk_parquet *p, size_t group);
-
-/* Append the next row: 1, 0 at the end of the file (or, with `stays`, of the row group), or a code with
- * words as of tk_parquet_open(). A list is an array, a map an array of [key, value]; text is text, other
+/* Append the next row: 1, 0 at the end of the file, or a code with words as of tk_parquet_open(). A list is an array, a map an array of [key, value]; text is text, other
  * bytes are base64. Dates and times are the integers that are stored, decimals the unscaled integers or, where those are
  * stored as bytes, base64, and so is INT96. */
-int tk_parquet_next(struct tk_parquet *p, bool stays, struct tk_buf *out, struct tk_err *reterr);
+int tk_parquet_next(struct tk_parquet *p, struct tk_buf *out, struct tk_err *reterr);
 
 #endif

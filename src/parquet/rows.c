@@ -276,13 +276,7 @@ static int put_row(struct tk_parquet *p, struct tk_buf *out, struct tk_err *rete
     return rc < 0 ? rc : 1;
 }
 
-void tk_parquet_goto(struct tk_parquet *p, size_t group)
-{
-    p->group = group;
-    p->is_open = false;
-}
-
-int tk_parquet_next(struct tk_parquet *p, bool stays, struct tk_buf *out, struct tk_err *reterr)
+int tk_parquet_next(struct tk_parquet *p, struct tk_buf *out, struct tk_err *reterr)
 {
     while (p->group < p->n_groups) {
         int rc = p->is_open ? 0 : open_group(p, reterr);
@@ -292,9 +286,8 @@ int tk_parquet_next(struct tk_parquet *p, bool stays, struct tk_buf *out, struct
             p->n_left--;
             return put_row(p, out, reterr);
         }
-        if (stays)
-            return 0;
-        tk_parquet_goto(p, p->group + 1);
+        p->group++;
+        p->is_open = false;
     }
     return 0;
 }

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)tk_parquet_select(p, some, TK_ARRAY_LEN(some));
     for (int i = 0; rc == 0 && i < MAX_ROWS; i++) {
         tk_buf_reset(&row);
-        rc = tk_parquet_next(p, data[0] % 4 > 1, &row, &err);
+        rc = tk_parquet_next(p, &row, &err);
         if (rc > 0 && (row.n < 2 || row.p[0] != '{' || row.p[row.n - 1] != '}'))
             abort();
         if (rc == 0)

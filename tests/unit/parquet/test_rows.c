@@ -216,7 +216,7 @@ static int read_rows(const struct file *f, int n_more, struct tk_buf *rows)
     int rc = tk_parquet_open(&source, &p, &err), first = rc;
 
     while (p && (rc > 0 || first == 0 || n_more-- > 0)) {
-        rc = tk_parquet_next(p, false, rows, &err);
+        rc = tk_parquet_next(p, rows, &err);
         first = first == 0 ? TK_MIN(rc, 0) : first;
         if (rc == 0)
             break;
