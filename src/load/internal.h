@@ -288,10 +288,11 @@ struct tk_load {
     enum tk_phase phase;
     _Atomic unsigned n_preparing; /* workers that still open connections */
     _Atomic unsigned n_starting;  /* workers to which the start has not come: no end before it */
-    _Atomic int64_t stop_grace;   /* of the latest stop */
+    _Atomic int64_t stop_grace;   /* the shortest of the phase's stops */
     void (*on_end)(void *owner);
     void *on_end_owner;
     tk_ns end_at;
+    struct tk_record check; /* the latest of that phase, which has one request at a time */
 };
 
 /* Tickets of a phase; UINT64_MAX: no bound. */

@@ -203,10 +203,20 @@ void tk__load_ended(struct tk_load *l)
     l->on_end(l->on_end_owner);
 }
 
+/* The worker to which the mail has not come yet reads the grace when it comes: one who stops for another
+ * reason must not take back what was said of Ctrl-C. */
+static void shorten_grace(struct tk_load *l, tk_ns grace)
+{
+    int64_t old = atomic_load(&l->stop_grace);
+
+    while (grace < old && !atomic_compare_exchange_weak(&l->stop_grace, &old, grace))
+        ;
+}
+
 void tk_load_stop(struct tk_load *l, tk_ns grace)
 {
+    shorten_grace(l, grace);
     atomic_store(&l->gate.is_stopped, true);
-    atomic_store(&l->stop_grace, grace);
     for (unsigned i = 0; i < l->n_workers; i++) {
         struct tk_worker *w = &l->workers[i];
         if (!atomic_exchange(&w->is_stop_posted, true))
@@ -244,6 +254,11 @@ void tk_load_totals(const struct tk_load *l, struct tk_load_totals *ret)
     }
     ret->planned = count_planned(l, ret->sent);
     ret->not_sent = ret->planned - ret->sent;
+}
+
+void tk_load_check(const struct tk_load *l, struct tk_record *ret)
+{
+    *ret = l->check;
 }
 
 void tk_load_health(struct tk_load *l, struct tk_health *ret)

@@ -110,9 +110,12 @@ int tk_load_start(struct tk_load *l, enum tk_phase phase, void (*on_end)(void *o
 
 /* A phase with a pause has no bound but this.
  *
- * No new requests; what is in flight may end within `grace`, then it is cancelled. A second call may
- * shorten it: 0 ends at once. Any thread. */
+ * No new requests; what is in flight may end within `grace`, then it is cancelled. A further call may
+ * shorten it, never lengthen it: 0 ends at once. Any thread. */
 void tk_load_stop(struct tk_load *l, tk_ns grace);
+
+/* What became of the latest check, after its on_end: why the server is not ready. */
+void tk_load_check(const struct tk_load *l, struct tk_record *ret);
 
 /* Of the latest phase, after its on_end. */
 void tk_load_totals(const struct tk_load *l, struct tk_load_totals *ret);

@@ -129,6 +129,8 @@ static void finish(struct tk_stream *s, enum tk_end end, int code)
     }
     if (s->trace.is_truncated)
         r->flags |= TK_REC_TRACE_TRUNCATED;
+    if (TK_UNLIKELY(r->phase == TK_PHASE_CHECK))
+        w->load->check = *r;
     d->rec = *r;
     d->trace = s->trace.bytes;
     d->text = s->text;

@@ -140,6 +140,30 @@ static void test_stop(void)
     close_world(&w);
 }
 
+/* What follows Ctrl-C before a worker has heard of it: a maker that has failed, say. */
+static void on_stop_twice(struct tk_timer *t)
+{
+    struct world *w = t->owner;
+    tk_load_stop(w->load, w->stop_grace);
+    tk_load_stop(w->load, TK_NS_NEVER / 4);
+}
+
+static void test_stop_twice(void)
+{
+    struct world w;
+    open_world(&w, knobs_of(50 * MS, 10 * MS, 6));
+    w.plan.phase[TK_PHASE_MEASURE] = (struct tk_plan_phase){ .n_requests = 1000, .concurrency = 4 };
+    w.stop_grace = 20 * MS;
+    tk_timer_init(&w.timer, on_stop_twice, &w);
+    tk_timer_set(w.loop, &w.timer, tk_clock_now() + 210 * MS);
+    run_world(&w);
+    T_EQ_U(w.totals.succeeded, 8, "stop, and again with more time: two rounds end");
+    T_EQ_U(w.totals.cancelled, 4, "stop, and again with more time: the shorter grace stays");
+    T_EQ_I(record_of(&w, 8).end_at - w.totals.begin_at, 230 * MS,
+           "stop, and again with more time: at its end");
+    close_world(&w);
+}
+
 /* Requests of 100 ms with rests of 20 between them, until somebody stops it. */
 static void test_pause(void)
 {
@@ -452,6 +476,7 @@ int main(void)
     test_no_omission();
     test_duration();
     test_stop();
+    test_stop_twice();
     test_pause();
     test_stop_in_pause();
     test_past();
