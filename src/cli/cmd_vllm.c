@@ -25,6 +25,7 @@
 #include "cli/vllm_align.h"
 #include "cli/vllm_files.h"
 #include "cli/vllm_profiler.h"
+#include "cli/vllm_ready.h"
 #include "cli/vllm_server.h"
 #include "dialect/vllm/vllm.h"
 
@@ -48,6 +49,7 @@ struct command {
     bool has_counters;
     struct tk_plan server; /* how to get to it, and its headers, before the plan is there */
     struct tk_vllm_align align;
+    struct tk_vllm_ready ready;
     bool has_asked; /* the server for its model */
     bool has_v, has_target, has_session, has_hub;
     bool has_output; /* standard output still takes something */
@@ -255,6 +257,13 @@ static void put_notes(const struct command *c)
                (unsigned long long)tk_vllm_n_made(&c->v), (unsigned long long)c->v.n_requests);
     else
         put_surplus(c);
+    if (c->v.n_repeated > 0)
+        tk_say(
+            PROGRAM,
+            "the data set has %llu rows that can be used for %llu requests: %llu of them repeat one "
+            "(--no-oversample sends each row once)",
+            (unsigned long long)(c->v.n_requests - c->v.n_repeated),
+            (unsigned long long)c->v.n_requests, (unsigned long long)c->v.n_repeated);
     if (c->v.n_short > 0)
         tk_say(
             PROGRAM,
@@ -526,6 +535,13 @@ static void on_phase(void *owner, enum tk_phase phase, bool is_begin)
         put_line(c, "Warmup run completed.");
 }
 
+static void on_not_ready(void *owner, const struct tk_record *why, tk_ns dur)
+{
+    struct command *c = owner;
+
+    tk_vllm_ready_tell(&c->ready, why, dur);
+}
+
 static struct tk_session_conf session_conf(struct command *c)
 {
     return (struct tk_session_conf){
@@ -543,6 +559,7 @@ static struct tk_session_conf session_conf(struct command *c)
         .check_timeout = c->o.ready_check_timeout_sec * TK_NS_PER_S,
         .stop_grace = STOP_GRACE,
         .probe = c->v.probe.json.p ? &c->v.probe : NULL,
+        .on_not_ready = on_not_ready,
         .on_phase = on_phase,
         .owner = c,
     };
@@ -576,8 +593,15 @@ static int put_own(struct command *c, struct tk_records *records, int status)
                    : tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
 }
 
-static void warn(const struct tk_vllm_form *form, const struct tk_vllm_figures *f)
+static void warn(const struct command *c, const struct tk_vllm_form *form,
+                 const struct tk_vllm_figures *f)
 {
+    const struct tk_load_totals *t = &c->session.facts.totals[TK_PHASE_MEASURE];
+
+    if (c->session.facts.is_interrupted)
+        tk_say(PROGRAM, "stopped by %s: %llu of %llu requests were sent, the figures are theirs",
+               c->session.facts.is_terminated ? "SIGTERM" : "Ctrl-C", (unsigned long long)t->sent,
+               (unsigned long long)t->planned);
     if (f->completed == 0)
         tk_say(PROGRAM,
                "UserWarning: All requests failed. This is likely due to a misconfiguration on "
@@ -624,7 +648,7 @@ static int report(struct command *c)
         tk_records_free(records);
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     }
-    warn(&form, &figures);
+    warn(c, &form, &figures);
     if (tk_vllm_block(&form, &figures, &block) == 0)
         put(c, tk_buf_str(&block));
     tk_buf_reset(&block);
@@ -689,6 +713,7 @@ static int load(struct command *c)
     if (tk_vllm_files_choose(&c->files, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     c->has_session = true;
+    c->ready = (struct tk_vllm_ready){ .program = PROGRAM, .v = &c->v };
     int rc = tk_session_init(&c->session, &c->plan, &err);
     if (rc != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);

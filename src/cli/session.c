@@ -27,6 +27,8 @@
 #define REDRAW_DUR (250 * TK_NS_PER_MS)
 #define PLAIN_LINE_DUR (10 * TK_NS_PER_S)
 #define CHECK_PAUSE_DUR (5 * TK_NS_PER_S)
+#define CHECK_SILENCE_DUR (5 * TK_NS_PER_S)   /* of the server, before it is said … */
+#define CHECK_SILENCE_EACH (60 * TK_NS_PER_S) /* … and said again */
 #define MAX_MEMORY_BYTES ((size_t)1 << 30)
 
 /* The run while it goes on. */
@@ -44,6 +46,8 @@ struct running {
     struct tk_mail failure_mail; /* posted by the writer when the run file takes no more */
     struct tk_timer draw;        /* progress */
     struct tk_timer pause;       /* between two tries of the check */
+    struct tk_timer silence;     /* a try of the check has no reply */
+    tk_ns check_at;              /* its begin */
     struct tk_progress progress;
     bool is_loading; /* a phase is under way */
     bool has_drawn;  /* a progress line stands on the terminal */
@@ -337,18 +341,46 @@ static int announce(struct running *r, enum tk_phase phase, struct tk_err *reter
                : 0;
 }
 
+static void tell_not_ready(const struct running *r, const struct tk_record *why, tk_ns dur)
+{
+    if (r->conf->on_not_ready)
+        r->conf->on_not_ready(r->conf->owner, why, dur);
+}
+
+static void on_silence(struct tk_timer *t)
+{
+    struct running *r = t->owner;
+    tk_ns now = tk_clock_now();
+
+    tell_not_ready(r, NULL, now - r->check_at);
+    (void)tk_timer_set(r->loop, t, now + CHECK_SILENCE_EACH);
+}
+
+/* One try. 1: the server is ready. */
+static int try_check(struct running *r, struct tk_err *reterr)
+{
+    r->check_at = tk_clock_now();
+    (void)tk_timer_set(r->loop, &r->silence, r->check_at + CHECK_SILENCE_DUR);
+    int rc = run_phase(r, TK_PHASE_CHECK, reterr);
+    tk_timer_stop(&r->silence);
+    return rc ? rc : r->s->facts.totals[TK_PHASE_CHECK].succeeded > 0;
+}
+
 /* Try until it succeeds or the time is up. */
 static int run_check(struct running *r, struct tk_err *reterr)
 {
     tk_ns until = tk_clock_now() + r->conf->check_timeout;
 
     for (;;) {
-        int rc = run_phase(r, TK_PHASE_CHECK, reterr);
-        if (rc != 0 || r->s->facts.totals[TK_PHASE_CHECK].succeeded > 0)
-            return rc;
+        struct tk_record why;
+        int rc = try_check(r, reterr);
+        if (rc != 0)
+            return TK_MIN(rc, 0);
         tk_ns left = until - tk_clock_now();
         if (r->s->facts.is_interrupted || left <= 0)
             break;
+        tk_load_check(r->load, &why);
+        tell_not_ready(r, &why, left);
         (void)tk_timer_set(r->loop, &r->pause, tk_clock_now() + TK_MIN(left, CHECK_PAUSE_DUR));
         rc = tk_loop_run(r->loop); /* ended by the pause, or by a signal */
         if (rc != 0 || r->s->facts.is_interrupted)
@@ -489,6 +521,7 @@ static int start(struct running *r, struct tk_err *reterr)
         return tk_err_set(reterr, rc, "no event loop: %s", tk_err_text(rc));
     tk_timer_init(&r->draw, on_draw, r);
     tk_timer_init(&r->pause, on_pause, r);
+    tk_timer_init(&r->silence, on_silence, r);
     r->end_mail = (struct tk_mail){ .cb = on_end_mail, .owner = r };
     r->failure_mail = (struct tk_mail){ .cb = on_failure_mail, .owner = r };
     r->is_terminal = isatty(STDERR_FILENO) == 1;

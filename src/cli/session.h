@@ -44,6 +44,9 @@ struct tk_session_conf {
     tk_ns check_timeout; /* how long the check is tried again, each 5 s at most; 0: once */
     tk_ns stop_grace;    /* after the first Ctrl-C */
     const struct tk_load_body *probe; /* what the plan's probe sends; NULL: there is none */
+    /* The check failed and is tried again for `dur`; without a record it has no reply yet, so long after
+     * its begin. May be NULL. */
+    void (*on_not_ready)(void *owner, const struct tk_record *why, tk_ns dur);
     /* A phase is about to start, or has ended; for commands that say so. May be NULL. */
     void (*on_phase)(void *owner, enum tk_phase phase, bool is_begin);
     void *owner;

@@ -189,10 +189,9 @@ static const char *why_stopped(const struct tk_report *r)
     return r->is_terminated ? "stopped by SIGTERM" : "stopped by Ctrl-C";
 }
 
-static void put_requests(struct tk__text *t)
+static void put_counts(struct tk__text *t)
 {
     const struct tk_summary *s = t->r->summary;
-    const char *why = why_stopped(t->r);
 
     tk__text_heading(t, "Requests");
     put_planned(t);
@@ -201,6 +200,23 @@ static void put_requests(struct tk__text *t)
                 "%" PRIu64 " %s = %" PRIu64 " succeeded + %" PRIu64 " failed + %" PRIu64
                 " cancelled\n",
                 s->sent, s->is_damaged ? "read" : "sent", s->succeeded, s->failed, s->cancelled);
+}
+
+static void put_why_stopped(struct tk__text *t)
+{
+    const char *why = why_stopped(t->r);
+
+    if (!why)
+        return;
+    tk__text_indent(t);
+    tk_buf_addf(t->out, "%s\n", why);
+}
+
+static void put_requests(struct tk__text *t)
+{
+    const struct tk_summary *s = t->r->summary;
+
+    put_counts(t);
     for (int e = 0; e < TK_END_N_; e++) {
         if (tk_end_is_failure((enum tk_end)e))
             put_end(t, (enum tk_end)e);
@@ -210,10 +226,7 @@ static void put_requests(struct tk__text *t)
         tk__text_indent(t);
         tk_buf_addf(t->out, "%8" PRIu64 " sent again: a kept connection had died\n", s->resends);
     }
-    if (why) {
-        tk__text_indent(t);
-        tk_buf_addf(t->out, "%s\n", why);
-    }
+    put_why_stopped(t);
     put_segments(t);
     if (s->is_damaged) {
         tk__text_indent(t);
@@ -483,6 +496,10 @@ int tk_report_client(const struct tk_report *r, struct tk_buf *out)
 {
     struct tk__text t = { .r = r, .out = out };
 
+    if (why_stopped(r)) {
+        put_counts(&t);
+        put_why_stopped(&t);
+    }
     if (r->plan.rate > 0 && r->summary->succeeded > 0) {
         put_columns(&t, "Latency from due, ms");
         put_rows(&t, from_due, TK_ARRAY_LEN(from_due), false);

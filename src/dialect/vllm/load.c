@@ -71,7 +71,8 @@ static int order_requests(struct tk_vllm *v, uint64_t n_samples)
         return -ENOMEM;
     for (uint64_t i = 0; i < v->n_requests && i < n_samples; i++)
         v->order[i] = (uint32_t)i;
-    if (v->n_requests > n_samples)
+    v->n_repeated = v->n_requests - TK_MIN(n_samples, v->n_requests);
+    if (v->n_repeated > 0)
         tk_mt_seed_python(&v->python, v->set->has_fixed_seed ? 0 : (uint64_t)v->o->seed);
     for (uint64_t i = n_samples; i < v->n_requests; i++)
         v->order[i] = (uint32_t)tk_mt_below(&v->python, n_samples);

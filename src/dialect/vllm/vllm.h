@@ -172,6 +172,7 @@ struct tk_vllm {
     uint32_t *order;           /* n_requests entries: index into bodies */
     struct tk_load_body probe; /* of the probe; empty: none */
     uint64_t n_requests;
+    uint64_t n_repeated;     /* of them; the data set has too few rows */
     tk_ns *due;              /* NULL: all at once */
     struct tk_vllm_rps *rps; /* with a ramp */
     size_t n_rps;
