@@ -376,24 +376,19 @@ static int choose_by_names(const struct tk__hf_folder *f, const char *subset, co
 /* ---- by the README ---- */
 
 /* The configuration to take: the one that was asked for, the only one, or the one that is the default.
- * NULL: `configs` says which there are. */
-static const char *pick_config(const struct tk__readme *r, const char *subset,
-                               struct tk__names *configs, int *rc)
+ * Nothing: `configs` says which there are. */
+static struct tk_str pick_config(const struct tk__readme *r, const char *subset,
+                                 struct tk__names *configs, int *rc)
 {
-    const char *by_default = NULL;
+    struct tk_str by_default = { NULL, 0 };
 
     for (size_t i = 0; *rc == 0 && i < r->n; i++) {
-        *rc = add_once(configs, tk_str_of(r->v[i].config));
-        if (r->v[i].is_default || strcmp(r->v[i].config, "default") == 0)
+        *rc = add_once(configs, r->v[i].config);
+        if (subset ? tk_str_is(r->v[i].config, subset)
+                   : r->v[i].is_default || tk_str_is(r->v[i].config, "default"))
             by_default = r->v[i].config;
     }
-    for (size_t i = 0; subset && i < configs->n; i++) {
-        if (strcmp(configs->v[i], subset) == 0)
-            return configs->v[i];
-    }
-    if (subset)
-        return NULL;
-    return configs->n == 1 ? configs->v[0] : by_default;
+    return !subset && configs->n == 1 ? r->v[0].config : by_default;
 }
 
 /* Those that match and are not there yet; is_added[i] says which of all are. */
@@ -412,14 +407,14 @@ static int add_matches(const struct tk__hf_folder *f, const char *pattern, bool 
 }
 
 /* The files of all entries of the split, in the entries' order. */
-static int add_split(const struct tk__hf_folder *f, const struct tk__readme *r, const char *config,
-                     const char *split, struct tk__names *ret)
+static int add_split(const struct tk__hf_folder *f, const struct tk__readme *r,
+                     struct tk_str config, const char *split, struct tk__names *ret)
 {
     bool *is_added = calloc(f->all.n + 1, sizeof(*is_added));
     int rc = is_added ? 0 : -ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < r->n; i++) {
-        if (strcmp(r->v[i].config, config) == 0 && strcmp(r->v[i].split, split) == 0)
+        if (tk_str_eq(r->v[i].config, config) && tk_str_is(r->v[i].split, split))
             rc = add_matches(f, r->v[i].pattern, is_added, ret);
     }
     free(is_added);
@@ -432,19 +427,19 @@ static int choose_by_readme(const struct tk__hf_folder *f, const struct tk__read
 {
     struct tk__names configs = { .v = NULL }, splits = { .v = NULL };
     int rc = 0;
-    const char *config = pick_config(r, subset, &configs, &rc);
+    struct tk_str config = pick_config(r, subset, &configs, &rc);
 
-    for (size_t i = 0; rc == 0 && config && i < r->n; i++) {
-        if (strcmp(r->v[i].config, config) == 0)
-            rc = add_once(&splits, tk_str_of(r->v[i].split));
+    for (size_t i = 0; rc == 0 && config.p && i < r->n; i++) {
+        if (tk_str_eq(r->v[i].config, config))
+            rc = add_once(&splits, r->v[i].split);
     }
     if (!split && splits.n == 1)
         split = splits.v[0];
-    if (rc == 0 && config && split)
+    if (rc == 0 && config.p && split)
         rc = add_split(f, r, config, split, ret);
     if (rc != 0)
         rc = no_memory(f, rc, reterr);
-    else if (!config)
+    else if (!config.p)
         rc = not_there(f, "subset", subset, &configs, reterr);
     else if (ret->n == 0)
         rc = not_there(f, "split", split, &splits, reterr);
@@ -538,7 +533,12 @@ int tk__hf_choose(const struct tk__hf_folder *f, const char *subset, const char 
 
     *ret = (struct tk__names){ .v = NULL };
     int rc = tk__readme_read(f->readme, &readme);
-    if (rc != 0)
+    if (rc == TK_E_LIMIT)
+        (void)tk_err_set(reterr, rc,
+                         "the README.md of '%s' has more than %d patterns of files, or a name of "
+                         "more than %d bytes",
+                         f->what, TK__README_MAX_ENTRIES, TK__README_MAX_NAME);
+    else if (rc != 0)
         rc = no_memory(f, rc, reterr);
     else if (f->is_converted)
         rc = choose_converted(f, subset, split, ret, reterr);

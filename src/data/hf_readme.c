@@ -14,6 +14,9 @@
  * Not YAML, but the forms of it that these heads have: block lists and mappings, one key a line, texts
  * plain or in quotes, lists in brackets. `data_files` may be a text or a list of texts too, which is the
  * split train. What is of another form is passed over; then the names of the files speak.
+ *
+ * A configuration's name and whether it is the default may stand behind its files, and be said again and
+ * again: they are set when it ends, once.
  */
 #include "data/hf_readme.h"
 
@@ -24,15 +27,13 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define MAX_ENTRIES 10000
-
 struct reader {
     struct tk__readme *out;
     struct tk_str config, split; /* those under way */
     bool in_configs, is_default;
     int configs_indent;
     struct tk_str list_key; /* whose list of texts may follow: "path" or "data_files" */
-    size_t first_of_config; /* its first entry */
+    size_t first_of_config; /* the first entry of the configuration under way */
 };
 
 static struct tk_str unquote(struct tk_str s)
@@ -46,10 +47,8 @@ static struct tk_str unquote(struct tk_str s)
 static int add(struct reader *r, struct tk_str pattern)
 {
     struct tk__readme *out = r->out;
-    struct tk_str config = r->config.n ? r->config : TK_STR("default");
-    struct tk_str split = r->split.n ? r->split : TK_STR("train");
 
-    if (out->n == MAX_ENTRIES)
+    if (out->n == TK__README_MAX_ENTRIES)
         return TK_E_LIMIT;
     if (out->n == out->cap) {
         size_t cap = out->cap ? out->cap * 2 : 16;
@@ -60,9 +59,11 @@ static int add(struct reader *r, struct tk_str pattern)
         out->cap = cap;
     }
     struct tk__readme_entry *e = &out->v[out->n++];
-    *e = (struct tk__readme_entry){ tk_str_dup(config), tk_str_dup(split), tk_str_dup(pattern),
-                                    r->is_default };
-    return e->config && e->split && e->pattern ? 0 : -ENOMEM;
+    *e = (struct tk__readme_entry){
+        .split = r->split.n ? r->split : TK_STR("train"),
+        .pattern = tk_str_dup(pattern),
+    };
+    return e->pattern ? 0 : -ENOMEM;
 }
 
 /* A text, or texts in brackets. */
@@ -81,22 +82,32 @@ static int add_value(struct reader *r, struct tk_str value)
     return rc;
 }
 
+/* What was said of the configuration counts for all of its entries. */
+static void end_config(struct reader *r)
+{
+    for (size_t i = r->first_of_config; i < r->out->n; i++) {
+        r->out->v[i].config = r->config.n ? r->config : TK_STR("default");
+        r->out->v[i].is_default = r->is_default;
+    }
+    r->first_of_config = r->out->n;
+    r->config = r->split = (struct tk_str){ NULL, 0 };
+    r->is_default = false;
+}
+
+static int take_name(struct tk_str value, struct tk_str *ret)
+{
+    *ret = unquote(value);
+    return ret->n <= TK__README_MAX_NAME ? 0 : TK_E_LIMIT;
+}
+
 static int take_key(struct reader *r, struct tk_str key, struct tk_str value)
 {
     r->list_key = (struct tk_str){ NULL, 0 };
     if (tk_str_is(key, "config_name")) {
-        r->config = unquote(value);
         r->split = (struct tk_str){ NULL, 0 };
-        for (size_t i = r->first_of_config; i < r->out->n;
-             i++) { /* those that stood before their name */
-            char *name = tk_str_dup(r->config);
-            if (!name)
-                return -ENOMEM;
-            free(r->out->v[i].config);
-            r->out->v[i].config = name;
-        }
+        return take_name(value, &r->config);
     } else if (tk_str_is(key, "split")) {
-        r->split = unquote(value);
+        return take_name(value, &r->split);
     } else if (tk_str_is(key, "path") || tk_str_is(key, "data_files")) {
         if (tk_str_is(key, "data_files"))
             r->split = (struct tk_str){ NULL, 0 };
@@ -104,8 +115,6 @@ static int take_key(struct reader *r, struct tk_str key, struct tk_str value)
         return value.n > 0 ? add_value(r, value) : 0;
     } else if (tk_str_is(key, "default") && tk_str_is(value, "true")) {
         r->is_default = true;
-        for (size_t i = r->first_of_config; i < r->out->n; i++)
-            r->out->v[i].is_default = true;
     }
     return 0;
 }
@@ -119,11 +128,8 @@ static int take_line(struct reader *r, struct tk_str line, int indent)
         is_item = true;
         line = tk_str_trim((struct tk_str){ line.p + 1, line.n - 1 });
     }
-    if (is_item && indent == r->configs_indent) { /* the next configuration */
-        r->config = r->split = (struct tk_str){ NULL, 0 };
-        r->first_of_config = r->out->n;
-        r->is_default = false;
-    }
+    if (is_item && indent == r->configs_indent)
+        end_config(r); /* the next one begins */
     ptrdiff_t colon = tk_str_find(line, ':');
     bool is_key = colon > 0 && ((size_t)colon + 1 == line.n || line.p[colon + 1] == ' ') &&
                   line.p[0] != '"' && line.p[0] != '\'';
@@ -165,16 +171,14 @@ int tk__readme_read(struct tk_str text, struct tk__readme *ret)
             rc = take_line(&r, words, indent);
         }
     }
+    end_config(&r);
     return rc;
 }
 
 void tk__readme_release(struct tk__readme *r)
 {
-    for (size_t i = 0; i < r->n; i++) {
-        free(r->v[i].config);
-        free(r->v[i].split);
+    for (size_t i = 0; i < r->n; i++)
         free(r->v[i].pattern);
-    }
     free(r->v);
     *r = (struct tk__readme){ .v = NULL };
 }

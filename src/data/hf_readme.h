@@ -4,10 +4,14 @@
 
 #include "base/def.h"
 
+#define TK__README_MAX_ENTRIES 10000
+#define TK__README_MAX_NAME 256 /* bytes of a subset's or a split's name */
+
 /* One pattern of files. */
 struct tk__readme_entry {
-    char *config, *split, *pattern; /* owned */
-    bool is_default;                /* its configuration is said to be the default */
+    struct tk_str config, split; /* of the text */
+    char *pattern;               /* owned */
+    bool is_default;             /* its configuration is said to be the default */
 };
 
 struct tk__readme {
@@ -15,7 +19,8 @@ struct tk__readme {
     size_t n, cap;
 };
 
-/* 0 (also when there is no such head), TK_E_LIMIT or -ENOMEM. To be released in any case. */
+/* The text must outlive *ret; the time is that of one walk through it. 0 (also when there is no such head),
+ * TK_E_LIMIT or -ENOMEM. To be released in any case. */
 int tk__readme_read(struct tk_str text, struct tk__readme *ret);
 void tk__readme_release(struct tk__readme *r); /* may be called twice */
 

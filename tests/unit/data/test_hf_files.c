@@ -137,6 +137,50 @@ static void test_readme(void)
     tk_buf_release(&out);
 }
 
+static void add_times(struct tk_buf *out, int n, const char *text)
+{
+    for (int i = 0; i < n; i++)
+        (void)tk_buf_add_z(out, text);
+}
+
+/* Four megabytes of names for ten thousand files: to write each name into each would take minutes. */
+static void test_renamed(void)
+{
+    struct tk_buf text = TK_BUF_INIT(TK__HF_MAX_README);
+    struct tk__readme readme;
+
+    (void)tk_buf_add_z(&text, "---\nconfigs:\n- data_files:\n");
+    add_times(&text, TK__README_MAX_ENTRIES, "  - a\n");
+    add_times(&text, 125000, "  config_name: a\n  default: true\n");
+    add_times(&text, 1, "  config_name: last\n- path: x\n");
+    T_EQ_I(tk__readme_read(tk_buf_str(&text), &readme), TK_E_LIMIT, "one file more");
+    tk__readme_release(&readme);
+    text.n -= strlen("- path: x\n");
+    T_EQ_I(text.failed, 0, "%zu bytes", text.n);
+    T_EQ_I(tk__readme_read(tk_buf_str(&text), &readme), 0, "many names of one configuration");
+    T_EQ_I(readme.n, TK__README_MAX_ENTRIES, "its files");
+    bool is_last = true;
+    for (size_t i = 0; i < readme.n; i++)
+        is_last = is_last && tk_str_is(readme.v[i].config, "last") && readme.v[i].is_default;
+    T_OK(is_last, "the last name counts for all of them");
+    tk__readme_release(&readme);
+    tk_buf_release(&text);
+}
+
+static void test_long_name(void)
+{
+    struct tk_buf text = TK_BUF_INIT(TK__HF_MAX_README), out = TK_BUF_INIT(1000);
+
+    (void)tk_buf_add_z(&text, "---\nconfigs:\n- data_files: '**'\n  config_name: ");
+    add_times(&text, TK__README_MAX_NAME, "n");
+    T_EQ_I(choose(text.p, NULL, "train", &out), 0, "the longest name: %s", err.msg);
+    add_times(&text, 1, "n");
+    T_EQ_I(choose(text.p, NULL, "train", &out), TK_E_LIMIT, "a longer one");
+    T_OK(strstr(err.msg, "README.md of 'set' has more than 10000 patterns"), "words: %s", err.msg);
+    tk_buf_release(&text);
+    tk_buf_release(&out);
+}
+
 static void test_no_memory(void)
 {
     static const char *const readmes[] = { two_configs, "" };
@@ -160,6 +204,8 @@ int main(void)
     test_patterns();
     test_hostile_pattern();
     test_readme();
+    test_renamed();
+    test_long_name();
     test_no_memory();
     return T_DONE();
 }
