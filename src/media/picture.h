@@ -7,6 +7,7 @@
 struct tk_err;
 
 #define TK_PICTURE_MAX_PIXELS ((uint64_t)178956970) /* where PIL calls it a bomb */
+#define TK_PICTURE_MAX_SCANS 500 /* of a progressive JPEG; real ones have ten or so */
 
 struct tk_picture {
     struct tk_buf rgb; /* height x width x 3 bytes, row after row */

@@ -1,7 +1,8 @@
 /* picture_jpeg.c - a JPEG file as pixels, by libjpeg
  *
  * Errors leave the library by longjmp(), as in jpeg.c. A file that ends too early is only worth a warning
- * to it; here it is damaged, as it is to PIL.
+ * to it; here it is damaged, as it is to PIL. Each scan of a progressive file goes over all of the picture,
+ * however few bytes it has, so that their number has a bound.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -13,10 +14,14 @@
 #include "base/err.h"
 #include "media/picture.h"
 
+#define SHOWN(n) SHOWN_(n)
+#define SHOWN_(n) #n
+
 struct job {
     struct jpeg_decompress_struct c;
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr from;
+    struct jpeg_progress_mgr progress;
     jmp_buf failed;
     struct tk_str file;
     struct tk_picture *picture;
@@ -44,6 +49,14 @@ static void on_message(j_common_ptr c, int level)
 {
     (void)c;
     (void)level;
+}
+
+static void on_progress(j_common_ptr c)
+{
+    struct job *j = c->client_data;
+
+    if (j->c.input_scan_number > TK_PICTURE_MAX_SCANS)
+        fail(j, TK_E_LIMIT, "a JPEG of more than " SHOWN(TK_PICTURE_MAX_SCANS) " scans");
 }
 
 static void on_nothing(j_decompress_ptr c)
@@ -81,6 +94,7 @@ static void begin(struct job *j)
 {
     jpeg_create_decompress(&j->c);
     j->c.src = &j->from;
+    j->c.progress = &j->progress;
     j->from.next_input_byte = (const JOCTET *)j->file.p;
     j->from.bytes_in_buffer = j->file.n;
     jpeg_save_markers(&j->c, JPEG_COM, 0xFFFF);
@@ -120,6 +134,7 @@ int tk__picture_jpeg(struct tk_str file, struct tk_picture *p, struct tk_err *re
                   .skip_input_data = on_skip,
                   .resync_to_restart = jpeg_resync_to_restart,
                   .term_source = on_nothing },
+        .progress = { .progress_monitor = on_progress },
         .file = file,
         .picture = p,
         .reterr = reterr,

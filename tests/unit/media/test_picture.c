@@ -104,6 +104,44 @@ static void test_refused(void)
     T_OK(read_bytes(bytes, n) < 0, "a bomb: %s", err.msg);
 }
 
+/* Where the last scan begins, and how many there are. */
+static size_t last_scan(const char *bytes, size_t n, unsigned *ret_n)
+{
+    size_t at = 0;
+
+    *ret_n = 0;
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (memcmp(bytes + i, "\xff\xda", 2) == 0) {
+            at = i;
+            (*ret_n)++;
+        }
+    }
+    return at;
+}
+
+/* A scan that is there again and again. */
+static void test_scans(void)
+{
+    static char bytes[MAX_FILE];
+    struct tk_buf many = TK_BUF_INIT(MAX_FILE);
+    size_t n = slurp("progressive.jpg", bytes);
+    unsigned n_scans;
+    size_t at = last_scan(bytes, n, &n_scans);
+
+    T_OK(n_scans > 5, "a progressive picture has %u scans", n_scans);
+    (void)tk_buf_add(&many, bytes, n - 2);
+    while (n_scans++ < TK_PICTURE_MAX_SCANS)
+        (void)tk_buf_add(&many, bytes + at, n - 2 - at);
+    (void)tk_buf_add_z(&many, "\xff\xd9");
+    T_EQ_I(read_bytes(many.p, many.n), 0, "as many scans as may be: %s", err.msg);
+    many.n -= 2;
+    (void)tk_buf_add(&many, bytes + at, n - at);
+    T_EQ_I(many.failed, 0, "%zu bytes", many.n);
+    T_EQ_I(read_bytes(many.p, many.n), TK_E_LIMIT, "one more");
+    T_EQ_S(err.msg, "a JPEG of more than 500 scans", "words");
+    tk_buf_release(&many);
+}
+
 static void test_no_memory(void)
 {
     static char bytes[MAX_FILE];
@@ -126,6 +164,7 @@ int main(void)
     snprintf(folder, sizeof(folder), "%s/golden/media/pictures", getenv("TK_TESTS_DIR"));
     test_files();
     test_refused();
+    test_scans();
     test_no_memory();
     return T_DONE();
 }
