@@ -190,7 +190,7 @@ static bool is_about_branch(int rc)
  * is nobody's concern. */
 static int choose_hub(struct tk__table *t, struct tk_err *reterr)
 {
-    struct tk_err first = { 0 }, err = { 0 };
+    struct tk_err first = { 0 }, err = { 0 }, view_err = { 0 };
     bool is_converted = false, is_there = false;
     int rc = choose_branch(t, CONVERSION, &is_converted, &first);
 
@@ -201,10 +201,12 @@ static int choose_hub(struct tk__table *t, struct tk_err *reterr)
         return rc == 0 ? 0 : tk_err_set(reterr, rc, "%s", err.msg);
     int view_rc = t->conf->hub->is_offline || is_converted
                       ? -ENETDOWN
-                      : tk__table_viewer_open(t->conf, &t->repo, &t->file, NULL);
+                      : tk__table_viewer_open(t->conf, &t->repo, &t->file, &view_err);
     t->is_viewed = view_rc == 0;
     if (view_rc == 0)
         return 0;
+    if (view_rc == -EACCES && rc == -ENOENT) /* there is such a set, which is locked */
+        return tk_err_set(reterr, view_rc, "%s", view_err.msg);
     return tk_err_set(reterr, rc, "%s", is_converted ? first.msg : err.msg);
 }
 

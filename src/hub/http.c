@@ -6,8 +6,9 @@
  *   GET  …                        ──► 302, Location: https://cdn followed, without the token
  *
  * libcurl could follow them, but then its rules would say who gets the token. The rule here is one
- * comparison: scheme, host and port are those of the endpoint. From https nothing leads to http, this
- * machine excepted. Messages name a host, never a URL: the CDN's are signed, which makes them secrets.
+ * comparison: scheme, host and port are those of the endpoint, or of the viewer where that is asked. From
+ * https nothing leads to http, this machine excepted. Messages name a host, never a URL: the CDN's are
+ * signed, which makes them secrets.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -36,10 +37,11 @@ struct origin {
 struct tk__hub_http {
     const struct tk_hub_conf *conf;
     CURL *curl;
-    struct curl_slist *plain;  /* headers of each request */
-    struct curl_slist *secret; /* the same with the token; NULL: there is none */
-    struct origin endpoint;
-    char where[300];               /* of the endpoint, for messages */
+    struct curl_slist *plain;      /* headers of each request */
+    struct curl_slist *secret;     /* the same with the token; NULL: there is none */
+    struct origin home;            /* who gets the token: the endpoint, or the viewer */
+    bool is_in_clear;              /* … unless all could read it on its way there */
+    char where[300];               /* of the home, for messages */
     char problem[CURL_ERROR_SIZE]; /* libcurl's words about the last failure */
 
     /* of the exchange under way */
@@ -396,8 +398,8 @@ int tk__hub_http_ask(struct tk__hub_http *h, const char *url, int64_t from,
     if (at && !origin_of(at, &o))
         rc = tk_err_set(reterr, TK_E_FORMAT, "no URL can be made for '%s'", h->where);
     while (at && rc != TK_E_FORMAT) {
-        rc = request(h, at, from, same_origin(&o, &h->endpoint));
-        ret->is_elsewhere = !same_origin(&o, &h->endpoint);
+        rc = request(h, at, from, same_origin(&o, &h->home) && !h->is_in_clear);
+        ret->is_elsewhere = !same_origin(&o, &h->home);
         if (rc != 0)
             rc = fail(h, rc, &o, reterr);
         if (rc != 0 || !is_redirect(ret))
@@ -513,7 +515,7 @@ static void set_options(struct tk__hub_http *h)
 
 static void set_where(struct tk__hub_http *h)
 {
-    const struct origin *o = &h->endpoint;
+    const struct origin *o = &h->home;
     bool is_usual = strcmp(o->port, strcasecmp(o->scheme, "https") == 0 ? "443" : "80") == 0;
 
     (void)snprintf(h->where, sizeof(h->where), "%s%s%s", o->host, is_usual ? "" : ":",
@@ -530,7 +532,7 @@ int tk__hub_http_new(const struct tk_hub_conf *c, struct tk__hub_http **ret, str
         return tk_err_set(reterr, -ENOMEM, "no memory for a client of the hub");
     h->conf = c;
     h->last = -1;
-    if (!origin_of(c->endpoint, &h->endpoint)) {
+    if (!origin_of(c->endpoint, &h->home)) {
         tk__hub_http_free(h);
         return tk_err_set(reterr, TK_E_FORMAT, "HF_ENDPOINT is no URL of a server");
     }
@@ -542,6 +544,15 @@ int tk__hub_http_new(const struct tk_hub_conf *c, struct tk__hub_http **ret, str
     }
     set_options(h);
     *ret = h;
+    return 0;
+}
+
+int tk__hub_http_settle(struct tk__hub_http *h, const char *url, struct tk_err *reterr)
+{
+    if (!origin_of(url, &h->home))
+        return tk_err_set(reterr, TK_E_FORMAT, "no URL can be made for '%s'", h->where);
+    h->is_in_clear = strcasecmp(h->home.scheme, "https") != 0 && !is_loopback(&h->home);
+    set_where(h);
     return 0;
 }
 
@@ -599,6 +610,29 @@ static int out_of_order(const struct tk__hub_http *h, const struct tk__hub_reply
                           h->conf->token ? "" : ", or set HF_TOKEN, which raises the limit");
     return tk_err_set(reterr, -EREMOTEIO, "'%s' is out of order (status %d)%s%s", h->where,
                       r->status, r->error_text[0] ? ": " : "", r->error_text);
+}
+
+int tk__hub_http_not_shown(const struct tk__hub_http *h, const struct tk_hub_repo *repo,
+                           const struct tk__hub_reply *r, struct tk_err *reterr)
+{
+    bool is_locked = r->status == 401 || r->status == 403 ||
+                     strcmp(r->error_code, "ExternalAuthenticatedError") == 0; /* a 404 */
+
+    if (!is_locked)
+        return tk__hub_http_refused(h, repo, NULL, r, reterr);
+    if (h->conf->token && h->is_in_clear)
+        return tk_err_set(reterr, -EACCES,
+                          "the viewer at '%s' does not show '%s' (%d) without a token, which is "
+                          "sent over https alone",
+                          h->where, repo->id, r->status);
+    return tk_err_set(
+        reterr, -EACCES,
+        h->conf->token
+            ? "the viewer at '%s' does not show '%s' (%d) to the token in use: it is gated or "
+              "private, ask for access at %s/datasets/%s"
+            : "the viewer at '%s' does not show '%s' (%d) without a token: it is gated or "
+              "private, ask for access at %s/datasets/%s, then set HF_TOKEN",
+        h->where, repo->id, r->status, h->conf->endpoint, repo->id);
 }
 
 int tk__hub_http_refused(const struct tk__hub_http *h, const struct tk_hub_repo *repo,

@@ -38,11 +38,11 @@ struct tk_hub_repo {
 
 /* Where and how. Filled by tk_hub_conf_init(); what is changed afterwards must be from malloc. */
 struct tk_hub_conf {
-    char *endpoint;         /* "https://huggingface.co", no slash at the end; owned */
-    char *cache;            /* the folder that holds models--org--name; owned */
-    char *token;            /* sent to the endpoint alone; NULL: none. Secret; owned */
-    char *ca_file;          /* certificates to trust instead of the system's; NULL: those; owned */
-    bool is_offline;        /* only what is in the cache */
+    char *endpoint;  /* "https://huggingface.co", no slash at the end; owned */
+    char *cache;     /* the folder that holds models--org--name; owned */
+    char *token;     /* sent to the endpoint and its viewer alone; NULL: none. Secret; owned */
+    char *ca_file;   /* certificates to trust instead of the system's; NULL: those; owned */
+    bool is_offline; /* only what is in the cache */
     int64_t max_file_bytes; /* a longer file is refused */
     tk_ns ask_timeout;      /* for an answer without a file in it, and for connecting */
     tk_ns stall_timeout;    /* a download in which nothing comes for so long is begun anew */
@@ -113,6 +113,7 @@ int tk_hub_list(const struct tk_hub_conf *c, const struct tk_hub_repo *repo,
 
 /* A page of the data set viewer as JSON, with TK_JSON_PADDING behind it: `query` is what follows its host, "/rows?dataset=…".
  * For an endpoint "https://host" the viewer is at "https://datasets-server.host", for another one at the endpoint itself.
+ * The viewer gets the token too, over https or on this machine.
  * The caller releases `out` in any case. Codes as above. */
 int tk_hub_viewer(const struct tk_hub_conf *c, const struct tk_hub_repo *repo, const char *query,
                   struct tk_buf *out, struct tk_err *reterr);

@@ -86,7 +86,7 @@ int tk__hub_verify(int fd, int64_t size, const char *etag);
 
 struct tk__hub_reply {
     int status;            /* 0: none came */
-    bool is_elsewhere;     /* it came from another origin than the endpoint's */
+    bool is_elsewhere;     /* it came from another origin than that which gets the token */
     int64_t length;        /* Content-Length, -1 */
     int64_t linked_size;   /* X-Linked-Size, -1 */
     int64_t range_start;   /* first byte of Content-Range, -1 */
@@ -112,6 +112,10 @@ struct tk__hub_http;
 
 int tk__hub_http_new(const struct tk_hub_conf *c, struct tk__hub_http **ret, struct tk_err *reterr);
 struct tk__hub_http *tk__hub_http_free(struct tk__hub_http *h);
+
+/* From now on the origin of `url` gets the token, and no other one; none does where that is neither https
+ * nor this machine. 0 or TK_E_FORMAT. */
+int tk__hub_http_settle(struct tk__hub_http *h, const char *url, struct tk_err *reterr);
 
 /* Ask until there is a reply that is no redirect; of a HEAD (`sink` NULL) also a redirect to another
  * origin when it says commit and etag. `from`: the first byte wanted. 0 with any status, or a code as
@@ -140,12 +144,17 @@ const char *tk__hub_http_where(const struct tk__hub_http *h);
 int tk__hub_http_refused(const struct tk__hub_http *h, const struct tk_hub_repo *repo,
                          const char *name, const struct tk__hub_reply *r, struct tk_err *reterr);
 
+/* The same of the viewer's pages. 401, 403 and what is meant so: -EACCES. */
+int tk__hub_http_not_shown(const struct tk__hub_http *h, const struct tk_hub_repo *repo,
+                           const struct tk__hub_reply *r, struct tk_err *reterr);
+
 /* ---- page.c: answers that are read whole ---- */
 
 struct tk__hub_page {
     const char *url;
     const struct tk_hub_repo *repo;
     const char *what; /* for messages: "list of files" */
+    bool is_viewed;   /* the viewer's */
     size_t max;       /* bytes */
     unsigned n_tries;
 };

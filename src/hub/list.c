@@ -122,7 +122,13 @@ static int online(struct tk__hub_session *s, const struct listing *l, char *ret_
     int rc = url && j ? tk__hub_session_connect(s, l->reterr)
                       : tk_err_set(l->reterr, -ENOMEM, "no memory for '%s'", s->repo->id);
 
-    const struct tk__hub_page page = { url, s->repo, "list of files", TK_HUB_MAX_LIST, 5 };
+    const struct tk__hub_page page = {
+        .url = url,
+        .repo = s->repo,
+        .what = "list of files",
+        .max = TK_HUB_MAX_LIST,
+        .n_tries = 5,
+    };
     if (rc == 0)
         rc = tk__hub_page(s->http, &page, &body, &r, l->reterr);
     if (rc == 0)
@@ -181,7 +187,16 @@ int tk_hub_viewer(const struct tk_hub_conf *c, const struct tk_hub_repo *repo, c
         return rc;
     }
     rc = tk__hub_session_connect(&s, reterr);
-    const struct tk__hub_page page = { url, repo, "page of rows", MAX_VIEWER_PAGE, 5 };
+    const struct tk__hub_page page = {
+        .url = url,
+        .repo = repo,
+        .what = "page of rows",
+        .is_viewed = true,
+        .max = MAX_VIEWER_PAGE,
+        .n_tries = 5,
+    };
+    if (rc == 0)
+        rc = tk__hub_http_settle(s.http, url, reterr);
     if (rc == 0)
         rc = tk__hub_page(s.http, &page, out, &r, reterr);
     tk__hub_session_release(&s);

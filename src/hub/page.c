@@ -35,7 +35,8 @@ int tk__hub_page(struct tk__hub_http *h, const struct tk__hub_page *page, struct
         return tk_err_set(reterr, rc, "the %s of '%s' is longer than %zu bytes", page->what,
                           page->repo->id, page->max);
     if (rc == 0 && ret->status != 200)
-        rc = tk__hub_http_refused(h, page->repo, NULL, ret, reterr);
+        rc = page->is_viewed ? tk__hub_http_not_shown(h, page->repo, ret, reterr)
+                             : tk__hub_http_refused(h, page->repo, NULL, ret, reterr);
     out->max = page->max + TK_JSON_PADDING;
     if (rc == 0 && tk_buf_reserve(out, TK_JSON_PADDING) != 0)
         rc = tk_err_set(reterr, -ENOMEM, "no memory for the %s of '%s'", page->what,

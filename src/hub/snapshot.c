@@ -158,8 +158,13 @@ static int ask(struct tk__hub_session *s, bool is_cached, struct tk_buf *body,
     int rc = url ? tk__hub_session_connect(s, reterr)
                  : tk_err_set(reterr, -ENOMEM, "no memory for '%s'", s->repo->id);
 
-    const struct tk__hub_page page = { url, s->repo, "list of files", TK_HUB_MAX_LIST,
-                                       is_cached ? 2 : 5 };
+    const struct tk__hub_page page = {
+        .url = url,
+        .repo = s->repo,
+        .what = "list of files",
+        .max = TK_HUB_MAX_LIST,
+        .n_tries = is_cached ? 2 : 5,
+    };
     if (rc == 0)
         rc = tk__hub_page(s->http, &page, body, ret, reterr);
     free(url);

@@ -2,6 +2,7 @@
 import concurrent.futures
 import json
 import os
+import subprocess
 
 import hub_sets
 import tk_it
@@ -101,6 +102,44 @@ def check_other_places():
     t.has(run('org/several', MT).stderr, "choose one with --hf-subset; there are ['a', 'b']", 'which subset')
 
 
+def add_viewed(there, name):
+    there.viewed[name] = [json.loads(line) for line in read('coder/train.jsonl').splitlines()]
+    there.sets[name] = {'main': {'data.bin': b'x'}}
+    return name
+
+
+def no_rows(name, part, env):
+    out = run(name, CODER, env=env)
+    t.eq(out.returncode, 1, f'{part}: status')
+    t.has(out.stderr, part, 'words')
+    t.ok('hf_secret' not in out.stderr, f'{part}: no secrets')
+
+
+def check_viewer_token():
+    """The viewer shows gated sets to a token, which it gets where nobody else can read it."""
+    want = local('coder', CODER)
+    none = {'HF_TOKEN': '', 'HF_HUB_DISABLE_IMPLICIT_TOKEN': '1'}
+    for fault in ('locked', 'forbidden', 'hidden', 'moved'):
+        add_viewed(hub, f'{fault}/set')
+    same(run('locked/set', CODER), want, 'a viewer that asks for a token')
+    no_rows('locked/set', "does not show 'locked/set' (401) without a token: it is gated or private, ask for access at http://", none)
+    no_rows('forbidden/set', "does not show 'forbidden/set' (403) to the token in use", None)
+    no_rows('hidden/set', "does not show 'hidden/set' (404) to the token in use", None)
+    hub.forget()
+    same(run('moved/set', CODER), want, 'a viewer that is elsewhere')
+    t.ok(hub.count('cdn GET /rows', 'token=- ') == 1 and hub.count('cdn', 'hf_secret') == 0, 'which gets no token', hub.log)
+    hub.forget()
+    no_rows('locked/set', "'hub.example' does not show 'locked/set' (401) without a token, which is sent over https alone",
+            {'HF_ENDPOINT': 'http://hub.example', 'http_proxy': hub.url})
+    t.ok(hub.count('GET http://hub.example/splits', 'token=- ') == 1, 'nor does one that all could listen to', hub.log)
+    subprocess.run('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=hub '
+                   '-addext subjectAltName=DNS:localhost,DNS:datasets-server.localhost'.split(), check=True, capture_output=True)
+    behind = hub_sets.Hub('cert.pem', 'key.pem')
+    add_viewed(behind, 'locked/set')
+    same(run('locked/set', CODER, env={'HF_ENDPOINT': behind.url, 'REQUESTS_CA_BUNDLE': os.path.abspath('cert.pem')}), want, 'a host of its own')
+    t.eq(behind.count('GET /rows', 'token=Bearer hf_secret', 'host=datasets-server.localhost'), 1, 'which gets the token over https')
+
+
 def check_trouble():
     small = {'default/train/0000.parquet': FILES['default/train/0000.parquet']}
     for fault in ('busy', 'cut', 'dead', 'norange', 'liar', 'down', 'patient', 'gated'):
@@ -136,5 +175,6 @@ with tk_it.Folder():
     check_conversion()
     check_whole()
     check_other_places()
+    check_viewer_token()
     check_trouble()
 t.done()

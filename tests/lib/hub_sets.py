@@ -5,11 +5,13 @@
     (None for its bytes: it is listed, and refused)
     … HF_ENDPOINT=hub.url … hub.log … hub.sent
 
-Whose organization is the name of a fault has it: gated, missing, busy, patient, down, cut (once a file), dead (always), norange, liar.
+Whose organization is the name of a fault has it: gated, missing, busy, patient, down, cut (once a file), dead (always), norange, liar; of the
+viewer locked (but to a token), forbidden, hidden, moved (to the second server). It is a proxy too, and with a certificate and its key behind TLS.
 """
 import hashlib
 import json
 import re
+import ssl
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,7 +45,8 @@ class Handler(BaseHTTPRequestHandler):
         hub = self.hub
         with hub.lock:
             hub.log.append(f'{"cdn" if self.is_cdn else "hub"} {self.command} {self.path} token={self.headers.get("Authorization", "-")} '
-                           f'range={self.headers.get("Range", "-")}')
+                           f'range={self.headers.get("Range", "-")} host={self.headers.get("Host")}')
+        self.path = re.sub('^http://[^/]+', '', self.path)  # as a proxy is asked
         path, _, query = self.path.partition('?')
         path = urllib.parse.unquote(path)
         if path in ('/splits', '/rows'):
@@ -117,7 +120,16 @@ class Handler(BaseHTTPRequestHandler):
     def view(self, path, query):
         name = query['dataset']
         rows = self.hub.viewed.get(name)
-        if rows is None:
+        fault = name.split('/')[0]
+        if fault == 'locked' and self.headers.get('Authorization') != 'Bearer hf_secret':
+            self.reply(401, [('X-Error-Code', 'ExternalUnauthenticatedError')])
+        elif fault == 'forbidden':
+            self.reply(403)
+        elif fault == 'hidden':
+            self.reply(404, [('X-Error-Code', 'ExternalAuthenticatedError')])
+        elif fault == 'moved' and not self.is_cdn:
+            self.reply(307, [('Location', f'http://localhost:{self.hub.cdn_port}{self.path}')])
+        elif rows is None:
             self.reply(404)
         elif path == '/splits':
             splits = [{'dataset': name, 'config': 'default', 'split': s} for s in ('train', 'test')]
@@ -136,15 +148,20 @@ class Server(ThreadingHTTPServer):
 
 
 class Hub:
-    def __init__(self):
+    def __init__(self, certificate=None, key=None):
         self.sets, self.viewed, self.log, self.sent = {}, {}, [], 0
         self.lock, self.seen = threading.Lock(), set()
         handlers = [type('H', (Handler,), {'hub': self, 'is_cdn': is_cdn}) for is_cdn in (False, True)]
         servers = [Server(('127.0.0.1', 0), h) for h in handlers]
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate, key)
+            servers[0].socket = tls.wrap_socket(servers[0].socket, server_side=True)
         for server in servers:
             threading.Thread(target=server.serve_forever, daemon=True).start()
         self.cdn_port = servers[1].server_address[1]
-        self.url = f'http://127.0.0.1:{servers[0].server_address[1]}'
+        port = servers[0].server_address[1]
+        self.url = f'https://localhost:{port}' if certificate else f'http://127.0.0.1:{port}'
 
     def first(self, key):
         with self.lock:
