@@ -14,6 +14,13 @@
 #define TK_LIKELY(x) __builtin_expect(!!(x), 1)
 #define TK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* Lines of memory that are needed soon: fetched while something else goes on. Never faults. */
+static inline void tk_prefetch(const void *p, size_t n)
+{
+    for (size_t at = 0; at < n; at += 64)
+        __builtin_prefetch((const char *)p + at);
+}
+
 /* Run `fn` on the address of the variable when it leaves its scope. */
 #define TK_CLEANUP(fn) __attribute__((cleanup(fn)))
 

@@ -55,6 +55,8 @@ struct tk_http_conn {
     struct tk_xport *x; /* NULL once it is closed */
     tk_http_cb cb;
     void *owner;
+    const void *warm; /* the owner's, to be prefetched before each read */
+    size_t n_warm;
     uint8_t state;  /* enum state */
     bool is_freed;  /* the owner has let go */
     unsigned depth; /* frames that use this structure */
@@ -463,6 +465,11 @@ static void on_io(struct tk_io *io, unsigned ready)
 {
     struct tk_http_conn *c = io->owner;
 
+    /* on its way while the kernel copies the bytes */
+    tk_prefetch(&c->bytes_in,
+                offsetof(struct tk_http_conn, retired) - offsetof(struct tk_http_conn, bytes_in));
+    tk_prefetch(c->warm, c->n_warm);
+    tk_prefetch(c->owner, 1);
     enter(c);
     if (TK_UNLIKELY(c->state == OPENING)) {
         open_on(c);
@@ -539,6 +546,12 @@ void *tk_http_conn_owner(const struct tk_http_conn *c)
 void tk_http_conn_set_owner(struct tk_http_conn *c, void *owner)
 {
     c->owner = owner;
+}
+
+void tk_http_conn_set_warm(struct tk_http_conn *c, const void *p, size_t n)
+{
+    c->warm = p;
+    c->n_warm = p ? n : 0;
 }
 
 const struct tk_http_times *tk_http_conn_times(const struct tk_http_conn *c)

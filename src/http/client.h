@@ -119,6 +119,9 @@ void tk_http_conn_retire(struct tk_http_conn *c);
 
 void *tk_http_conn_owner(const struct tk_http_conn *c);
 void tk_http_conn_set_owner(struct tk_http_conn *c, void *owner);
+/* Memory of the owner's that the callback works on with every read (NULL: none any more): it is brought into
+ * the cache while the kernel copies the bytes. With a thousand streams it is always cold. */
+void tk_http_conn_set_warm(struct tk_http_conn *c, const void *p, size_t n);
 const struct tk_http_times *tk_http_conn_times(const struct tk_http_conn *c);
 uint64_t tk_http_conn_n_requests(
     const struct tk_http_conn *c);                            /* sent on it, the current one too */

@@ -215,6 +215,8 @@ void tk__conn_done(struct tk_lconn *c, bool is_reusable)
     struct tk_worker *w = c->w;
     bool was_opening = c->state == TK_LCONN_OPENING;
     c->stream = NULL;
+    if (c->http)
+        tk_http_conn_set_warm(c->http, NULL, 0);
     if (!is_reusable) {
         tk__conn_free(c);
         if (was_opening)

@@ -415,6 +415,7 @@ void tk__stream_send(struct tk_stream *s, struct tk_lconn *c)
     };
     struct tk_record *r = rec(s);
     note_connection(s, c);
+    tk_http_conn_set_warm(c->http, s, offsetof(struct tk_stream, done));
     r->bytes_out += pieces[0].iov_len + pieces[1].iov_len + pieces[2].iov_len;
     int rc = tk_http_send(c->http, pieces, TK_ARRAY_LEN(pieces));
     note_sent(s);
