@@ -306,11 +306,12 @@ static int without_tokenizer(struct command *c, enum tk_vllm_need need, const st
 {
     bool is_needed = c->o.tokenizer || need == TK_VLLM_NEEDS_TOKENIZER ||
                      need == TK_VLLM_NEEDS_CHAT || need == TK_VLLM_NEEDS_ANY_CHAT;
-
     struct tk_err named = { 0 };
 
-    if (is_needed && c->o.tokenizer)
-        return tk_fail(TK_EXIT_FAILED, PROGRAM, err);
+    if (is_needed && c->o.tokenizer) {
+        (void)tk_err_set(&named, err->code, "--tokenizer: %s", err->msg);
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &named);
+    }
     if (is_needed) {
         (void)tk_err_set(&named, err->code,
                          "%s needs the model's tokenizer, which --tokenizer can name: %s",
@@ -407,6 +408,11 @@ static int make_requests(struct command *c)
         status = open_hub(c);
     if (status == TK_EXIT_OK && tk_vllm_load(&c->v, &err) != 0)
         status = tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    if (status == TK_EXIT_OK && c->v.items.is_estimated)
+        tk_say(
+            PROGRAM,
+            "without a tokenizer lengths are estimated, four bytes a token: by them conversations are "
+            "left out, and so many tokens are asked for as the answer is thought to have");
     return status;
 }
 

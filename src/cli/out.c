@@ -170,7 +170,8 @@ int tk_put_config(const struct tk_opt_command *c, const void *values, const stru
     tk_jsonw_z(&w, "tokmark " TK_VERSION);
     tk_jsonw_key(&w, "command");
     tk_jsonw_z(&w, c->name);
-    put_arguments(&w, &r->args);
+    if (!c->speaks_argparse) /* which takes none */
+        put_arguments(&w, &r->args);
     tk_jsonw_key(&w, "options");
     int rc = tk_opt_put_config(c, values, r, &w);
     put_plan(&w, plan);

@@ -120,6 +120,13 @@ static int from_hub(const struct tk_tokens_conf *conf, char **ret, struct tk_err
 static int as_model(const struct tk_tokens_conf *conf, char **ret, struct tk_err *reterr)
 {
     struct tk_err err = { 0 };
+
+    if (conf->name[0] == '/' || conf->name[0] == '.' || conf->name[0] == '~')
+        return tk_err_set(reterr, TK_E_NOT_FOUND,
+                          "there is no file or folder '%s'; a tokenizer is a folder with "
+                          "tokenizer.json, tokenizer.model, tiktoken.model or tekken.json, one of "
+                          "these files, or the name of a model of the hub",
+                          conf->name);
     int rc = from_hub(conf, ret, &err);
 
     if (rc == 0 || strstr(err.msg, " here "))

@@ -189,6 +189,23 @@ static void put_headers(struct tk_jsonw *w, const struct tk_plan *p)
     tk_jsonw_arr_end(w);
 }
 
+/* What only some tools tell of their bodies. */
+static void put_body(struct tk_jsonw *w, const struct tk_plan *p)
+{
+    if (p->n_adapters > 0) {
+        tk_jsonw_key(w, "adapters");
+        tk_jsonw_arr(w);
+        for (size_t i = 0; i < p->n_adapters; i++)
+            tk_jsonw_z(w, p->adapters[i]);
+        tk_jsonw_arr_end(w);
+        tk_jsonw_put_z(w, "adapter_choice", p->adapter_choice);
+    }
+    if (p->sampling) {
+        tk_jsonw_key(w, "sampling");
+        tk_jsonw_raw(w, tk_str_of(p->sampling));
+    }
+}
+
 static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
 {
     tk_jsonw_put_z(w, "tool", p->tool);
@@ -206,6 +223,7 @@ static void put_target(struct tk_jsonw *w, const struct tk_plan *p)
     tk_jsonw_put_z(w, "cert_key_file", p->cert_key_file);
     tk_jsonw_put_z(w, "api", p->api);
     tk_jsonw_put_z(w, "model", p->model);
+    put_body(w, p);
     tk_jsonw_put_bool(w, "streamed", p->is_streamed);
     put_headers(w, p);
     tk_jsonw_put_z(w, "request_id_prefix", p->request_id_prefix);

@@ -82,6 +82,12 @@ struct tk_plan {
     const char *cert_passphrase;           /* secret: it is in no output; NULL: none */
     const char *api;                       /* name of the wire format */
     const char *model;
+    const char *const *adapters; /* n_adapters that stand in the model's place in the measured
+                                     requests, one in each */
+    size_t n_adapters;
+    const char *adapter_choice; /* how, in a word; NULL without adapters */
+    const char *sampling; /* members of the bodies that say how to sample, a JSON object; NULL:
+                                     not told here */
     bool is_streamed;
     const struct tk_plan_header *headers; /* the user's own and the key's; Host, Content-Type and
                                              Content-Length are the engine's unless given here */

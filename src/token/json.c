@@ -46,7 +46,8 @@ static int other_member(struct tk_str key, struct tk_json_val *v, struct tk_err 
     if (tk_str_is(key, "truncation") || tk_str_is(key, "padding"))
         return 0;
     if (!tk_str_is(key, "version"))
-        return tk_err_set(reterr, TK_E_UNSUPPORTED, "'%.*s' of tokenizer.json is not supported",
+        return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                          "a tokenizer.json has no '%.*s', or none that is supported here",
                           TK_STR_ARG(key));
     if (tk_json_get_str(v, &version) < 0 || !tk_str_is(version, "1.0"))
         return tk_err_set(reterr, TK_E_UNSUPPORTED,
@@ -179,7 +180,7 @@ static int parse_parts(struct tk_tokenizer *t, struct parts *parts, struct tk_er
 {
     int rc = 0;
     if (!parts->is_there[MODEL])
-        return tk_err_set(reterr, TK_E_FORMAT, "there is no 'model' in it");
+        return tk_err_set(reterr, TK_E_FORMAT, "this is no tokenizer.json, which has a 'model'");
     for (unsigned i = 0; rc == 0 && i < N_PARTS; i++) {
         if (!parts->is_there[i])
             continue;

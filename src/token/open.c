@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/num.h"
 #include "base/str.h"
@@ -25,7 +26,8 @@
 #include "token/loaders.h"
 #include "token/spm.h"
 
-#define N_KINDS 7 /* of files that a folder may have */
+#define N_KINDS 7  /* of files that a folder may have */
+#define N_LISTED 5 /* of another folder's */
 
 static const char *base_name(const char *path)
 {
@@ -139,6 +141,39 @@ static bool find_file(const char *folder, const char *begin, const char *end, ch
     return best[0] && n >= 0 && (size_t)n < size;
 }
 
+/* Some of what is in the folder, for who took it for another one. */
+static void list_folder(const char *folder, struct tk_buf *out)
+{
+    DIR *d = opendir(folder);
+    const struct dirent *e;
+    unsigned n = 0;
+
+    while (d && (e = readdir(d)) != NULL) {
+        if (e->d_name[0] != '.' && n++ < N_LISTED)
+            tk_buf_addf(out, "%s'%s'", n > 1 ? ", " : "", e->d_name);
+    }
+    if (n > N_LISTED)
+        tk_buf_addf(out, " and %u more", n - N_LISTED);
+    if (n == 0)
+        tk_buf_add_z(out, "nothing");
+    if (d)
+        (void)closedir(d);
+}
+
+static int no_tokenizer(const char *folder, enum tk_tok_mode mode, struct tk_err *reterr)
+{
+    struct tk_buf found = TK_BUF_INIT(8192);
+
+    list_folder(folder, &found);
+    int rc = tk_err_set(reterr, -ENOENT, "the folder '%s' has no %s; it has %s", folder,
+                        mode == TK_TOK_MODE_MISTRAL
+                            ? "tekken.json and no tokenizer.model"
+                            : "tokenizer.json, tokenizer.model, tiktoken.model or tekken.json",
+                        found.p ? found.p : "");
+    tk_buf_release(&found);
+    return rc;
+}
+
 int tk_tokenizer_open(const char *path, enum tk_tok_mode mode, const struct tk_tokenizer_conf *conf,
                       struct tk_tokenizer **ret, struct tk_err *reterr)
 {
@@ -171,8 +206,5 @@ int tk_tokenizer_open(const char *path, enum tk_tok_mode mode, const struct tk_t
             return tk_tokenizer_load(path, conf, ret, reterr);
         return open_file(file, mode, conf, ret, reterr);
     }
-    return tk_err_set(reterr, -ENOENT, "the folder '%s' has no %s", path,
-                      mode == TK_TOK_MODE_MISTRAL
-                          ? "tekken.json and no tokenizer.model"
-                          : "tokenizer.json, tokenizer.model, tiktoken.model or tekken.json");
+    return no_tokenizer(path, mode, reterr);
 }

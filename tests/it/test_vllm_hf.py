@@ -97,6 +97,8 @@ def check_refused():
     refused('which subset', 'two', mt, "choose one with --hf-subset; there are ['a', 'b']")
     refused('a broken line', 'broken', mt, "row 1 from 0: this is not JSON: '{\"turns\": [\"b\"}'", '--disable-shuffle')
     refused('no object', 'numbers', mt, "'numbers/train.jsonl', line 2: the row is no object")
+    refused('a folder without its name', 'columns', None, 'A folder or file here is one of them by --hf-name')
+    refused('a folder of another set', 'columns', 'x/y', "by --hf-name; 'x/y' is none")
     refused('a missing column', 'columns', mt, "'columns', row 0 from 0: it has no list of texts 'turns'; its columns are: turn, id")
     refused('a subset that would set the colour of the terminal', 'red', mt, "there are ['?[31ma', 'b']")
     refused('a missing column, Parquet', 'mt', 'AI-MO/NuminaMath-CoT', "train-00000-of-00002.parquet' has no column 'problem'; its columns are: ")

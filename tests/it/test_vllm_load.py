@@ -69,6 +69,20 @@ with tk_it.Folder():
     t.has(out.stderr, "random needs the model's tokenizer, which --tokenizer can name", 'random without a tokenizer: says what to do')
     out = tk_it.run('vllm', '--model', 'm', '--tokenizer', 'gone/away', '--dataset-name', 'custom', '--dataset-path', 'x.jsonl', '--dry-run')
     t.eq(out.returncode, 1, 'a tokenizer that was asked for has to be there')
+    os.makedirs('other/.git')
+    for i, (name, part) in enumerate((('./none', "there is no file or folder './none'; a tokenizer is a folder with tokenizer.json"),
+                       ('other', "the folder 'other' has no tokenizer.json, tokenizer.model, tiktoken.model or tekken.json; it has nothing"),
+                       ('other', "tekken.json; it has 'config.json'"),
+                       ('other/config.json', "'other/config.json': a tokenizer.json has no 'model_type'"),
+                       ('other/empty.json', "'other/empty.json': this is no tokenizer.json, which has a 'model'"),
+                       ('other', ' and 2 more'))):
+        out = tk_it.run('vllm', '--model', 'm', '--tokenizer', name, '--dry-run')
+        t.eq(out.returncode, 1, f'no tokenizer {name}: status')
+        t.has(out.stderr, 'vllm bench serve: --tokenizer: ', f'no tokenizer {name}: whose')
+        t.has(out.stderr, part, f'no tokenizer {name}: what there is')
+        for more in {1: ['config'], 3: ['empty', *'abcde']}.get(i, []):
+            with open(f'other/{more}.json', 'w', encoding='utf-8') as f:
+                f.write('{"model_type": "llama"}' if more == 'config' else '{}')
     os.makedirs('plain')
     os.symlink(os.path.join(here, 'tok/tokenizer.json'), 'plain/tokenizer.json')
     out = tk_it.run('vllm', '--model', 'plain', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'), '--dry-run')
@@ -157,4 +171,10 @@ with tk_it.Folder():
     t.ok(all('From fairest creatures we desire increase,\nThat thereby' in p for p in prompts), 'the first ones begin each prompt', prompts)
     out = tk_it.run('vllm', '--model', 'm', '--dataset-name', 'custom', '--dataset-path', os.path.join(here, 'custom.jsonl'), '--dry-run')
     t.eq((out.returncode, len(out.stdout.splitlines())), (0, 1000), 'custom does without a tokenizer')
+    t.ok('estimated' not in out.stderr, 'custom estimates nothing', out.stderr)
+    words = ['--dataset-name', 'sharegpt', '--dataset-path', os.path.join(here, 'sharegpt.json'), '--num-prompts', '3', '--dry-run']
+    for more in ([], ['--skip-tokenizer-init'], ['--tokenizer', tok]):
+        out = tk_it.run('vllm', '--model', 'm', *words, *more)
+        t.eq((out.returncode, 'without a tokenizer lengths are estimated, four bytes a token' in out.stderr), (0, more[:1] != ['--tokenizer']),
+             f'sharegpt {more[:1]}: lengths that are estimated ({out.stderr.strip()})')
 t.done()

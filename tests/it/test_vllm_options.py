@@ -136,6 +136,20 @@ def check_newer():
                 check_accepted(option['name'], value)
 
 
+def check_plan():
+    """What the requests say, also where the command line says nothing; no list of arguments, of which there are none."""
+    for words, sampling in (([], {'temperature': 0.0, 'repetition_penalty': 1.0}),
+                            (['--temperature', '0.5', '--ignore-eos', '--extra-body', '{"top_k": 3, "stop": "x"}'],
+                             {'temperature': 0.5, 'repetition_penalty': 1.0, 'ignore_eos': True, 'top_k': 3}),
+                            ([*WITH['openai-embeddings'], '--backend', 'openai-embeddings'], {}),
+                            ([*WITH['openai-audio'], '--backend', 'openai-audio', '--dataset-name', 'hf', '--dataset-path', 'openslr/librispeech_asr'],
+                              {'temperature': 0.0})):
+        d = json.loads(tk_it.run('vllm', *BASE, *words).stdout)
+        t.eq((d['plan']['sampling'], 'adapters' in d['plan'], 'arguments' in d), (sampling, False, False), f'{words}: the plan')
+    d = json.loads(tk_it.run('vllm', *BASE, '--lora-modules', 'a', 'b').stdout)
+    t.eq((d['plan']['adapters'], d['plan']['adapter_choice']), (['a', 'b'], 'random'), 'adapters are in the plan')
+
+
 def check_idle():
     """Options without an effect say so, once."""
     with tk_it.Sim() as sim:
@@ -157,5 +171,6 @@ with tk_it.Folder():
     check_page()
     check_abbreviations()
     check_newer()
+    check_plan()
     check_idle()
 t.done()

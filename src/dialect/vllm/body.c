@@ -20,6 +20,7 @@
 #include "dialect/vllm/sets.h"
 
 #define MAX_EXTRA_BYTES ((size_t)64 << 20)
+#define MAX_TOLD 256 /* of a sampling parameter, in the plan */
 
 /* --- members --- */
 
@@ -170,11 +171,50 @@ static int fill(struct tk_vllm_template *t, const struct tk_vllm *v, enum tk_vll
         rc = add_options(t, v);
     if (rc == 0 && t->is_full)
         rc = TK_E_LIMIT;
-    if (rc == 0 && b->is_form) {
+    if (rc == 0 && b->is_form && kind != TK_VLLM_BODY_TOLD) {
         t->boundary = v->boundary;
         rc = tk__form_words(t);
     }
     return rc;
+}
+
+static bool is_sampling(struct tk_str key)
+{
+    static const char *const keys[] = {
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "frequency_penalty",
+        "presence_penalty",
+        "repetition_penalty",
+        "ignore_eos",
+    };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(keys); i++) {
+        if (tk_str_is(key, keys[i]))
+            return true;
+    }
+    return false;
+}
+
+int tk__vllm_sampling(const struct tk_vllm *v, struct tk_buf *out, struct tk_err *reterr)
+{
+    struct tk_vllm_template *t = NULL;
+    bool is_first = true;
+    int rc = tk_vllm_template_new(v, TK_VLLM_BODY_TOLD, &t, reterr);
+
+    for (size_t i = 0; rc == 0 && i < t->n; i++) {
+        const struct tk__member *m = &t->v[i];
+        if (m->kind != TK__VALUE_TEXT || m->text.n > MAX_TOLD || !is_sampling(m->key))
+            continue;
+        tk_buf_addf(out, "%s\"%.*s\": %.*s", is_first ? "{" : ", ", TK_STR_ARG(m->key),
+                    TK_STR_ARG(m->text));
+        is_first = false;
+    }
+    tk_buf_add_z(out, is_first ? "{}" : "}");
+    tk_vllm_template_free(t);
+    return rc ? rc : out->failed;
 }
 
 int tk_vllm_template_new(const struct tk_vllm *v, enum tk_vllm_body kind,

@@ -61,6 +61,9 @@ int tk__value_write(const struct tk_vllm_template *t, const struct tk__member *m
 bool tk__value_is_there(const struct tk_vllm_template *t, const struct tk__member *m,
                         const struct tk_item *item);
 
+/* The sampling parameters that go out, the backend's own too, as a JSON object. 0 or a code. */
+int tk__vllm_sampling(const struct tk_vllm *v, struct tk_buf *out, struct tk_err *reterr);
+
 /* Turn texts of JSON to the words that a form has for them. 0, TK_E_FORMAT, -ENOMEM. */
 int tk__form_words(struct tk_vllm_template *t);
 /* Append the form: the audio file, then a part for each member. Codes of tk_vllm_template_write(). */

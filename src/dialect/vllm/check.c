@@ -16,6 +16,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "dialect/vllm/backends.h"
+#include "dialect/vllm/body.h"
 #include "dialect/vllm/options.h"
 #include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
@@ -607,6 +608,18 @@ static int check_rest(struct tk_vllm *v, struct tk_err *reterr)
     return 0;
 }
 
+/* For the plan: what the requests say where the command line says nothing. */
+static int tell_sampling(struct tk_vllm *v, struct tk_err *reterr)
+{
+    struct tk_buf text = TK_BUF_INIT(1 << 16);
+    int rc = tk__vllm_sampling(v, &text, reterr);
+
+    if (rc == 0)
+        v->sampling = tk_arena_dup(&v->arena, tk_buf_str(&text));
+    tk_buf_release(&text);
+    return rc == 0 && !v->sampling ? raised(v, reterr, "no memory for the plan") : rc;
+}
+
 void tk_vllm_set_model(struct tk_vllm *v, struct tk_vllm_opts *o, const char *name,
                        const char *model)
 {
@@ -618,8 +631,9 @@ int tk_vllm_check(struct tk_vllm *v, const struct tk_vllm_opts *o, const bool *i
                   const char *api_key, struct tk_err *reterr)
 {
     static int (*const checks[])(struct tk_vllm *, struct tk_err *) = {
-        check_objects, tk__vllm_mm, check_set,  check_plots,   check_load,    check_backend,
-        check_url,     check_hf,    check_rest, check_metrics, check_goodput, check_metadata,
+        check_objects, tk__vllm_mm,    check_set,     check_plots, check_load,
+        check_backend, check_url,      check_hf,      check_rest,  check_metrics,
+        check_goodput, check_metadata, tell_sampling,
     };
 
     memset(v, 0, sizeof(*v));

@@ -321,6 +321,10 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
     p->url = v->url;
     p->api = v->backend->api;
     p->model = v->served_model;
+    p->adapters = (const char *const *)o->lora_modules.v;
+    p->n_adapters = o->lora_modules.n;
+    p->adapter_choice = o->lora_modules.n > 0 ? o->lora_assignment : NULL;
+    p->sampling = v->sampling;
     p->is_streamed = !v->backend->is_pooling;
     p->headers = v->headers;
     p->n_headers = v->n_headers;

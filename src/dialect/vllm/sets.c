@@ -169,8 +169,11 @@ int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr)
         int rc = tk_err_set(reterr, TK_E_FORMAT,
                             "Unsupported dataset path: %s. Huggingface dataset only supports "
                             "dataset_path from one of following: %s. Please consider contributing "
-                            "if you would like to add support for additional dataset formats.",
-                            o->dataset_path ? o->dataset_path : "None", names.p ? names.p : "");
+                            "if you would like to add support for additional dataset formats. A "
+                            "folder or file here is one of them by --hf-name%s%s%s",
+                            o->dataset_path ? o->dataset_path : "None", names.p ? names.p : "",
+                            o->hf_name ? "; '" : "", o->hf_name ? o->hf_name : "",
+                            o->hf_name ? "' is none" : "");
         tk_buf_release(&names);
         return rc;
     }

@@ -146,6 +146,7 @@ struct tk_vllm {
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
     const char *id_prefix;
+    const char *sampling;    /* members of the bodies that say how to sample, as JSON */
     bool has_no_usage;       /* the extra body asks for bytes alone: the server counts nothing */
     double itl_bounds_ms[2]; /* of the timeline's colours */
     const char *data_path;   /* file of the data set; NULL: none */
@@ -422,6 +423,7 @@ double tk_vllm_ramp_rate(const struct tk_vllm_arrivals *a, uint64_t i, uint64_t 
 enum tk_vllm_body {
     TK_VLLM_BODY_REQUEST,
     TK_VLLM_BODY_STOP, /* of /stop_profile: nothing but the backend's own members */
+    TK_VLLM_BODY_TOLD, /* a request's, as JSON whatever the backend sends */
 };
 struct tk_vllm_template;
 int tk_vllm_template_new(const struct tk_vllm *v, enum tk_vllm_body kind,
