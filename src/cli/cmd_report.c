@@ -4,6 +4,7 @@
  * a file too; its report says that it did not come to its end.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static const struct tk_opt opts[] = {
       .choices = "text json vllm vllm-json",
       .help =
           "text and json are tokmark's own; vllm is the block of `vllm bench serve`, vllm-json its "
-          "result file" },
+          "result file; of a run of `tokmark vllm` they are what it printed and wrote" },
     { .name = "percentiles",
       .type = TK_OPT_STR,
       .at = AT(percentiles),
@@ -50,7 +51,8 @@ static const struct tk_opt opts[] = {
     { .name = "detailed",
       .type = TK_OPT_FLAG,
       .at = AT(detailed),
-      .help = "vllm-json: with the figures of every request" },
+      .help = "vllm-json: with the figures of every request, also where the run was not asked "
+              "for them" },
     { .name = "output",
       .letter = 'o',
       .type = TK_OPT_STR,
@@ -90,6 +92,8 @@ struct making {
     struct tk_arena arena;
     struct tk_buf out;
     struct tk_verdict verdict;
+    struct tk_vllm_form form;         /* of vLLM's, */
+    struct tk_vllm_decoding decoding; /* and that it points to */
 };
 
 static bool is_vllm(const struct values *v)
@@ -128,32 +132,105 @@ static int add_own(struct making *m, struct tk_err *reterr)
     return rc;
 }
 
-static int make_vllm(struct making *m, struct tk_err *reterr)
+/* As `tokmark vllm` was asked for it; of other commands, and of files from before it was kept, by the plan. */
+static int read_form(struct making *m, struct tk_err *reterr)
 {
-    const struct tk_load_totals *t = &m->result.facts->totals[TK_PHASE_MEASURE];
+    struct tk_str fact = tk_records_fact(m->records, TK_VLLM_FACT_FORM);
     struct tk_report_plan plan;
-    struct tk_vllm_form form;
-    struct tk_vllm_figures figures;
-    int rc = tk_report_plan_read(tk_records_plan(m->records), &m->arena, &plan);
+    int rc = 0;
+
+    if (fact.n > 0) {
+        rc = tk_vllm_form_read(fact, &m->arena, &m->form);
+        return rc == 0 ? 0
+                       : tk_err_set(reterr, rc, "the form of the run's result cannot be read: %s",
+                                    tk_err_text(rc));
+    }
+    rc = tk_report_plan_read(tk_records_plan(m->records), &m->arena, &plan);
+    if (rc == 0)
+        tk_vllm_form_of_plan(&plan, m->result.facts->wall_begin, &m->form);
+    return rc == 0 ? 0 : tk_err_set(reterr, rc, "the plan of the run cannot be read");
+}
+
+/* What the server counted, where the run asked it. */
+static int read_counters(struct making *m, struct tk_err *reterr)
+{
+    struct tk_str fact = tk_records_fact(m->records, TK_VLLM_FACT_COUNTERS);
+    struct tk_vllm_counters before, after;
+    int rc = fact.n > 0 ? tk_vllm_counters_of(fact, &before, &after) : 0;
 
     if (rc != 0)
-        return tk_err_set(reterr, rc, "the plan of the run cannot be read");
-    if (!m->result.facts->has_totals)
-        return tk_err_set(reterr, TK_E_NOT_FOUND,
-                          "the run did not come to its end, so the tool's durations are not known");
-    tk_vllm_form_of_plan(&plan, &form);
-    form.is_detailed = m->v->detailed;
-    form.duration_s = (double)(t->end_at - t->begin_at) / 1e9;
-    form.wall_begin = m->result.facts->wall_begin;
-    form.wall_end = form.wall_begin + (t->end_at - t->begin_at);
-    rc = tk_vllm_figures(m->records, &form, &figures, reterr);
+        return tk_err_set(reterr, rc, "the server's counters in the run file cannot be read: %s",
+                          tk_err_text(rc));
+    if (fact.n > 0) {
+        tk_vllm_decoding_of(&before, &after, m->form.duration_s, &m->decoding);
+        m->form.decoding = &m->decoding;
+    }
+    return 0;
+}
+
+/* Objectives in the tool's words. */
+static int set_goodput(struct making *m, struct tk_err *reterr)
+{
+    struct tk_vllm_form *form = &m->form;
+
+    form->has_goodput = m->which.n_slos > 0;
+    if (form->has_goodput && form->is_pooling)
+        return tk_err_set(
+            reterr, TK_E_UNSUPPORTED,
+            "vLLM's forms have no goodput of replies that are no text: leave --slo out");
+    for (size_t i = 0; i < TK_VLLM_METRIC_N_; i++)
+        form->goodput_ms[i] = NAN;
+    for (size_t i = 0; i < m->which.n_slos; i++) {
+        const struct tk_slo *slo = &m->which.slos[i];
+        enum tk_vllm_metric metric = slo->metric == TK_METRIC_TTFT   ? TK_VLLM_TTFT
+                                     : slo->metric == TK_METRIC_TPOT ? TK_VLLM_TPOT
+                                     : slo->metric == TK_METRIC_E2EL ? TK_VLLM_E2EL
+                                                                     : TK_VLLM_METRIC_N_;
+        if (metric == TK_VLLM_METRIC_N_)
+            return tk_err_set(
+                reterr, TK_E_UNSUPPORTED,
+                "objective '%s': vLLM's forms have goodput by ttft, tpot and e2el alone",
+                tk_metric_def(slo->metric)->name);
+        form->goodput_ms[metric] = (double)slo->limit / (double)TK_NS_PER_MS;
+    }
+    return 0;
+}
+
+/* The run's, with what was asked for now over it. */
+static int choose_form(struct making *m, struct tk_err *reterr)
+{
+    int rc = read_form(m, reterr);
+
     if (rc != 0)
         return rc;
-    rc = strcmp(m->v->format, "vllm") == 0 ? tk_vllm_block(&form, &figures, &m->out)
-                                           : tk_vllm_result(&form, &figures, &m->out);
+    m->form.is_detailed |= m->v->detailed;
+    if (m->v->percentiles) {
+        m->form.percentiles = m->which.percentiles;
+        m->form.n_percentiles = m->which.n_percentiles;
+    }
+    return m->v->slo.n > 0 ? set_goodput(m, reterr) : 0;
+}
+
+static int make_vllm(struct making *m, struct tk_err *reterr)
+{
+    const struct tk_facts *f = m->result.facts;
+    const struct tk_vllm_form *form = &m->form;
+    struct tk_vllm_figures figures;
+
+    if (!f->has_totals)
+        return tk_err_set(reterr, TK_E_NOT_FOUND,
+                          "the run did not come to its end, so the tool's durations are not known");
+    tk_vllm_form_span(&m->form, &f->totals[TK_PHASE_MEASURE], f->wall_begin);
+    int rc = read_counters(m, reterr);
+    if (rc == 0)
+        rc = tk_vllm_figures(m->records, form, &figures, reterr);
+    if (rc != 0)
+        return rc;
+    rc = strcmp(m->v->format, "vllm") == 0 ? tk_vllm_block(form, &figures, &m->out)
+                                           : tk_vllm_result(form, &figures, &m->out);
     if (figures.n_uncounted > 0)
         tk_say(PROGRAM, "the server did not count the tokens of %" PRIu64 " replies: %s",
-               figures.n_uncounted, tk_vllm_instead_of_counts(&form));
+               figures.n_uncounted, tk_vllm_instead_of_counts(form));
     tk_vllm_figures_release(&figures);
     return rc == 0 ? add_own(m, reterr) : rc;
 }
@@ -206,7 +283,7 @@ static int make(struct making *m, const char *path)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     tk_facts_get(m->records, &m->facts);
     m->result.facts = &m->facts;
-    if (choose_figures(m, &err) != 0)
+    if (choose_figures(m, &err) != 0 || (is_vllm(m->v) && choose_form(m, &err) != 0))
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
     int rc = is_vllm(m->v) ? make_vllm(m, &err) : make_own(m, &err);
     if (rc == 0 && is_vllm(m->v))

@@ -31,6 +31,7 @@
 
 #define PROGRAM "vllm bench serve"
 #define STOP_GRACE (30 * TK_NS_PER_S)
+#define MAX_FORM_BYTES ((size_t)256 << 20)
 
 struct command {
     struct tk_arena arena; /* of the words */
@@ -44,6 +45,7 @@ struct command {
     struct tk_target target;
     struct tk_session session;
     struct tk_vllm_files files;
+    struct tk_vllm_form form;              /* of the result; there from the run on */
     struct tk_vllm_counters before, after; /* of the server */
     struct tk_vllm_decoding decoding;
     bool has_counters;
@@ -491,6 +493,20 @@ static void read_counters(struct command *c, struct tk_vllm_counters *ret)
         tk_say(PROGRAM, "there are no counters of the server: %s", err.msg);
 }
 
+/* Those of the run's end, and both into the run file. */
+static void end_counters(struct command *c)
+{
+    struct tk_buf json = TK_BUF_INIT(1 << 20);
+
+    read_counters(c, &c->after);
+    int rc = c->has_counters ? tk_vllm_counters_write(&c->before, &c->after, &json) : 0;
+    if (rc == 0 && c->has_counters)
+        rc = tk_sink_put_fact(c->session.sink, TK_VLLM_FACT_COUNTERS, tk_buf_str(&json));
+    if (rc != 0)
+        tk_say(PROGRAM, "the run file lacks the counters of the server");
+    tk_buf_release(&json);
+}
+
 static void begin_measure(struct command *c)
 {
     struct tk_buf rate = TK_BUF_INIT(64), burstiness = TK_BUF_INIT(64);
@@ -534,7 +550,7 @@ static void on_phase(void *owner, enum tk_phase phase, bool is_begin)
     else if (phase == TK_PHASE_MEASURE && is_begin)
         begin_measure(c);
     else if (phase == TK_PHASE_MEASURE && c->has_counters)
-        read_counters(c, &c->after);
+        end_counters(c);
     else if (phase == TK_PHASE_WARMUP && c->o.num_warmups > 0 && is_begin)
         put_line(c, "Warming up with %lld requests...", (long long)c->o.num_warmups);
     else if (phase == TK_PHASE_WARMUP && c->o.num_warmups > 0)
@@ -620,22 +636,16 @@ static void warn(const struct command *c, const struct tk_vllm_form *form,
                (unsigned long long)f->n_uncounted, tk_vllm_instead_of_counts(form));
 }
 
-static struct tk_vllm_form form_of(struct command *c)
+/* What the form lacks until the run is over. */
+static void end_form(struct command *c)
 {
-    const struct tk_load_totals *t = &c->session.facts.totals[TK_PHASE_MEASURE];
-    struct tk_vllm_form form;
+    const struct tk_facts *f = &c->session.facts;
 
-    tk_vllm_form(&c->v, &form);
-    form.duration_s = (double)(t->end_at - t->begin_at) / 1e9;
+    tk_vllm_form_span(&c->form, &f->totals[TK_PHASE_MEASURE], f->wall_begin);
     if (c->has_counters) {
-        tk_vllm_decoding_of(&c->before, &c->after, form.duration_s, &c->decoding);
-        form.decoding = &c->decoding;
+        tk_vllm_decoding_of(&c->before, &c->after, c->form.duration_s, &c->decoding);
+        c->form.decoding = &c->decoding;
     }
-    if (c->plan.phase[TK_PHASE_MEASURE].arrival == TK_ARRIVAL_CLOSED)
-        form.all_due_at = t->begin_at;
-    form.wall_begin = c->session.facts.wall_begin;
-    form.wall_end = tk_clock_wall();
-    return form;
 }
 
 static int report(struct command *c)
@@ -643,22 +653,23 @@ static int report(struct command *c)
     struct tk_err err = { 0 };
     struct tk_records *records = NULL;
     struct tk_vllm_figures figures;
-    struct tk_vllm_form form = form_of(c);
+    const struct tk_vllm_form *form = &c->form;
     struct tk_buf block = TK_BUF_INIT(1 << 20);
     int status = TK_EXIT_OK;
 
+    end_form(c);
     int rc = tk_sink_records(c->session.sink, &records, &err);
     if (rc == 0)
-        rc = tk_vllm_figures(records, &form, &figures, &err);
+        rc = tk_vllm_figures(records, form, &figures, &err);
     if (rc != 0) {
         tk_records_free(records);
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     }
-    warn(c, &form, &figures);
-    if (tk_vllm_block(&form, &figures, &block) == 0)
+    warn(c, form, &figures);
+    if (tk_vllm_block(form, &figures, &block) == 0)
         put(c, tk_buf_str(&block));
     tk_buf_reset(&block);
-    if (tk_vllm_files_save(&c->files, &c->v, &form, &figures, &block, &err) != 0)
+    if (tk_vllm_files_save(&c->files, &c->v, form, &figures, &block, &err) != 0)
         status = tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     put(c, tk_buf_str(&block));
     if (c->o.profile) /* the result is safe by now */
@@ -695,13 +706,30 @@ static void say_check(struct command *c)
     tk_buf_release(&why);
 }
 
+/* The run, with what a report of it is to say in its file. */
+static int run_with_form(struct command *c, struct tk_err *reterr)
+{
+    struct tk_session_conf conf = session_conf(c);
+    struct tk_buf json = TK_BUF_INIT(MAX_FORM_BYTES);
+
+    tk_vllm_form(&c->v, &c->form);
+    int rc = tk_vllm_form_write(&c->form, &json);
+    struct tk_sink_fact fact = { TK_VLLM_FACT_FORM, tk_buf_str(&json) };
+    conf.facts = &fact;
+    conf.n_facts = 1;
+    rc = rc < 0 ? tk_err_set(reterr, rc, "what the result says could not be written down: %s",
+                             tk_err_text(rc))
+                : tk_session_run(&c->session, &conf, reterr);
+    tk_buf_release(&json);
+    return rc;
+}
+
 /* The run, and the end of making prompts beside it. 0, or the first thing that went wrong. */
 static int run_session(struct command *c, struct tk_err *reterr)
 {
-    struct tk_session_conf conf = session_conf(c);
     struct tk_err err = { 0 };
-    bool was_beside = conf.supply;
-    int rc = tk_session_run(&c->session, &conf, reterr);
+    bool was_beside = tk_vllm_supply(&c->v);
+    int rc = run_with_form(c, reterr);
     int made = tk_vllm_end_making(&c->v, &err);
 
     if (was_beside)

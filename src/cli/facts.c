@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "run/segment.h"
 
+#define MAX_WALL (INT64_C(1) << 62) /* in the year 2116; with a run behind it it fits 64 bits */
+
 struct field {
     const char *name;
     size_t at; /* an int64_t or uint64_t */
@@ -139,6 +141,8 @@ static void get_run(struct tk_json_val *root, struct tk_facts *f)
 
     if (tk_json_find(root, "wall_begin_ns", &v) == 0)
         (void)tk_json_get_i64(&v, &f->wall_begin);
+    if (f->wall_begin < 0 || f->wall_begin > MAX_WALL)
+        f->wall_begin = 0;
     if (tk_json_find(root, "interrupted", &v) == 0)
         (void)tk_json_get_bool(&v, &f->is_interrupted);
     if (tk_json_find(root, "terminated", &v) == 0)

@@ -18,24 +18,15 @@
 #include "dialect/vllm/backends.h"
 #include "dialect/vllm/body.h"
 #include "dialect/vllm/options.h"
+#include "dialect/vllm/result.h"
 #include "dialect/vllm/sets.h"
 #include "dialect/vllm/vllm.h"
 #include "http/headers.h"
 
 #define MAX_ID_PREFIX 128
-#define MAX_METADATA 1024 /* the result's object has room for them and for all figures */
 
 #define usage(v, reterr, ...) ((v)->exit_status = 2, tk_err_set(reterr, TK_E_FORMAT, __VA_ARGS__))
 #define raised(v, reterr, ...) ((v)->exit_status = 1, tk_err_set(reterr, TK_E_FORMAT, __VA_ARGS__))
-
-static const char *const metric_names[] = {
-    [TK_VLLM_TTFT] = "ttft",
-    [TK_VLLM_TPOT] = "tpot",
-    [TK_VLLM_ITL] = "itl",
-    [TK_VLLM_E2EL] = "e2el",
-    [TK_VLLM_QUEUE] = "client_queue_time",
-    [TK_VLLM_QUEUE_E2EL] = "e2el_including_client_queue",
-};
 
 bool tk_vllm_given(const struct tk_vllm *v, const char *option)
 {
@@ -465,7 +456,7 @@ static int check_metrics(struct tk_vllm *v, struct tk_err *reterr)
 
     while (tk_str_split(&rest, ',', &part)) {
         for (size_t m = 0; m < TK_VLLM_METRIC_N_; m++) /* others are ignored there too */
-            v->has_metric[m] = v->has_metric[m] || tk_str_is(part, metric_names[m]);
+            v->has_metric[m] = v->has_metric[m] || tk_str_is(part, tk__vllm_metric_names[m]);
     }
     v->has_metric[TK_VLLM_QUEUE] &= v->o->max_concurrency > 0;
     v->has_metric[TK_VLLM_QUEUE_E2EL] &= v->o->max_concurrency > 0 && !isinf(v->o->request_rate);
@@ -487,7 +478,7 @@ bool tk_vllm_idle_metric(const struct tk_vllm *v, struct tk_str *rest, struct tk
 {
     while (tk_str_split(rest, ',', ret_word)) {
         size_t m = 0;
-        while (m < TK_VLLM_METRIC_N_ && !tk_str_is(*ret_word, metric_names[m]))
+        while (m < TK_VLLM_METRIC_N_ && !tk_str_is(*ret_word, tk__vllm_metric_names[m]))
             m++;
         bool is_idle = m == TK_VLLM_METRIC_N_ || !v->has_metric[m] ||
                        (v->backend->is_pooling && m != TK_VLLM_E2EL);
@@ -512,7 +503,7 @@ static int check_objective(struct tk_vllm *v, struct tk_str item, struct tk_err 
                       "objectives for goodput as \"KEY:VALUE\" pairs, where the key is a metric "
                       "name, and the value is a number in milliseconds.");
     text[tk_num_shortest(ms, text)] = '\0';
-    while (m <= TK_VLLM_E2EL && (m == TK_VLLM_ITL || !tk_str_is(name, metric_names[m])))
+    while (m <= TK_VLLM_E2EL && (m == TK_VLLM_ITL || !tk_str_is(name, tk__vllm_metric_names[m])))
         m++;
     if (m > TK_VLLM_E2EL)
         return raised(
@@ -547,8 +538,8 @@ static int check_goodput(struct tk_vllm *v, struct tk_err *reterr)
 /* The tool looks at these after the run, when an error costs the result. */
 static int check_metadata(struct tk_vllm *v, struct tk_err *reterr)
 {
-    if (v->o->metadata.n > MAX_METADATA)
-        return raised(v, reterr, "more than %d pairs of metadata", MAX_METADATA);
+    if (v->o->metadata.n > TK_VLLM_MAX_METADATA)
+        return raised(v, reterr, "more than %d pairs of metadata", TK_VLLM_MAX_METADATA);
     for (size_t i = 0; i < v->o->metadata.n; i++) {
         if (!strchr(v->o->metadata.v[i], '='))
             return raised(v, reterr, "Invalid metadata format. Please use KEY=VALUE format.");

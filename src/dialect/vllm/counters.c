@@ -5,10 +5,13 @@
  * Read from its /metrics before and after the load, summed over labels; what counts is the difference. A
  * name says what it is by a part of it, in the order of the tables below.
  */
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/jsondoc.h"
+#include "base/jsonw.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "dialect/vllm/vllm.h"
@@ -132,6 +135,122 @@ void tk_vllm_counters_read(struct tk_str text, struct tk_vllm_counters *ret)
     }
 }
 
+/* --- in the run file --- */
+
+#define COUNTER(member)                                    \
+    {                                                      \
+#member, offsetof(struct tk_vllm_counters, member) \
+    }
+static const struct {
+    const char *name;
+    size_t at; /* an int64_t */
+} members[] = {
+    COUNTER(drafts), COUNTER(draft_tokens),     COUNTER(accepted),
+    COUNTER(steps),  COUNTER(canvas_positions), COUNTER(committed),
+};
+
+static void write_counters(struct tk_jsonw *w, const char *key, const struct tk_vllm_counters *c)
+{
+    tk_jsonw_key(w, key);
+    tk_jsonw_obj(w);
+    tk_jsonw_put_bool(w, "has_drafts", c->has_drafts);
+    tk_jsonw_put_bool(w, "has_diffusion", c->has_diffusion);
+    for (size_t i = 0; i < TK_ARRAY_LEN(members); i++)
+        tk_jsonw_put_i64(w, members[i].name,
+                         *(const int64_t *)(const void *)((const char *)c + members[i].at));
+    tk_jsonw_key(w, "accepted_at"); /* null: no counter of that position */
+    tk_jsonw_arr(w);
+    for (size_t i = 0; i < c->n_positions; i++) {
+        if (c->has_position[i])
+            tk_jsonw_i64(w, c->accepted_at[i]);
+        else
+            tk_jsonw_null(w);
+    }
+    tk_jsonw_arr_end(w);
+    tk_jsonw_obj_end(w);
+}
+
+int tk_vllm_counters_write(const struct tk_vllm_counters *before,
+                           const struct tk_vllm_counters *after, struct tk_buf *out)
+{
+    struct tk_jsonw w;
+
+    tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
+    tk_jsonw_obj(&w);
+    write_counters(&w, "before", before);
+    write_counters(&w, "after", after);
+    tk_jsonw_obj_end(&w);
+    return out->failed;
+}
+
+static int get_count(struct tk_json_val *v, int64_t *ret)
+{
+    int64_t n;
+    int rc = tk_json_get_i64(v, &n);
+
+    if (rc == 0)
+        *ret = TK_MIN(TK_MAX(n, -(int64_t)MAX_COUNT), (int64_t)MAX_COUNT);
+    return rc;
+}
+
+static int get_positions(struct tk_json_val *v, struct tk_vllm_counters *c)
+{
+    struct tk_json_iter it;
+    struct tk_json_val x;
+    int rc = tk_json_arr(v, &it);
+
+    while (rc == 0 && (rc = tk_json_arr_next(&it, &x)) > 0) {
+        if (c->n_positions == TK_VLLM_MAX_POSITIONS)
+            return TK_E_FORMAT;
+        size_t i = c->n_positions++;
+        c->has_position[i] = tk_json_type(&x) != TK_JSON_NULL;
+        rc = c->has_position[i] ? get_count(&x, &c->accepted_at[i]) : 0;
+    }
+    return rc;
+}
+
+static int get_flag(struct tk_json_val *obj, const char *key, bool *ret)
+{
+    struct tk_json_val v;
+    int rc = tk_json_find(obj, key, &v);
+
+    return rc == 0 ? tk_json_get_bool(&v, ret) : rc;
+}
+
+static int get_counters(struct tk_json_val *root, const char *key, struct tk_vllm_counters *c)
+{
+    struct tk_json_val obj, v;
+    int rc = tk_json_find(root, key, &obj);
+
+    memset(c, 0, sizeof(*c));
+    if (rc == 0)
+        rc = get_flag(&obj, "has_drafts", &c->has_drafts);
+    if (rc == 0)
+        rc = get_flag(&obj, "has_diffusion", &c->has_diffusion);
+    for (size_t i = 0; rc == 0 && i < TK_ARRAY_LEN(members); i++) {
+        rc = tk_json_find(&obj, members[i].name, &v);
+        if (rc == 0)
+            rc = get_count(&v, (void *)((char *)c + members[i].at));
+    }
+    if (rc == 0)
+        rc = tk_json_find(&obj, "accepted_at", &v);
+    return rc == 0 ? get_positions(&v, c) : rc;
+}
+
+int tk_vllm_counters_of(struct tk_str json, struct tk_vllm_counters *ret_before,
+                        struct tk_vllm_counters *ret_after)
+{
+    struct tk_jsondoc d;
+    int rc = tk_jsondoc_init(&d, json);
+
+    if (rc == 0)
+        rc = get_counters(&d.root, "before", ret_before);
+    if (rc == 0)
+        rc = get_counters(&d.root, "after", ret_after);
+    tk_jsondoc_release(&d);
+    return rc == 0 || rc == -ENOMEM ? rc : TK_E_FORMAT;
+}
+
 /* --- the difference --- */
 
 static void difference(const struct tk_vllm_counters *a, const struct tk_vllm_counters *b,
@@ -169,6 +288,8 @@ static void diffusion(const struct tk_vllm_counters *a, const struct tk_vllm_cou
     double canvases = committed / (positions / steps);
     double denoising = steps - canvases;
     ret->has_diffusion = denoising > 0 && duration_s > 0;
+    if (!ret->has_diffusion)
+        return;
     ret->committed = (int64_t)committed;
     ret->steps = (int64_t)denoising;
     ret->canvas_positions = (int64_t)positions;

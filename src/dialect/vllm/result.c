@@ -9,8 +9,6 @@
 #include <time.h>
 
 #include "base/str.h"
-#include "dialect/vllm/backends.h"
-#include "report/report.h"
 
 /* A count where `is_there`, else null. */
 static void set_int_or_null(struct tk__vllm_object *o, const char *key, bool is_there,
@@ -24,19 +22,20 @@ static void set_int_or_null(struct tk__vllm_object *o, const char *key, bool is_
 
 /* --- the parts --- */
 
-static struct tm local_time(tk_ns wall)
+/* On the clocks where the run was made. */
+static struct tm local_time(const struct tk_vllm_form *form, tk_ns wall)
 {
-    time_t t = (time_t)(wall / TK_NS_PER_S);
+    time_t t = (time_t)(wall / TK_NS_PER_S + form->utc_offset_s);
     struct tm tm = { 0 };
 
-    (void)localtime_r(&t, &tm);
+    (void)gmtime_r(&t, &tm);
     return tm;
 }
 
 /* "20251124-160002"; `out` has 32 bytes. */
-static const char *date_of(tk_ns wall, char *out)
+static const char *date_of(const struct tk_vllm_form *form, char *out)
 {
-    struct tm tm = local_time(wall);
+    struct tm tm = local_time(form, form->wall_end);
 
     if (strftime(out, 32, "%Y%m%d-%H%M%S", &tm) == 0)
         out[0] = '\0';
@@ -45,7 +44,7 @@ static const char *date_of(tk_ns wall, char *out)
 
 static void put_metadata(struct tk__vllm_object *o, const struct tk_opt_list *list)
 {
-    for (size_t i = 0; list && i < list->n; i++) {
+    for (size_t i = 0; i < list->n; i++) {
         struct tk_str item = tk_str_of(list->v[i]);
         ptrdiff_t equals = tk_str_find(item, '=');
         if (equals < 0)
@@ -61,14 +60,14 @@ static void put_head(struct tk__vllm_object *o, const struct tk_vllm_form *form)
 {
     char date[32];
 
-    tk__vllm_object_text(o, "date", date_of(form->wall_end, date));
+    tk__vllm_object_text(o, "date", date_of(form, date));
     tk__vllm_object_text(o, "endpoint_type", form->backend);
     tk__vllm_object_text(o, "backend", form->backend);
     tk__vllm_object_text(o, "label", form->label);
     tk__vllm_object_text(o, "model_id", form->model);
     tk__vllm_object_text(o, "tokenizer_id", form->tokenizer);
     tk__vllm_object_int(o, "num_prompts", form->num_prompts);
-    put_metadata(o, form->metadata);
+    put_metadata(o, &form->metadata);
     if (isinf(form->request_rate))
         tk__vllm_object_text(o, "request_rate", "inf");
     else
@@ -199,7 +198,7 @@ static void put_ramp(struct tk__vllm_object *o, const struct tk_vllm_form *form)
     tk_jsonw_arr(w);
     for (size_t i = 0; i < form->n_rps; i++) {
         tk_ns wall = form->wall_begin + form->rps[i].due_offset;
-        struct tm tm = local_time(wall);
+        struct tm tm = local_time(form, wall);
         char second[32] = "", text[64];
         (void)strftime(second, sizeof(second), "%Y-%m-%dT%H:%M:%S", &tm);
         (void)snprintf(text, sizeof(text), "%s.%06lld", second,
@@ -288,10 +287,6 @@ static void put_diffusion(struct tk__vllm_object *o, const struct tk_vllm_decodi
 void tk__vllm_result_fill(struct tk__vllm_object *o, const struct tk_vllm_form *form,
                           const struct tk_vllm_figures *f)
 {
-    static const char *const metrics[TK_VLLM_METRIC_N_] = {
-        "ttft", "tpot", "itl", "e2el", "client_queue_time", "e2el_including_client_queue",
-    };
-
     put_head(o, form);
     put_sums(o, form, f);
     if (form->is_detailed)
@@ -309,7 +304,7 @@ void tk__vllm_result_fill(struct tk__vllm_object *o, const struct tk_vllm_form *
         put_diffusion(o, form->decoding);
     for (int m = 0; m < TK_VLLM_METRIC_N_; m++) {
         if (tk_vllm_reports(form, (enum tk_vllm_metric)m))
-            put_stats(o, form, metrics[m], &f->stats[m]);
+            put_stats(o, form, tk__vllm_metric_names[m], &f->stats[m]);
     }
 }
 
@@ -354,68 +349,6 @@ int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out)
     }
     if (form->max_concurrency > 0)
         tk_buf_addf(out, "-concurrency%lld", (long long)form->max_concurrency);
-    tk_buf_addf(out, "-%s-%s.json", slash ? slash + 1 : form->model, date_of(form->wall_end, date));
+    tk_buf_addf(out, "-%s-%s.json", slash ? slash + 1 : form->model, date_of(form, date));
     return out->failed;
-}
-
-void tk_vllm_form(const struct tk_vllm *v, struct tk_vllm_form *ret)
-{
-    const struct tk_vllm_opts *o = v->o;
-
-    *ret = (struct tk_vllm_form){
-        .backend = o->backend,
-        .label = o->label,
-        .model = o->model,
-        .tokenizer = o->skip_tokenizer_init ? NULL
-                     : o->tokenizer         ? o->tokenizer
-                                            : o->model,
-        .num_prompts = o->num_prompts,
-        .request_rate = o->request_rate,
-        .burstiness = o->burstiness,
-        .max_concurrency = o->max_concurrency,
-        .ramp_up_strategy = o->ramp_up_strategy,
-        .ramp_up_start_rps = o->ramp_up_start_rps,
-        .ramp_up_end_rps = o->ramp_up_end_rps,
-        .rps = v->rps,
-        .n_rps = v->n_rps,
-        .metadata = &o->metadata,
-        .percentiles = v->percentiles,
-        .n_percentiles = v->n_percentiles,
-        .has_goodput = v->has_goodput,
-        .tool = v->backend->tool,
-        .is_pooling = v->backend->is_pooling,
-        .has_no_usage = v->has_no_usage,
-        .has_prompt_len = v->tokenizer != NULL,
-        .is_detailed = o->save_detailed,
-    };
-    memcpy(ret->has_metric, v->has_metric, sizeof(ret->has_metric));
-    memcpy(ret->goodput_ms, v->goodput_ms, sizeof(ret->goodput_ms));
-}
-
-void tk_vllm_form_of_plan(const struct tk_report_plan *p, struct tk_vllm_form *ret)
-{
-    static const double p99[] = { 99 };
-    const struct tk__vllm_backend *b = tk__vllm_backend_of_api(p->api ? p->api : "completions");
-
-    if (!b)
-        b = tk__vllm_backend("openai");
-
-    *ret = (struct tk_vllm_form){
-        .backend = b->name,
-        .model = p->model ? p->model : "unknown",
-        .num_prompts = p->requests,
-        /* A load that changes has no one rate. That tool has "inf" beside its own ramp, too. */
-        .request_rate = p->rate > 0 && p->shape.of == TK_SHAPE_NONE ? p->rate : INFINITY,
-        .burstiness = 1,
-        .max_concurrency = p->concurrency,
-        .has_metric = { [TK_VLLM_TTFT] = !b->is_pooling,
-                        [TK_VLLM_TPOT] = !b->is_pooling,
-                        [TK_VLLM_ITL] = !b->is_pooling,
-                        [TK_VLLM_E2EL] = b->is_pooling },
-        .percentiles = p99,
-        .n_percentiles = 1,
-        .goodput_ms = { NAN, NAN, NAN, NAN, NAN, NAN },
-        .tool = b->tool,
-        .is_pooling = b->is_pooling,
-    };
 }

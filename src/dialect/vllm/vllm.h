@@ -110,6 +110,7 @@ enum tk_vllm_metric {
 };
 
 #define TK_VLLM_MAX_PERCENTILES 64
+#define TK_VLLM_MAX_METADATA 1024 /* the result's object has room for them and for all figures */
 
 /* One entry of rps_change_events: the rate's whole part grew when request `index` went out. */
 struct tk_vllm_rps {
@@ -267,6 +268,14 @@ struct tk_vllm_counters {
 /* From the text of /metrics, in the form of Prometheus; lines that make no sense are passed over. */
 void tk_vllm_counters_read(struct tk_str text, struct tk_vllm_counters *ret);
 
+/* Both readings into the run file and out of it again, as JSON under the name TK_VLLM_FACT_COUNTERS. Write: 0 or
+ * the buffer's failure. Read: 0, TK_E_FORMAT, -ENOMEM. */
+#define TK_VLLM_FACT_COUNTERS "vllm_counters"
+int tk_vllm_counters_write(const struct tk_vllm_counters *before,
+                           const struct tk_vllm_counters *after, struct tk_buf *out);
+int tk_vllm_counters_of(struct tk_str json, struct tk_vllm_counters *ret_before,
+                        struct tk_vllm_counters *ret_after);
+
 /* What they moved by while the load went on. */
 struct tk_vllm_decoding {
     bool has_drafts, has_diffusion;
@@ -298,7 +307,7 @@ struct tk_vllm_form {
     int64_t ramp_up_start_rps, ramp_up_end_rps;
     const struct tk_vllm_rps *rps;
     size_t n_rps;
-    const struct tk_opt_list *metadata; /* NULL: none */
+    struct tk_opt_list metadata; /* not owned */
     bool has_metric[TK_VLLM_METRIC_N_];
     const double *percentiles;
     size_t n_percentiles;
@@ -308,19 +317,32 @@ struct tk_vllm_form {
     bool is_pooling; /* a vector or scores came back, no text: no figures of tokens that are made */
     bool has_no_usage; /* pooling: the server was asked to send none */
     bool is_detailed;
-    tk_ns all_due_at;    /* when every request was due at once; 0: each has its instant */
-    bool has_prompt_len; /* prompts were counted by the tokenizer: not by what the server says */
+    bool has_prompt_len;  /* prompts were counted by the tokenizer: not by what the server says */
+    bool is_due_at_once;  /* every request was, when the load began */
+    int64_t utc_offset_s; /* of the clocks where the run was made: for date and file name */
     const struct tk_vllm_decoding *decoding; /* NULL: not asked for */
+    /* by tk_vllm_form_span() */
     double duration_s; /* of the measured load: from its start to the end of its last request */
+    tk_ns all_due_at;  /* when every request was due at once; 0: each has its instant */
     tk_ns wall_begin;  /* its start */
-    tk_ns wall_end;    /* for date and file name */
+    tk_ns wall_end;    /* its end, for date and file name */
 };
 
-/* Of a command line; duration and wall times are the caller's to fill. */
+/* Of a command line. What it points to is that of `v` and its options. */
 void tk_vllm_form(const struct tk_vllm *v, struct tk_vllm_form *ret);
 
-/* Of any run's plan, with the tool's defaults: `tokmark report --format vllm`. */
-void tk_vllm_form_of_plan(const struct tk_report_plan *p, struct tk_vllm_form *ret);
+/* The same into the run file and out of it again, as JSON under the name TK_VLLM_FACT_FORM, so that a
+ * report says what the run said. Write: 0 or the buffer's failure. Read: what it points to lives in `arena`;
+ * TK_E_FORMAT, TK_E_RANGE or TK_E_LIMIT (it is damaged), TK_E_UNSUPPORTED (of a newer version), -ENOMEM. */
+#define TK_VLLM_FACT_FORM "vllm"
+int tk_vllm_form_write(const struct tk_vllm_form *form, struct tk_buf *out);
+int tk_vllm_form_read(struct tk_str json, struct tk_arena *arena, struct tk_vllm_form *ret);
+
+/* Of any run's plan, with the tool's defaults; `wall` is an instant of the run. */
+void tk_vllm_form_of_plan(const struct tk_report_plan *p, tk_ns wall, struct tk_vllm_form *ret);
+
+/* When the measured load was: the last thing that a form needs. */
+void tk_vllm_form_span(struct tk_vllm_form *form, const struct tk_load_totals *t, tk_ns wall_begin);
 
 /* Whether the form has a section of this kind. */
 bool tk_vllm_reports(const struct tk_vllm_form *form, enum tk_vllm_metric m);

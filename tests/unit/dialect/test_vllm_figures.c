@@ -50,7 +50,6 @@ static void put(uint64_t index, enum tk_end end, tk_ns at)
 static const double percentiles[] = { 99, 99.9 };
 static const struct tk_vllm_rps rps[] = { { 5, 0 }, { 6, 1500 * MS } };
 static const char *metadata[] = { " b = 2=3 ", "label=x", "duration=y" };
-static const struct tk_opt_list metadata_list = { metadata, 3 };
 
 static struct tk_vllm_form form(bool is_chat)
 {
@@ -62,7 +61,7 @@ static struct tk_vllm_form form(bool is_chat)
         .request_rate = 10,
         .burstiness = 1,
         .max_concurrency = 3,
-        .metadata = &metadata_list,
+        .metadata = { metadata, TK_ARRAY_LEN(metadata) },
         .has_metric = { true, true, true, true },
         .percentiles = percentiles,
         .n_percentiles = 2,
@@ -125,7 +124,7 @@ static void test_forms(struct tk_records *records)
     tk_buf_reset(&out);
     f.is_detailed = false;
     f.has_goodput = false;
-    f.metadata = NULL;
+    f.metadata.n = 0;
     f.request_rate = INFINITY;
     f.max_concurrency = 0;
     f.label = "lab";
