@@ -30,7 +30,9 @@ build: setup ## build build/tokmark (the default)
 check: build ## all tests but fuzzing and benchmarks
 	@$(TEST) build
 
-demo: build ## simulated server, real run, result
+demo: setup ## simulated server, real run, result; builds the program alone
+	@scripts/configure build $(OPTIONS)
+	@$(NINJA) build tokmark
 	@scripts/demo
 
 bench: build ## the budgets beside what is measured here (BENCH=--quick), and micro-benchmarks

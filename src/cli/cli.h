@@ -20,6 +20,7 @@ struct tk_command {
     const char *about;                 /* one line for `tokmark --help` */
     const struct tk_opt_command *opts; /* its words */
     int (*run)(int argc, char **argv); /* argv[0] is the command's word; returns enum tk_exit */
+    bool tells_version;                /* --version is the tool's that it stands for */
 };
 
 extern const struct tk_command tk_cmd_run;

@@ -73,6 +73,19 @@ static int skip_name(int argc, char **argv)
     return n == 2 ? 2 : 0;
 }
 
+static bool asks_version(int argc, char **argv)
+{
+    return argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0);
+}
+
+/* Scripts look for vLLM's on standard output. */
+static int put_version(void)
+{
+    tk_say("vllm", "this is tokmark " TK_VERSION
+                   ", which stands in for 'vllm bench serve' of vLLM " TK_VLLM_VERSION " alone");
+    return tk_put("vllm", TK_STR(TK_VLLM_VERSION "\n")) ? TK_EXIT_OK : TK_EXIT_FAILED;
+}
+
 static int other_command(int argc, char **argv)
 {
     const char *second = argc > 2 ? argv[2] : "";
@@ -828,7 +841,7 @@ static int run(int argc, char **argv)
 
     tk_arena_init(&c.arena, 0);
     tk_vllm_files_init(&c.files, PROGRAM, &c.o);
-    int status = parse_words(&c, argc, argv);
+    int status = asks_version(argc, argv) ? put_version() : parse_words(&c, argc, argv);
     if (status < 0)
         status = run_command(&c);
     release(&c);
@@ -840,4 +853,5 @@ const struct tk_command tk_cmd_vllm = {
     .about = "the words of `vllm bench serve`",
     .opts = &tk_vllm_command,
     .run = run,
+    .tells_version = true,
 };

@@ -79,9 +79,10 @@ int main(int argc, char **argv)
     const char *word = argv[1];
     if (is_any(word, "--help", "-h", "help"))
         return tk_help(argc - 1, argv + 1);
-    bool is_version = argc == 3 && is_any(argv[2], "--version", "-V", NULL); /* after a command */
+    const struct tk_command *c = tk_command_find(word);
+    bool is_version = argc == 3 && is_any(argv[2], "--version", "-V", NULL) &&
+                      !(c && c->tells_version); /* after a command */
     if (is_version || is_any(word, "--version", "-V", "version"))
         return version();
-    const struct tk_command *c = tk_command_find(word);
     return c ? c->run(argc - 1, argv + 1) : tk_unknown_command(word);
 }

@@ -80,6 +80,10 @@ def test_link():
     t.ok(out.returncode == 0 and '--num-prompts' in out.stdout, 'called vllm it is vllm')
     out = subprocess.run(['./vllm', 'chat'], capture_output=True, text=True, check=False)
     t.ok(out.returncode == 2 and 'in its way' in out.stderr, 'vllm chat explains itself', out.stderr)
+    for words in (['./vllm', '--version'], ['./vllm', '-v'], [tk_it.TOKMARK, 'vllm', '--version']):
+        out = subprocess.run(words, capture_output=True, text=True, check=False)
+        t.eq((out.returncode, out.stdout), (0, '0.13.0\n'), f'{words[1:]}: what vLLM says')
+        t.has(out.stderr, "this is tokmark ", f'{words[1:]}: who says so')
 
 
 def test_places():

@@ -21,6 +21,8 @@
 #include "opt/opt.h"
 #include "run/plan.h"
 
+#define TK_VLLM_VERSION "0.13.0" /* that of the page */
+
 /* The values of the command line, by the option's name. Those without a default (None there) count
  * only where they were given: tk_vllm_given(). */
 struct tk_vllm_opts {
