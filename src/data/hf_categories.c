@@ -49,11 +49,14 @@ static int fetch(struct tk__categories *c, struct tk_str category, struct tk_err
     struct tk_buf name = TK_BUF_INIT(TK_HUB_MAX_NAME);
 
     (void)tk_buf_addf(&name, "BFCL_v3_%.*s.json", TK_STR_ARG(category));
-    if (name.failed) {
-        tk_buf_release(&name);
-        return tk_err_set(reterr, TK_E_LIMIT, "BFCL category '%.100s…' is too long", category.p);
-    }
-    int rc = tk_hub_get(c->conf->hf->hub, &repo, name.p, &c->paths[c->n_files], reterr);
+    int rc = name.failed;
+    if (rc == TK_E_LIMIT)
+        (void)tk_err_set(reterr, rc, "BFCL category '%.*s…' is too long",
+                         (int)TK_MIN(category.n, 100), category.p);
+    else if (rc != 0)
+        (void)tk_err_set(reterr, rc, "no memory for BFCL category '%.*s'", TK_STR_ARG(category));
+    else
+        rc = tk_hub_get(c->conf->hf->hub, &repo, name.p, &c->paths[c->n_files], reterr);
     if (rc == -ENOENT)
         rc = tk_err_set(reterr, TK_E_NOT_FOUND,
                         "BFCL category '%.*s' not found: file '%s' does not exist in %s. Check "
