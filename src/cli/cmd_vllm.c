@@ -213,6 +213,8 @@ static void put_idle_options(const struct command *c)
           "there is no --ramp-up-strategy" },
         { c->o.save_detailed && !c->o.save_result && !c->o.append_result, "save-detailed",
           "there is no --save-result" },
+        { tk_vllm_ignores_chat(&c->v), "enable-multimodal-chat",
+          "the data set does not make messages" },
         { c->o.lora_modules.n == 0 && tk_vllm_given(&c->v, "lora-assignment"), "lora-assignment",
           "there are no --lora-modules" },
     };

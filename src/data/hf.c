@@ -197,11 +197,13 @@ static struct tk__table_conf table_conf(const struct hf *d)
     const struct tk_data_hf *hf = d->conf->hf;
     struct tk__table_conf t = {
         .path = d->conf->path,
-        .subset = d->set->has_no_subset ? NULL : hf->subset,
+        .subset = d->set->has_no_subset ? NULL
+                  : hf->subset          ? hf->subset
+                                        : d->set->subset,
         .split = hf->split,
         .columns = d->set->columns,
         .hub = hf->hub,
-        .is_streamed = hf->is_streamed,
+        .is_streamed = hf->is_streamed && !d->set->is_read_whole,
         .do_shuffle = d->conf->do_shuffle,
         .seed = d->conf->seed,
     };
@@ -235,7 +237,7 @@ static int hf_load(const struct tk_data_conf *conf, struct tk_items *ret, struct
         .measured = *conf,
         .set = conf->hf->set,
         .scratch = tk_tok_scratch_new(),
-        .row = { .hf = conf->hf },
+        .row = { .hf = conf->hf, .path = conf->path },
     };
     int rc = d.scratch ? 0 : tk_err_set(reterr, -ENOMEM, "no memory for the tokenizer");
 

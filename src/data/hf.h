@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "data/data.h"
 
+#define TK_HF_WHISPER "<|startoftranscript|><|en|><|transcribe|><|notimestamps|>"
+
 struct tk_hf_set;
 struct tk_hub_conf;
 
@@ -17,6 +19,7 @@ struct tk_data_hf {
     bool is_streamed;                  /* files are read by parts, shuffled through a buffer */
     double min_distance, max_distance; /* blazedit: rows with a norm_distance between them */
     double min_seconds, max_seconds;   /* speech: clips as long as that */
+    const char *speech_prompt;         /* of the newer sets of speech; NULL: none */
     const char *categories; /* functions: "simple,multiple"; NULL or none: the set's own */
 };
 
@@ -26,10 +29,13 @@ const struct tk_hf_set *tk_hf_find(const char *path, const char *name);
 /* Python's set of all known names, for the message that lists them. 0 or the buffer's code. */
 int tk_hf_names(struct tk_buf *out);
 
-bool tk_hf_has_template(const struct tk_hf_set *set);   /* prompts stand in the chat template */
-bool tk_hf_needs_template(const struct tk_hf_set *set); /* also with --skip-chat-template */
-bool tk_hf_is_speech(const struct tk_hf_set *set);      /* its items are recordings */
-bool tk_hf_has_functions(const struct tk_hf_set *set);  /* its items have tools */
+bool tk_hf_has_template(const struct tk_hf_set *set);    /* prompts stand in the chat template */
+bool tk_hf_needs_template(const struct tk_hf_set *set);  /* also with --skip-chat-template */
+bool tk_hf_is_speech(const struct tk_hf_set *set);       /* its items are recordings */
+bool tk_hf_has_long_speech(const struct tk_hf_set *set); /* … with no longest one by default */
+bool tk_hf_has_functions(const struct tk_hf_set *set);   /* its items have tools */
+bool tk_hf_makes_message(const struct tk_hf_set *set);   /* --enable-multimodal-chat means it … */
+bool tk_hf_has_media_inside(const struct tk_hf_set *set); /* … and leaves no media beside it */
 bool tk_hf_is_multimodal(
     const struct tk_hf_set *set); /* prompts have an image, a video or a clip */
 

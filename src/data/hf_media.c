@@ -5,11 +5,14 @@
  * the server's machine.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/str.h"
 #include "data/hf_sets.h"
 #include "data/parts.h"
+#include "hub/hub.h"
 #include "media/picture.h"
 #include "media/wav.h"
 
@@ -84,21 +87,60 @@ int tk__hf_add_media(struct tk__hf_row *r, struct tk_buf *out)
     return rc;
 }
 
-int tk__hf_add_speech(struct tk__hf_row *r, struct tk_buf *out)
+/* A recording of the row, as WAV. */
+static int add_clip(struct tk__hf_row *r, struct tk_buf *out, double *ret_seconds,
+                    struct tk_err *err)
 {
     struct tk_buf bytes = TK_BUF_INIT(MAX_BYTES);
-    struct tk_err err = { 0 };
-    double seconds = 0;
     int rc = decode(r, &bytes);
 
-    tk_buf_reset(out);
-    if (rc == 0) {
-        rc = tk_wav_of_clip(out, tk_buf_str(&bytes), r->hf->max_seconds, &seconds, &err);
-        if (rc != 0)
-            rc = tk__row_fail(&r->at, rc, r->reterr, "its audio cannot be sent: %s", err.msg);
-    }
-    tk_buf_release(&bytes);
     if (rc != 0)
-        return rc;
+        *err = *r->reterr; /* it has words already */
+    else
+        rc = tk_wav_of_clip(out, tk_buf_str(&bytes), r->hf->set->keeps_channels, r->hf->max_seconds,
+                            ret_seconds, err);
+    tk_buf_release(&bytes);
+    return rc;
+}
+
+/* A file beside the rows, as it is. */
+static int add_recording(struct tk__hf_row *r, struct tk_str name, struct tk_buf *out,
+                         double *ret_seconds, struct tk_err *err)
+{
+    const struct tk_hub_repo repo = { .id = r->path, .type = TK_HUB_DATASET };
+    char *z = tk_str_dup(name), *path = NULL;
+    int rc = 0;
+
+    if (!z)
+        return tk_err_set(err, -ENOMEM, "no memory for it");
+    if (strlen(z) != name.n || !tk_hub_is_name(z))
+        rc = tk_err_set(err, TK_E_FORMAT, "'%.100s' is no file of the data set", z);
+    if (rc == 0)
+        rc = tk_hub_get(r->hf->hub, &repo, z, &path, err);
+    if (rc == 0)
+        rc = tk__add_file(out, tk_str_of(path), err);
+    if (rc == 0)
+        rc = tk_wav_seconds(tk_buf_str(out), ret_seconds, err);
+    free(z);
+    free(path);
+    return rc;
+}
+
+int tk__hf_add_speech(struct tk__hf_row *r, struct tk_buf *out)
+{
+    struct tk_err err = { 0 };
+    struct tk_str name;
+    double seconds = 0;
+    bool is_file = r->hf->set->has_files && tk_json_type(&r->media) == TK_JSON_STRING &&
+                   tk_json_get_str(&r->media, &name) == 0;
+
+    tk_buf_reset(out);
+    r->reterr->msg[0] = '\0';
+    int rc = is_file ? add_recording(r, name, out, &seconds, &err)
+                     : add_clip(r, out, &seconds, &err);
+    if (rc != 0)
+        return r->reterr->msg[0]
+                   ? rc
+                   : tk__row_fail(&r->at, rc, r->reterr, "its audio cannot be sent: %s", err.msg);
     return seconds >= r->hf->min_seconds && seconds <= r->hf->max_seconds;
 }

@@ -320,11 +320,25 @@ static int make_mmstar(struct tk__hf_row *r, struct tk_json_val *root)
     return done(r, rc ? rc : media_is(r, root, "image"));
 }
 
-/* Whisper's words of control are the prompt of each clip; what is sent is the recording. */
+/* Words of control are the prompt of each clip; what is sent is the recording. */
+static int make_clip(struct tk__hf_row *r, struct tk_json_val *root, const char *column)
+{
+    const char *words = r->hf->set->is_newer ? r->hf->speech_prompt : TK_HF_WHISPER;
+    int rc = media_is(r, root, column);
+
+    r->media_kind = "audio";
+    (void)tk_buf_add_z(&r->prompt, words ? words : "");
+    return done(r, rc);
+}
+
 static int make_speech(struct tk__hf_row *r, struct tk_json_val *root)
 {
-    (void)tk_buf_add_z(&r->prompt, "<|startoftranscript|><|en|><|transcribe|><|notimestamps|>");
-    return done(r, media_is(r, root, "audio"));
+    return make_clip(r, root, "audio");
+}
+
+static int make_recording(struct tk__hf_row *r, struct tk_json_val *root)
+{
+    return make_clip(r, root, "url");
 }
 
 static const struct tk_hf_set sets[] = {
@@ -334,6 +348,7 @@ static const struct tk_hf_set sets[] = {
         .is_split_fixed = true,
         .has_no_subset = true,
         .is_multimodal = true,
+        .makes_message = true,
         .output_tokens = 128,
         .columns = { "conversation", "images" },
         .make = make_arena_chat,
@@ -344,6 +359,7 @@ static const struct tk_hf_set sets[] = {
         .is_split_fixed = true,
         .has_no_subset = true,
         .is_multimodal = true,
+        .makes_message = true,
         .output_tokens = 128,
         .columns = { "turns", "images" },
         .make = make_arena_bench,
@@ -354,6 +370,7 @@ static const struct tk_hf_set sets[] = {
         .is_split_fixed = true,
         .has_no_subset = true,
         .is_multimodal = true,
+        .makes_message = true,
         .output_tokens = 128,
         .columns = { "question", "choices", "video" },
         .make = make_mmvu,
@@ -386,6 +403,7 @@ static const struct tk_hf_set sets[] = {
     },
     {
         .ids = { "openai/gsm8k" },
+        .subset = "main",
         .split = "test",
         .has_template = true,
         .output_tokens = 256,
@@ -395,12 +413,14 @@ static const struct tk_hf_set sets[] = {
     {
         .ids = { "lmms-lab/LLaVA-OneVision-Data" },
         .is_multimodal = true,
+        .makes_message = true,
         .lengths = TK__HF_SENSIBLE,
         .columns = { "conversations", "image" },
         .make = make_conversation,
     },
     {
         .ids = { "Aeala/ShareGPT_Vicuna_unfiltered" },
+        .makes_message = true,
         .lengths = TK__HF_SENSIBLE,
         .columns = { "conversations", "image" },
         .make = make_conversation,
@@ -427,16 +447,30 @@ static const struct tk_hf_set sets[] = {
         .split = "train",
         .is_split_fixed = true,
         .is_multimodal = true,
+        .is_speech = true,
         .output_tokens = 128,
         .columns = { "audio" },
         .make = make_speech,
     },
     {
-        .ids = { "ArtificialAnalysis/Earnings22-Cleaned-AA",
-                 "D4nt3/esb-datasets-earnings22-validation-tiny-filtered" },
+        .ids = { "ArtificialAnalysis/Earnings22-Cleaned-AA" },
         .split = "train",
-        .is_split_fixed = true,
+        .is_read_whole = true,
         .is_multimodal = true,
+        .is_speech = true,
+        .is_newer = true,
+        .has_files = true,
+        .output_tokens = 1024,
+        .columns = { "url" },
+        .make = make_recording,
+    },
+    {
+        .ids = { "D4nt3/esb-datasets-earnings22-validation-tiny-filtered" },
+        .split = "train",
+        .is_multimodal = true,
+        .is_speech = true,
+        .is_newer = true,
+        .keeps_channels = true,
         .output_tokens = 1024,
         .columns = { "audio" },
         .make = make_speech,
@@ -467,6 +501,8 @@ static const struct tk_hf_set sets[] = {
         .is_split_fixed = true,
         .has_no_subset = true,
         .is_multimodal = true,
+        .makes_message = true,
+        .has_media_inside = true,
         .output_tokens = 128,
         .columns = { "question", "image" },
         .make = make_mmstar,
@@ -519,12 +555,27 @@ bool tk_hf_needs_template(const struct tk_hf_set *set)
 
 bool tk_hf_is_speech(const struct tk_hf_set *set)
 {
-    return set->make == make_speech;
+    return set->is_speech;
+}
+
+bool tk_hf_has_long_speech(const struct tk_hf_set *set)
+{
+    return set->is_newer;
 }
 
 bool tk_hf_has_functions(const struct tk_hf_set *set)
 {
     return set->make == tk__hf_make_functions;
+}
+
+bool tk_hf_makes_message(const struct tk_hf_set *set)
+{
+    return set->makes_message;
+}
+
+bool tk_hf_has_media_inside(const struct tk_hf_set *set)
+{
+    return set->has_media_inside;
 }
 
 bool tk_hf_is_multimodal(const struct tk_hf_set *set)

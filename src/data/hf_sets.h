@@ -8,6 +8,7 @@
 /* A row on its way to an item. */
 struct tk__hf_row {
     const struct tk_data_hf *hf;
+    const char *path;  /* of the data set: a folder or file of this machine, or its name */
     struct tk__row at; /* for messages */
     struct tk_err *reterr;
     /* what `make` fills */
@@ -41,11 +42,19 @@ enum tk__hf_lengths {
 struct tk_hf_set {
     const char *ids[8];  /* NULL behind the last */
     const char *split;   /* NULL: the user's */
+    const char *subset;  /* where the user names none; NULL: the only one */
     bool is_split_fixed; /* whatever the user says */
     bool has_no_subset;  /* whatever the user says */
     bool is_path_only;   /* not found by --hf-name */
+    bool is_read_whole;  /* and shuffled so, not as a stream */
     bool has_template;   /* chat template around the prompt */
     bool is_multimodal;
+    bool is_speech;        /* its items are recordings … */
+    bool is_newer;         /* … of any length, whose prompt is up to the tokenizer's family */
+    bool keeps_channels;   /* they are not mixed to one */
+    bool has_files;        /* they lie beside the rows, which name them, and are sent as they are */
+    bool makes_message;    /* where that is asked for, the prompt is a chat's message … */
+    bool has_media_inside; /* … whose media are in it alone */
     bool has_plain_answer; /* the answer is counted without what the tokenizer adds */
     bool ignores_output;   /* --hf-output-len has no effect */
     int64_t output_tokens; /* to ask for; 0: those of the answer */

@@ -97,6 +97,10 @@ int tk_hub_get(const struct tk_hub_conf *c, const struct tk_hub_repo *repo, cons
 int tk_hub_snapshot(const struct tk_hub_conf *c, const struct tk_hub_repo *repo,
                     const char *const *wanted, size_t n, char **ret_folder, struct tk_err *reterr);
 
+/* Whether that may be a file's name: a relative path that leads out of no folder. tk_hub_get() refuses others
+ * of the hub, but takes them of a folder of this machine. */
+bool tk_hub_is_name(const char *name);
+
 /* The path of a file that is in the cache already, without asking anybody: *ret_path is the caller's.
  * 0; -ENOENT (known not to be in the repository); TK_E_NOT_FOUND (not in the cache); TK_E_FORMAT;
  * -ENOMEM. */

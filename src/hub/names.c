@@ -92,6 +92,11 @@ static bool looks_like_path(const char *id)
     return id[0] == '/' || id[0] == '~' || strncmp(id, "./", 2) == 0 || strncmp(id, "../", 3) == 0;
 }
 
+bool tk_hub_is_name(const char *name)
+{
+    return tk__hub_is_safe_path(name);
+}
+
 int tk__hub_check(const struct tk_hub_repo *repo, const char *name, struct tk_err *reterr)
 {
     if (looks_like_path(repo->id))

@@ -164,14 +164,16 @@ static void mix(float *frames, sf_count_t n, int channels)
 }
 
 /* Up to `most` frames and a little more; *ret_n is how many there were. */
-static int copy_mixed(SNDFILE *from, SNDFILE *to, int channels, double most, int64_t *ret_n)
+static int copy_floats(SNDFILE *from, SNDFILE *to, int channels, bool keeps_channels, double most,
+                       int64_t *ret_n)
 {
     float frames[CHUNK];
     sf_count_t n;
 
     *ret_n = 0;
     while ((double)*ret_n <= most && (n = sf_readf_float(from, frames, CHUNK / channels)) > 0) {
-        mix(frames, n, channels);
+        if (!keeps_channels)
+            mix(frames, n, channels);
         if (sf_writef_float(to, frames, n) != n)
             return TK_E_UNSUPPORTED;
         *ret_n += n;
@@ -179,8 +181,8 @@ static int copy_mixed(SNDFILE *from, SNDFILE *to, int channels, double most, int
     return 0;
 }
 
-int tk_wav_of_clip(struct tk_buf *out, struct tk_str file, double max_seconds, double *ret_seconds,
-                   struct tk_err *reterr)
+int tk_wav_of_clip(struct tk_buf *out, struct tk_str file, bool keeps_channels, double max_seconds,
+                   double *ret_seconds, struct tk_err *reterr)
 {
     struct memory from = { .in = file }, to;
     SF_INFO info = { 0 };
@@ -193,8 +195,9 @@ int tk_wav_of_clip(struct tk_buf *out, struct tk_str file, double max_seconds, d
         (void)sf_close(in);
         return tk_err_set(reterr, TK_E_UNSUPPORTED, "a sound of %d channels", info.channels);
     }
-    SNDFILE *f = begin_wav(&to, out, 1, info.samplerate);
-    int rc = f ? copy_mixed(in, f, info.channels, max_seconds * info.samplerate, &n)
+    SNDFILE *f = begin_wav(&to, out, keeps_channels ? info.channels : 1, info.samplerate);
+    int rc = f ? copy_floats(in, f, info.channels, keeps_channels, max_seconds * info.samplerate,
+                             &n)
                : TK_E_UNSUPPORTED;
     if (rc != 0)
         rc = fail(&to, f, reterr);
@@ -206,6 +209,19 @@ int tk_wav_of_clip(struct tk_buf *out, struct tk_str file, double max_seconds, d
         out->p[out->n] = '\0';
     }
     return rc;
+}
+
+int tk_wav_seconds(struct tk_str file, double *ret, struct tk_err *reterr)
+{
+    struct memory from = { .in = file };
+    SF_INFO info = { 0 };
+    SNDFILE *in = open_memory(&from, SFM_READ, &info);
+
+    if (!in)
+        return fail(&from, NULL, reterr);
+    (void)sf_close(in);
+    *ret = info.samplerate > 0 ? (double)info.frames / info.samplerate : 0;
+    return 0;
 }
 
 int tk_wav_of_samples(struct tk_buf *out, const double *samples, size_t n, int64_t rate,

@@ -1,4 +1,5 @@
 /* jinja_text.c - values as text: str(), repr(), HTML, JSON, as Python writes them */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "token/jinja.h"
+#include "token/template.h"
 #include "token/unicode.h"
 
 static const char hex[] = "0123456789abcdef";
@@ -80,6 +82,19 @@ static void repr_str(struct tk_buf *out, struct tk_str s)
         repr_char(out, s, from, at, c);
     }
     tk_buf_add_c(out, quote);
+}
+
+void tk_template_repr(struct tk_buf *out, struct tk_str s)
+{
+    struct tk_buf repaired = TK_BUF_INIT(3 * s.n + 1);
+
+    if (tk__utf8_valid(s.p, s.n) == s.n) {
+        repr_str(out, s);
+    } else {
+        out->failed = tk__utf8_repair(&repaired, s) != 0 ? -ENOMEM : out->failed;
+        repr_str(out, tk_buf_str(&repaired));
+    }
+    tk_buf_release(&repaired);
 }
 
 static void repr_items(struct tk_jrender *r, struct tk_buf *out, const struct tk_jval *items,

@@ -35,6 +35,9 @@ struct tk_template_opts {
     uint32_t max_depth;
 };
 
+/* Append repr() of a string, as Python writes it. What is no UTF-8 becomes U+FFFD. */
+void tk_template_repr(struct tk_buf *out, struct tk_str s);
+
 /* Compile. 0; TK_E_FORMAT (what jinja2 refuses to compile), TK_E_LIMIT (longer, or nested deeper,
  * than a template is), TK_E_UNSUPPORTED, -ENOMEM. *reterr has the line. `text` need not stay. */
 int tk_template_new(struct tk_str text, struct tk_template **ret_t, struct tk_err *reterr);

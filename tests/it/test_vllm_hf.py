@@ -1,11 +1,12 @@
-"""Data sets of the hub in `tokmark vllm`: vectors that tests/parity/vllm/hf --write took from vLLM 0.13.0 on `datasets` 4.4.1, and what
-is refused."""
+"""Data sets of the hub in `tokmark vllm`: vectors that tests/parity/vllm/hf --write took from vLLM 0.13.0 on `datasets` 4.4.1, of what is
+newer from 0.32.0, and what is refused."""
 import base64
 import json
 import os
 import shutil
 
 import tk_it
+import vllm_hf
 import vllm_load
 
 t = tk_it.Tap()
@@ -52,16 +53,34 @@ def prompts(path, name, *words):
     return [json.loads(line)['body']['prompt'] for line in out.stdout.splitlines()]
 
 
+def check_newer_vectors():
+    """--enable-multimodal-chat, and the data sets that 0.13 does not have yet."""
+    with open('newer.jsonl', encoding='utf-8') as f:
+        vectors = [json.loads(line) for line in f]
+    t.ok(len(vectors) > 60, 'there are vectors of 0.32')
+    for v in vectors:
+        why = vllm_hf.difference(v, vllm_hf.ours(tk_it.TOKMARK, [w.replace('{tok}', tok) for w in v['words']]))
+        t.ok(why is None, f'{v["name"]}, seed {v["words"][-1]}', why)
+
+
 def check_newer():
-    """Two data sets that 0.13 does not have yet."""
-    write('eval/test.jsonl', ''.join(json.dumps({'prompt': f'def f{i}():'}) + '\n' for i in range(3)))
+    """What else there is of the newer sets."""
+    write('human/test.jsonl', ''.join(json.dumps({'prompt': f'def f{i}():'}) + '\n' for i in range(3)))
     plain = ['--skip-chat-template', '--disable-shuffle']
-    t.eq(prompts('eval', 'openai/openai_humaneval', *plain), ['def f0():', 'def f1():', 'def f2():'], 'humaneval: its prompts')
-    write('gsm/main/test-0.jsonl', json.dumps({'question': 'one', 'answer': '1'}) + '\n')
-    write('gsm/socratic/test-0.jsonl', json.dumps({'question': 'two', 'answer': '2'}) + '\n')
-    t.eq(prompts('gsm', 'openai/gsm8k', *plain, '--hf-subset', 'main'), ['one'] * 3, 'gsm8k: a subset is a folder where no README says otherwise')
-    t.eq(prompts('gsm', 'openai/gsm8k', *plain, '--hf-subset', 'socratic'), ['two'] * 3, 'gsm8k: the other one')
-    t.eq(prompts('eval/test.jsonl', 'openai/openai_humaneval', *plain)[0], 'def f0():', 'a file for a folder')
+    t.eq(prompts('human', 'openai/openai_humaneval', *plain), ['def f0():', 'def f1():', 'def f2():'], 'humaneval: its prompts')
+    write('gsm-folders/main/test-0.jsonl', json.dumps({'question': 'one', 'answer': '1'}) + '\n')
+    write('gsm-folders/socratic/test-0.jsonl', json.dumps({'question': 'two', 'answer': '2'}) + '\n')
+    t.eq(prompts('gsm-folders', 'openai/gsm8k', *plain), ['one'] * 3, 'gsm8k: a subset is a folder where no README says otherwise')
+    t.eq(prompts('gsm-folders', 'openai/gsm8k', *plain, '--hf-subset', 'socratic'), ['two'] * 3, 'gsm8k: the other one')
+    t.eq(prompts('human/test.jsonl', 'openai/openai_humaneval', *plain)[0], 'def f0():', 'a file for a folder')
+
+
+def check_newer_speech():
+    words = ['--disable-shuffle', '--hf-split', 'validation', '--no-oversample', '--asr-min-audio-len-sec', '0.1', *AUDIO]
+    out = run('clips', 'D4nt3/esb-datasets-earnings22-validation-tiny-filtered', '--num-prompts', '9', *words)
+    made = [json.loads(line) for line in out.stdout.split('\n')[:-1]]
+    t.eq(len(made), 4, 'a clip of several channels has its length')
+    t.ok(all('; filename="file"' in m['body'] and 'name="temperature"' in m['body'] for m in made), 'its form is that of 0.13')
 
 
 def check_speech():
@@ -83,8 +102,15 @@ def check_refused():
     refused('no speech', 'noise', 'LIUM/tedlium', 'its audio cannot be sent: the sound cannot be used', *AUDIO)
     refused('all of it too short', 'speech', 'LIUM/tedlium', 'none of the 3 rows', '--asr-min-audio-len-sec', '0.2', *AUDIO)
     refused('all of it too long', 'speech', 'LIUM/tedlium', 'none of the 3 rows', '--asr-max-audio-len-sec', '0.1', *AUDIO)
-    refused('a chat that the set makes', 'bench', 'lmarena-ai/vision-arena-bench-v0.1', "'--enable-multimodal-chat' is not supported yet with 'hf'",
-            '--enable-multimodal-chat', *CHAT, status=2)
+    refused('a message with an image to completions', 'bench', 'lmarena-ai/vision-arena-bench-v0.1', "Multi-modal content is only supported on",
+            '--enable-multimodal-chat')
+    refused('a message to a reranker', 'vicuna', 'Aeala/ShareGPT_Vicuna_unfiltered', 'a reranker takes a query and documents', '--hf-split', 'train',
+            '--enable-multimodal-chat', '--backend', 'vllm-rerank', '--endpoint', '/v1/rerank')
+    calls = 'ArtificialAnalysis/Earnings22-Cleaned-AA'
+    refused('a file that leads out of the folder', 'escape', calls, "its audio cannot be sent: '../secret.wav' is no file of the data set", *AUDIO)
+    refused('a file that is not there', 'gone', calls, "has no file 'nope.wav'", *AUDIO)
+    refused('a file that is no sound', 'text', calls, 'its audio cannot be sent: the sound cannot be used', *AUDIO)
+    refused('no name of a file', 'mt', calls, "has no column 'url'", '--hf-split', 'test', *AUDIO)
     refused('a file that is no image', 'nopic', 'Lin-Chen/MMStar', "row 0 from 0: its image is too long, or is not what was in the file", *CHAT)
     refused('another kind of image', 'gif', 'Lin-Chen/MMStar', 'its image cannot be sent: a picture that is neither JPEG nor PNG', *CHAT)
     refused('an image that is cut', 'half', 'Lin-Chen/MMStar', 'its image cannot be sent: a JPEG that is cut', *CHAT)
@@ -143,8 +169,13 @@ with tk_it.Folder():
         whole = f.read()
     write('cut/data/train-00000-of-00001.parquet', whole[:-10])
     write('hurt/data/train-00000-of-00001.parquet', whole[:500] + b'\xff' * 300 + whole[800:])
+    for name, url in (('escape', '../secret.wav'), ('gone', 'nope.wav'), ('text', 'train.jsonl')):
+        write(f'{name}/train.jsonl', json.dumps({'url': url}))
+    shutil.copy('calls/audio/mono.flac', 'secret.wav')
     check_vectors()
+    check_newer_vectors()
     check_newer()
+    check_newer_speech()
     check_speech()
     check_refused()
 t.done()

@@ -148,8 +148,6 @@ with tk_it.Folder():
     refused('images to completions', '--dataset-name custom_image', "Multi-modal content is not supported on backend 'openai'", image, 'x.jsonl')
     refused('images in no JSONL', '--dataset-name custom_image --backend openai-chat --endpoint /v1/chat/completions',
             'Only JSONL format is supported for CustomImageDataset.', image, 'x.json')
-    refused('whole messages to completions', '--dataset-name sharegpt --enable-multimodal-chat',
-            "--enable-multimodal-chat goes with backend openai-chat, not 'openai'", f'[{{{talk}}}]', 'x.json')
     sound = json.dumps({'prompt': 'a', 'audio': {'array': [0.0], 'sampling_rate': 8000}})
     refused('sounds to a chat', '--dataset-name custom_audio --backend openai-chat --endpoint /v1/chat/completions',
             "custom_audio goes to backend openai-audio, or with --enable-multimodal-chat to openai-chat, not to 'openai-chat'", sound, 'x.jsonl')

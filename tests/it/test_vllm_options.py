@@ -154,9 +154,10 @@ def check_idle():
     """Options without an effect say so, once."""
     with tk_it.Sim() as sim:
         r = tk_it.run('vllm', *BASE[:-1], '--port', sim.port, '--use-beam-search', '--common-prefix-len', '3', '--trust-remote-code', '--plain',
-                      '--ramp-up-start-rps', '5', '--ramp-up-end-rps', '50', '--save-detailed')
+                      '--ramp-up-start-rps', '5', '--ramp-up-end-rps', '50', '--save-detailed', '--enable-multimodal-chat')
         t.eq(r.returncode, 0, 'options without effect: the run')
-        for name in ('use-beam-search', 'common-prefix-len', 'trust-remote-code', 'ramp-up-start-rps', 'ramp-up-end-rps', 'save-detailed'):
+        for name in ('use-beam-search', 'common-prefix-len', 'trust-remote-code', 'ramp-up-start-rps', 'ramp-up-end-rps', 'save-detailed',
+                     'enable-multimodal-chat'):
             t.eq(r.stderr.count(f'--{name} has no effect'), 1, f'--{name}: said once')
         plain = tk_it.run('vllm', *BASE[:-1], '--port', sim.port, '--plain', '--percentile-metrics', '')
         t.ok('no effect' not in plain.stderr and 'has no' not in plain.stderr, 'nothing is said without them', plain.stderr)

@@ -165,7 +165,9 @@ static int fill(struct tk_vllm_template *t, const struct tk_vllm *v, enum tk_vll
     tk_buf_init(&t->extra, MAX_EXTRA_BYTES);
     t->model = kind == TK_VLLM_BODY_STOP ? v->o->model : v->served_model;
     t->is_clip = b->is_clip;
-    t->is_text_first = v->o->enable_multimodal_chat && v->set->wraps_text;
+    t->is_message = tk__vllm_makes_message(v);
+    t->is_media_inside = t->is_message &&
+                         (kind == TK_VLLM_BODY_STOP || tk__vllm_has_media_inside(v));
     b->fill(t, v);
     if (kind != TK_VLLM_BODY_STOP)
         rc = add_options(t, v);

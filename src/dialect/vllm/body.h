@@ -41,7 +41,8 @@ struct tk_vllm_template {
     bool is_full;          /* a member found no room */
     const char *boundary;  /* of a form's parts; NULL: the body is JSON */
     bool is_clip;          /* where an item has media they stand for its text */
-    bool is_text_first;    /* of a chat's text part: its text stands before its type */
+    bool is_message;       /* the data set makes the message: it stands in the prompt's place */
+    bool is_media_inside;  /* … and the media are in it alone, nothing beside it */
     const char *model;     /* unless the request has one of its own */
     struct tk_arena arena; /* what members point to */
     struct tk_buf extra;   /* what members of the extra body point to */

@@ -110,8 +110,6 @@ static int check_hf(struct tk_vllm *v, struct tk_err *reterr)
         return raised(v, reterr,
                       "Multi-modal content is only supported on 'openai-chat' and 'openai-audio' "
                       "backends.");
-    if (o->enable_multimodal_chat)
-        return usage(v, reterr, "'--enable-multimodal-chat' is not supported yet with 'hf'");
     bool is_audio = strcmp(o->backend, "openai-audio") == 0;
     if (tk_hf_is_multimodal(v->hf.set) && tk_hf_is_speech(v->hf.set) != is_audio)
         return raised(v, reterr, "'%s' has %s, which backend '%s' does not send",
@@ -141,9 +139,6 @@ static int check_fit(struct tk_vllm *v, struct tk_err *reterr)
         return raised(v, reterr,
                       "custom_audio goes to backend openai-audio, or with --enable-multimodal-chat "
                       "to openai-chat, not to '%s'",
-                      o->backend);
-    if (v->set->wraps_text && o->enable_multimodal_chat && strcmp(o->backend, "openai-chat") != 0)
-        return raised(v, reterr, "--enable-multimodal-chat goes with backend openai-chat, not '%s'",
                       o->backend);
     if (v->set->has_instants && strcmp(o->backend, "vllm") != 0 &&
         strcmp(o->backend, "openai") != 0)

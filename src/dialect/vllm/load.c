@@ -201,7 +201,7 @@ int tk_vllm_stop_body(const struct tk_vllm *v, struct tk_buf *out, struct tk_err
     struct tk_item item = v->items.v[v->first_item];
     int rc = tk_vllm_template_new(v, TK_VLLM_BODY_STOP, &t, reterr);
 
-    if (item.prompt.n > 0 || item.prompt_json.n > 0)
+    if ((item.prompt.n > 0 || item.prompt_json.n > 0) && !tk__vllm_makes_message(v))
         item.media = (struct tk_str){ 0 }; /* the tool stumbles where there is nothing else */
     if (rc == 0)
         rc = tk_vllm_template_write(t, &(struct tk_vllm_send){ .item = &item, .number = -1 }, out,

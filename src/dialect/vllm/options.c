@@ -203,8 +203,10 @@ static const struct tk_opt options[] = {
         "tokens of a prompt of random and sonnet; no effect on the others"),
     INT("output-len", output_len, NULL, 0, 0, LATER,
         "tokens to ask for, whatever the data set; no effect on burstgpt"),
-    FLAG("enable-multimodal-chat", enable_multimodal_chat, LATER,
-         "sharegpt, custom_image, random-mm, custom_audio: the data set makes the whole message"),
+    FLAG(
+        "enable-multimodal-chat", enable_multimodal_chat, LATER,
+        "the data set makes the whole message: sharegpt, custom_image, random-mm, custom_audio, and "
+        "of hf those with images or videos and Vicuna's"),
     REAL("probe-request-rate", probe_request_rate, "0.0", 0, INFINITY, LATER,
          "tiny requests a second beside the load, one after the other, for a figure of their own"),
     FLAG("self-timed", self_timed, LATER,

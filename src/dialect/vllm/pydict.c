@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "dialect/vllm/python.h"
 #include "dialect/vllm/vllm.h"
+#include "token/template.h"
 
 /* --- a literal --- */
 
@@ -34,7 +35,7 @@ static void put_text(struct tk_str s, enum tk__vllm_form_of_dict form, struct tk
     if (form == TK__VLLM_JSON)
         tk_jsonw_str(&w, s);
     else
-        tk__vllm_repr(s, out);
+        tk_template_repr(out, s);
 }
 
 static const char *put_string(const char *p, enum tk__vllm_form_of_dict form, struct tk_buf *out)
@@ -94,7 +95,7 @@ static int repr_object(struct tk_json_val *v, struct tk_buf *out)
 
     while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &member)) > 0) {
         tk_buf_add_z(out, out->n == begin ? "{" : ", ");
-        tk__vllm_repr(key, out);
+        tk_template_repr(out, key);
         tk_buf_add_z(out, ": ");
         rc = repr_value(&member, out);
     }
@@ -156,7 +157,7 @@ static int repr_value(struct tk_json_val *v, struct tk_buf *out)
     case TK_JSON_STRING:
         rc = tk_json_get_str(v, &s);
         if (rc == 0)
-            tk__vllm_repr(s, out);
+            tk_template_repr(out, s);
         return rc;
     case TK_JSON_ARRAY:
         return repr_array(v, out);

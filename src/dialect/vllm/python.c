@@ -9,6 +9,7 @@
 #include "dialect/vllm/options.h"
 #include "dialect/vllm/python.h"
 #include "dialect/vllm/vllm.h"
+#include "token/template.h"
 
 void tk_vllm_float(double d, struct tk_buf *out)
 {
@@ -38,25 +39,6 @@ int tk_vllm_redump(struct tk_str json, struct tk_buf *out)
 
 /* --- Namespace(…) --- */
 
-void tk__vllm_repr(struct tk_str s, struct tk_buf *out)
-{
-    char quote = tk_str_find(s, '\'') >= 0 && tk_str_find(s, '"') < 0 ? '"' : '\'';
-
-    tk_buf_add_c(out, quote);
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if (c == quote || c == '\\')
-            tk_buf_addf(out, "\\%c", c);
-        else if (c == '\n' || c == '\r' || c == '\t')
-            tk_buf_addf(out, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-        else if ((unsigned char)c < ' ' || c == 0x7f)
-            tk_buf_addf(out, "\\x%02x", (unsigned)c);
-        else
-            tk_buf_add_c(out, c);
-    }
-    tk_buf_add_c(out, quote);
-}
-
 /* What is behind the '=' of a header may be a key: never shown. */
 static void put_masked(const char *item, struct tk_buf *out)
 {
@@ -66,7 +48,7 @@ static void put_masked(const char *item, struct tk_buf *out)
     tk_buf_add(&text, item, equals ? (size_t)(equals - item) : strlen(item));
     if (equals)
         tk_buf_add_z(&text, "=***");
-    tk__vllm_repr(tk_buf_str(&text), out);
+    tk_template_repr(out, tk_buf_str(&text));
     tk_buf_release(&text);
 }
 
@@ -76,7 +58,7 @@ static void put_string(const char *s, struct tk_buf *out)
     struct tk_buf text = TK_BUF_INIT(1 << 20);
 
     if (tk_plan_mask_url(s, &text) == 0)
-        tk__vllm_repr(tk_buf_str(&text), out);
+        tk_template_repr(out, tk_buf_str(&text));
     tk_buf_release(&text);
 }
 
@@ -89,7 +71,7 @@ static void put_list(const struct tk_opt_list *l, bool is_masked, struct tk_buf 
         if (is_masked)
             put_masked(l->v[i], out);
         else
-            tk__vllm_repr(tk_str_of(l->v[i]), out);
+            tk_template_repr(out, tk_str_of(l->v[i]));
     }
     tk_buf_add_c(out, ']');
 }

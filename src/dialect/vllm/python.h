@@ -10,9 +10,6 @@ enum tk__vllm_form_of_dict {
     TK__VLLM_JSON, /* {"a": true, "(1, 2)": 0.5}: what json.dumps makes of it when keys become strings */
 };
 
-/* repr() of a string: single quotes unless it has one and no double quote. */
-void tk__vllm_repr(struct tk_str s, struct tk_buf *out);
-
 /* `text` is a dict without inner ones, in Python's words: keys are strings or tuples of ints (with quotes
  * around them or not), values numbers, floats all of them where `is_float`. Of anything else comes
  * something, never too much of it. */

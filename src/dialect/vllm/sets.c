@@ -5,6 +5,7 @@
  */
 #include "dialect/vllm/sets.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "data/hf.h"
@@ -147,6 +148,23 @@ bool tk__vllm_has_functions(const struct tk_vllm *v)
     return v->hf.set && tk_hf_has_functions(v->hf.set);
 }
 
+bool tk__vllm_makes_message(const struct tk_vllm *v)
+{
+    bool heeds = v->hf.set ? tk_hf_makes_message(v->hf.set) : v->set->wraps_text;
+
+    return v->o->enable_multimodal_chat && heeds;
+}
+
+bool tk_vllm_ignores_chat(const struct tk_vllm *v)
+{
+    return v->o->enable_multimodal_chat && !tk__vllm_makes_message(v) && !v->set->sends_audio;
+}
+
+bool tk__vllm_has_media_inside(const struct tk_vllm *v)
+{
+    return v->hf.set ? tk_hf_has_media_inside(v->hf.set) : v->set->is_media_inside;
+}
+
 static void fill_hf(const struct tk_vllm *v, struct tk_data_conf *conf)
 {
     bool is_given = tk_vllm_given(v, "hf-output-len");
@@ -155,6 +173,27 @@ static void fill_hf(const struct tk_vllm *v, struct tk_data_conf *conf)
     conf->do_shuffle = !v->o->disable_shuffle;
     conf->output_tokens = output_len(v, is_given ? v->o->hf_output_len : -1);
     conf->hf = &v->hf;
+}
+
+/* Newer, as is the option, of which 0 is no bound; 0.13 has that of Whisper. */
+static double longest_clip(const struct tk_vllm *v, const struct tk_hf_set *set)
+{
+    if (tk_vllm_given(v, "asr-max-audio-len-sec"))
+        return v->o->asr_max_audio_len > 0 ? v->o->asr_max_audio_len : INFINITY;
+    return tk_hf_has_long_speech(set) ? INFINITY : WHISPER_SECONDS;
+}
+
+/* What a model of the family that the tokenizer's name tells is begun with. */
+static const char *speech_prompt(const struct tk_vllm *v)
+{
+    const char *name = v->o->tokenizer ? v->o->tokenizer : v->o->model ? v->o->model : "";
+
+    if (strstr(name, "openai"))
+        return TK_HF_WHISPER;
+    if (strcasestr(name, "cohere"))
+        return "<|startofcontext|><|startoftranscript|><|emo:undefined|><|en|><|en|><|pnc|>"
+               "<|noitn|><|notimestamp|><|nodiarize|>";
+    return NULL;
 }
 
 int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr)
@@ -186,8 +225,8 @@ int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr)
         .max_distance = o->blazedit_max_distance,
         .categories = o->bfcl_categories,
         .min_seconds = o->asr_min_audio_len,
-        .max_seconds = tk_vllm_given(v, "asr-max-audio-len-sec") ? o->asr_max_audio_len
-                                                                 : WHISPER_SECONDS,
+        .max_seconds = longest_clip(v, set),
+        .speech_prompt = speech_prompt(v),
     };
     return 0;
 }
@@ -268,6 +307,7 @@ static const struct tk__vllm_set sets[] = {
         .name = "random-mm",
         .ops = &tk_data_random_mm,
         .wraps_text = true,
+        .is_media_inside = true,
         .is_chat_only = true,
         .ignores_eos = true,
         .is_made_in_order = true,

@@ -16,12 +16,13 @@ struct tk__vllm_set {
         is_made_in_order; /* prompt after prompt as they are sent, by a generator of its own: the load
                               may begin before the last one is made */
     bool has_instants;    /* of its own; its prompts are ids, which only completions take */
-    bool wraps_text;      /* --enable-multimodal-chat: the set makes the message, not the backend */
+    bool wraps_text; /* --enable-multimodal-chat: the set makes the message, not the backend … */
+    bool is_media_inside; /* … which is given no media beside it */
     bool sends_audio;     /* a file, or with --enable-multimodal-chat a part of a chat's message */
     bool sends_images;    /* and nothing without them */
-    bool has_fixed_seed;        /* 0 whatever --seed says, as in 0.13 */
-    bool is_measured;           /* prompts are put in their template and counted behind the set */
-    bool is_shuffled;           /* … and shuffled, by the fixed seed */
+    bool has_fixed_seed;  /* 0 whatever --seed says, as in 0.13 */
+    bool is_measured;     /* prompts are put in their template and counted behind the set */
+    bool is_shuffled;     /* … and shuffled, by the fixed seed */
     bool takes_template_kwargs; /* --chat-template-kwargs */
     bool may_skip_template;     /* though it needs one, --skip-chat-template does without */
     enum tk_vllm_need need;
@@ -37,6 +38,11 @@ bool tk__vllm_has_own_bodies(const struct tk_vllm *v);
 
 /* Whether the items have functions that the model may call. */
 bool tk__vllm_has_functions(const struct tk_vllm *v);
+
+/* --enable-multimodal-chat, and the data set heeds it. */
+bool tk__vllm_makes_message(const struct tk_vllm *v);
+/* … and its media are in the message alone. */
+bool tk__vllm_has_media_inside(const struct tk_vllm *v);
 
 /* hf: which data set it is, into v->hf; the tool's words where it is none that is known. */
 int tk__vllm_hf(struct tk_vllm *v, struct tk_err *reterr);

@@ -11,7 +11,9 @@
 #include "base/jsonw.h"
 #include "base/str.h"
 #include "dialect/vllm/body.h"
+#include "dialect/vllm/python.h"
 
+#define MAX_QUESTION ((size_t)4 << 30) /* a message with its media, in Python's words */
 #define IMAGE_ONLY "Represent the given image."
 #define IMAGE_AND_TEXT "Represent the given image with the following question: "
 
@@ -29,32 +31,52 @@ static void write_string(struct tk_buf *out, struct tk_str s)
     tk_jsonw_str(&w, s);
 }
 
-/* --- the prompt --- */
+/* --- the prompt, and messages --- */
 
-static bool is_text_sent(const struct tk_vllm_template *t, const struct tk_item *item)
+/* Whether the backend is given media beside the prompt. */
+static bool has_media(const struct tk_vllm_template *t, const struct tk_item *item)
 {
-    return !t->is_clip || item->media.n == 0;
+    return item->media.n > 0 && !item->is_whole_content && !t->is_media_inside;
 }
 
-static void write_prompt(const struct tk_vllm_template *t, const struct tk_item *item,
-                         struct tk_buf *out)
+/* Whether media stand for the text. */
+static bool is_dropped(const struct tk_vllm_template *t, const struct tk_item *item)
 {
-    if (!is_text_sent(t, item))
-        tk_buf_add_z(out, "\"\"");
-    else if (item->prompt_json.n > 0)
+    return t->is_clip && has_media(t, item);
+}
+
+static void write_text(const struct tk_item *item, struct tk_buf *out)
+{
+    if (item->prompt_json.n > 0)
         tk_buf_add_str(out, item->prompt_json);
     else
         write_string(out, item->prompt);
 }
 
-/* --- messages --- */
-
+/* The data set has the text before the type, the backends behind it. */
 static void write_text_part(const struct tk_vllm_template *t, const struct tk_item *item,
                             struct tk_buf *out)
 {
-    tk_buf_add_z(out, t->is_text_first ? "{\"text\": " : "{\"type\": \"text\", \"text\": ");
-    write_prompt(t, item, out);
-    tk_buf_add_z(out, t->is_text_first ? ", \"type\": \"text\"}" : "}");
+    bool is_first = t->is_message && !is_dropped(t, item);
+
+    tk_buf_add_z(out, is_first ? "{\"text\": " : "{\"type\": \"text\", \"text\": ");
+    if (is_dropped(t, item))
+        tk_buf_add_z(out, "\"\"");
+    else
+        write_text(item, out);
+    tk_buf_add_z(out, is_first ? ", \"type\": \"text\"}" : "}");
+}
+
+static void write_content(const struct tk_vllm_template *t, const struct tk_item *item,
+                          struct tk_buf *out)
+{
+    tk_buf_add_c(out, '[');
+    if (!item->is_whole_content)
+        write_text_part(t, item, out);
+    if (!item->is_whole_content && item->media.n > 0)
+        tk_buf_add_z(out, ", ");
+    tk_buf_add_str(out, item->media);
+    tk_buf_add_c(out, ']');
 }
 
 static void write_chat(const struct tk_vllm_template *t, const struct tk_item *item,
@@ -64,13 +86,39 @@ static void write_chat(const struct tk_vllm_template *t, const struct tk_item *i
         tk_buf_add_str(out, item->messages);
         return;
     }
-    tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [");
-    if (!item->is_whole_content)
-        write_text_part(t, item, out);
-    if (!item->is_whole_content && item->media.n > 0)
-        tk_buf_add_z(out, ", ");
-    tk_buf_add_str(out, item->media);
-    tk_buf_add_z(out, "]}]");
+    tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": ");
+    write_content(t, item, out);
+    tk_buf_add_z(out, "}]");
+}
+
+static void write_prompt(const struct tk_vllm_template *t, const struct tk_item *item,
+                         struct tk_buf *out)
+{
+    if (is_dropped(t, item))
+        tk_buf_add_z(out, "\"\"");
+    else if (t->is_message)
+        write_chat(t, item, out);
+    else if (item->is_whole_content)
+        write_content(t, item, out);
+    else
+        write_text(item, out);
+}
+
+/* The prompt in Python's words, for it is put into a sentence. */
+static int add_question(const struct tk_vllm_template *t, const struct tk_item *item,
+                        struct tk_buf *out)
+{
+    struct tk_buf json = TK_BUF_INIT(MAX_QUESTION), words = TK_BUF_INIT(MAX_QUESTION);
+
+    if (!t->is_message)
+        return tk_json_escape(out, item->prompt, TK_JSONW_PYTHON);
+    write_chat(t, item, &json);
+    int rc = json.failed ? json.failed : tk__vllm_repr_json(tk_buf_str(&json), &words);
+    if (rc == 0)
+        rc = tk_json_escape(out, tk_buf_str(&words), TK_JSONW_PYTHON);
+    tk_buf_release(&json);
+    tk_buf_release(&words);
+    return rc;
 }
 
 /* Requests of an even number, or of none, are the image alone. */
@@ -78,25 +126,23 @@ static int write_vlm2vec(const struct tk_vllm_template *t, const struct tk_vllm_
                          struct tk_buf *out, struct tk_err *reterr)
 {
     const struct tk_item *item = s->item;
+    bool is_alone = s->number < 0 || s->number % 2 == 0;
+    int rc = 0;
 
-    if (item->media.n == 0) {
+    if (!has_media(t, item)) {
         write_chat(t, item, out);
         return 0;
     }
+    if (!is_alone && item->prompt_json.n > 0)
+        return refuse(item, reterr, "a question about an image is one text");
     tk_buf_add_z(out, "[{\"role\": \"user\", \"content\": [");
     tk_buf_add_str(out, item->media);
-    tk_buf_add_z(out, ", {\"type\": \"text\", \"text\": ");
-    if (s->number < 0 || s->number % 2 == 0) {
-        tk_buf_add_z(out, "\"" IMAGE_ONLY "\"");
-    } else if (item->prompt_json.n > 0) {
-        return refuse(item, reterr, "a question about an image is one text");
-    } else {
-        tk_buf_add_z(out, "\"" IMAGE_AND_TEXT);
-        tk_json_escape(out, item->prompt, TK_JSONW_PYTHON);
-        tk_buf_add_c(out, '"');
-    }
-    tk_buf_add_z(out, "}]}]");
-    return 0;
+    tk_buf_add_z(out, ", {\"type\": \"text\", \"text\": \"");
+    tk_buf_add_z(out, is_alone ? IMAGE_ONLY : IMAGE_AND_TEXT);
+    if (!is_alone)
+        rc = add_question(t, item, out);
+    tk_buf_add_z(out, "\"}]}]");
+    return rc == 0 ? 0 : tk_err_set(reterr, rc, "no memory for the requests");
 }
 
 /* --- several texts --- */
@@ -147,7 +193,8 @@ static int write_texts(const struct tk_item *item, bool is_query, struct tk_buf 
 
 static bool has_prompt(const struct tk_vllm_template *t, const struct tk_item *item)
 {
-    return is_text_sent(t, item) && (item->prompt.n > 0 || item->prompt_json.n > 0);
+    return !is_dropped(t, item) && (t->is_message || item->is_whole_content || item->prompt.n > 0 ||
+                                    item->prompt_json.n > 0);
 }
 
 /* {"type": KIND, KIND: {"url": …}}: the kind and the URL. TK_E_FORMAT, TK_E_NOT_FOUND: it is not. */

@@ -191,6 +191,9 @@ struct tk_vllm {
 /* Whether --align-tokens is about its data set: made-up prompts of a length. */
 bool tk_vllm_aligns(const struct tk_vllm *v);
 
+/* Whether --enable-multimodal-chat was given, and the data set does not heed it. */
+bool tk_vllm_ignores_chat(const struct tk_vllm *v);
+
 bool tk_vllm_given(const struct tk_vllm *v, const char *option);
 
 /* Check everything that can be checked without the data set, in the order of the tool. 0, or a code

@@ -65,6 +65,12 @@ CUSTOM, SHAREGPT, SONNET, BURST = (f'--dataset-name {name} --dataset-path {{dir}
     ('custom', 'custom.jsonl --skip-chat-template'), ('sharegpt', 'sharegpt.json'), ('sonnet', 'poem.txt'), ('burstgpt', 'burst.csv')))
 RANDOM = '--dataset-name random --random-input-len 30 --random-range-ratio 0.5'
 EMBED = '--endpoint /v1/embeddings --backend openai-embeddings'
+MESSAGES = [
+    ('embeddings', EMBED), ('embeddings-chat', f'{EMBED}-chat'), ('clip', f'{EMBED}-clip'), ('vlm2vec', f'{EMBED}-vlm2vec'),
+    ('infinity', '--backend infinity-embeddings --endpoint /embeddings'), ('pooling', '--backend vllm-pooling --endpoint /pooling'),
+    ('responses', '--backend openai-responses --endpoint /v1/responses'),
+]
+IMAGES = '--dataset-name custom_image --dataset-path {dir}/images.jsonl --custom-output-len 9'
 LOADS = [
     ('embeddings', PAGE, f'{EMBED} {RANDOM} --num-prompts 9 --random-batch-size 4'),
     ('embeddings-chat', PAGE, f'{EMBED}-chat {RANDOM} --num-prompts 9 --ignore-eos'),
@@ -89,6 +95,11 @@ LOADS = [
     ('adapters sharegpt in order', PAGE, f'{LORA} {CHAT} {SHAREGPT} --num-prompts 9 --disable-shuffle'),
     ('adapters rerank', PAGE, f'{LORA} --backend vllm-rerank --endpoint /rerank {RANDOM} --num-prompts 9 --random-batch-size 3'),
     ('adapters in turn', NEWER_VERSION, f'{LORA} --lora-assignment round-robin --backend vllm-pooling --endpoint /pooling {CUSTOM} --num-prompts 9 --disable-shuffle'),
+    *((f'message {name}', NEWER_VERSION, f'{words} {SHAREGPT} --num-prompts 9 --disable-shuffle --enable-multimodal-chat') for name, words in MESSAGES),
+    ('message of images', NEWER_VERSION, f'{EMBED}-vlm2vec {IMAGES} --num-prompts 6 --disable-shuffle --enable-multimodal-chat'),
+    ('message of images, clip', NEWER_VERSION, f'{EMBED}-clip {IMAGES} --num-prompts 6 --disable-shuffle --enable-multimodal-chat'),
+    ('images, vlm2vec', NEWER_VERSION, f'{EMBED}-vlm2vec {IMAGES} --num-prompts 6 --disable-shuffle'),
+    ('images, infinity', NEWER_VERSION, f'--backend infinity-embeddings --endpoint /embeddings {IMAGES} --num-prompts 6 --disable-shuffle'),
     ('pooling', NEWER_VERSION, f'--backend vllm-pooling --endpoint /pooling {CUSTOM} --num-prompts 9 --disable-shuffle'),
     ('responses', NEWER_VERSION, f'--backend openai-responses --endpoint /v1/responses {CUSTOM} --num-prompts 9 --disable-shuffle'),
 ]

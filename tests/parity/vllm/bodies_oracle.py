@@ -1,7 +1,7 @@
 """What `vllm bench serve` posts: a case a line in, the requests a line out.
 
 A case has `words`; with `items` (prompt, media, audio) these stand in the place of the data set; with `is_local` the hub's files are those
-of the folder that the data set's path is, and the samples' lengths come too. The program's own main() runs,
+of the folder that the data set's path is, forms come with a character for each byte, and the samples' lengths come too. The program's own main() runs,
 with its HTTP session replaced. Runs in the environment of the program, 0.13.0 or a newer one.
 """
 
@@ -26,9 +26,12 @@ try:
 except ImportError:
     from vllm.benchmarks.datasets.datasets import SampleRequest
 
+try:
+    import soundfile
+except ImportError:
+    soundfile = None
 sound = types.ModuleType('soundfile')
 sound.write = lambda buffer, samples, rate, **_: buffer.write(samples)  # the item's bytes as they are
-sys.modules['soundfile'] = sound
 
 EVENTS = ('data: {"choices": [{"index": 0, "text": "x", "delta": {"content": "x"}}]}\n\n'
           'data: {"type": "response.output_text.delta", "delta": "x"}\n\n'
@@ -61,7 +64,7 @@ async def body_of(payload, form):
     pieces = Pieces()
     writer = form()
     await writer.write(pieces)
-    return pieces.decode().replace(writer.boundary, '{boundary}')
+    return pieces.decode(encoding_of_forms).replace(writer.boundary, '{boundary}')
 
 
 class Reply:
@@ -123,6 +126,11 @@ def sample_of(item, i, prefix):
 class Folder:
     """In the place of the hub."""
 
+    path = None
+
+    def snapshot_download(self, *_, **__):
+        return os.path.abspath(self.path)
+
     def hf_hub_download(self, path, name, **_):
         from huggingface_hub.errors import LocalEntryNotFoundError
         file = os.path.join(path, name)
@@ -134,11 +142,13 @@ class Folder:
 def local_samples(args, tokenizer):
     from vllm.benchmarks.datasets import datasets
     datasets.hf_api = Folder
+    Folder.path = args.dataset_path
     samples = own_samples(args, tokenizer)
     lengths[:] = [[s.prompt_len, s.expected_output_len] for s in samples]
     return samples
 
 
+encoding_of_forms = 'utf-8'
 lengths = []
 own_samples, own_tokenizer = serve.get_samples, serve.get_tokenizer
 tokenizers = {}
@@ -152,6 +162,9 @@ def tokenizer_of(name, **how):
 
 def replace(case, args):
     """The data set and the tokenizer, by items where there are some."""
+    global encoding_of_forms
+    encoding_of_forms = 'latin-1' if case.get('is_local') else 'utf-8'
+    sys.modules['soundfile'] = soundfile if case.get('is_local') else sound
     if 'items' not in case:
         serve.get_samples = local_samples if case.get('is_local') else own_samples
         serve.get_tokenizer = tokenizer_of

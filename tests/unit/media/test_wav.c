@@ -68,17 +68,17 @@ static void clip(const char *name)
     struct tk_str w = golden(sent, want, sizeof(want));
     struct tk_str f = golden(path, in, sizeof(in));
     tk_buf_add_z(&out, "before");
-    T_EQ_I(tk_wav_of_clip(&out, f, 30, &seconds, &err), 0, "%s: read", name);
+    T_EQ_I(tk_wav_of_clip(&out, f, false, 30, &seconds, &err), 0, "%s: read", name);
     T_OK(w.n > 44 && out.n == 6 + w.n && memcmp(out.p + 6, w.p, w.n) == 0, "%s: the same bytes",
          name);
     T_NEAR(seconds, (double)(w.n - 44) / 2 / 8000, 1e-9, "%s: seconds", name);
-    T_EQ_I(tk_wav_of_clip(&out, f, seconds / 2, &seconds, &err), 0, "%s: too long", name);
+    T_EQ_I(tk_wav_of_clip(&out, f, false, seconds / 2, &seconds, &err), 0, "%s: too long", name);
     T_OK(seconds > 0.09 && out.n == 6 + w.n, "%s: nothing was added", name);
     tk_buf_reset(&out);
     for (size_t n = 0; n < f.n; n += 1 + f.n / 100) { /* an error or not, never a crash */
-        (void)tk_wav_of_clip(&out, (struct tk_str){ f.p, n }, 30, &seconds, &err);
+        (void)tk_wav_of_clip(&out, (struct tk_str){ f.p, n }, false, 30, &seconds, &err);
         in[n] = (char)(in[n] ^ 0x55);
-        (void)tk_wav_of_clip(&out, f, 30, &seconds, &err);
+        (void)tk_wav_of_clip(&out, f, false, 30, &seconds, &err);
         in[n] = (char)(in[n] ^ 0x55);
         tk_buf_reset(&out);
     }
@@ -94,8 +94,8 @@ static void clips(void)
 
     for (size_t i = 0; i < TK_ARRAY_LEN(names); i++)
         clip(names[i]);
-    T_EQ_I(tk_wav_of_clip(&out, TK_STR("no sound at all"), 30, &seconds, &err), TK_E_UNSUPPORTED,
-           "a clip that is a text: %s", err.msg);
+    T_EQ_I(tk_wav_of_clip(&out, TK_STR("no sound at all"), false, 30, &seconds, &err),
+           TK_E_UNSUPPORTED, "a clip that is a text: %s", err.msg);
     T_EQ_U(out.n, 0, "nothing was added");
     tk_buf_release(&out);
 }
