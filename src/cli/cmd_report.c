@@ -13,6 +13,7 @@
 #include "cli/exit.h"
 #include "cli/places.h"
 #include "cli/result.h"
+#include "cli/run_opts.h"
 #include "cli/run_resume.h"
 #include "dialect/vllm/vllm.h"
 
@@ -154,17 +155,12 @@ static int read_form(struct making *m, struct tk_err *reterr)
 /* What the server counted, where the run asked it. */
 static int read_counters(struct making *m, struct tk_err *reterr)
 {
-    struct tk_str fact = tk_records_fact(m->records, TK_VLLM_FACT_COUNTERS);
-    struct tk_vllm_counters before, after;
-    int rc = fact.n > 0 ? tk_vllm_counters_of(fact, &before, &after) : 0;
+    int rc = tk_vllm_decoding_read(m->records, m->form.duration_s, &m->decoding);
 
-    if (rc != 0)
+    if (rc < 0)
         return tk_err_set(reterr, rc, "the server's counters in the run file cannot be read: %s",
                           tk_err_text(rc));
-    if (fact.n > 0) {
-        tk_vllm_decoding_of(&before, &after, m->form.duration_s, &m->decoding);
-        m->form.decoding = &m->decoding;
-    }
+    m->form.decoding = rc > 0 ? &m->decoding : NULL;
     return 0;
 }
 

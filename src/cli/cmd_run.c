@@ -226,15 +226,20 @@ static struct tk_session_conf session_conf(const struct command *c)
     };
 }
 
-/* One line per request; no bound by count means what one pass over the data sends. */
-static int dry_run(struct command *c)
+static struct tk_load_conf sent_of(const struct command *c)
 {
-    struct tk_load_conf conf = {
+    return (struct tk_load_conf){
         .plan = &c->run.plan,
         .api = c->run.api,
         .bodies = c->run.bodies,
         .n_bodies = (uint32_t)c->run.items.n,
     };
+}
+
+/* One line per request; no bound by count means what one pass over the data sends. */
+static int dry_run(struct command *c)
+{
+    struct tk_load_conf conf = sent_of(c);
     uint64_t n = c->run.plan.phase[TK_PHASE_MEASURE].n_requests;
 
     return tk_put_dry_run(PROGRAM, &conf, n > 0 ? n : c->run.items.n);
@@ -275,9 +280,10 @@ static int run_session(struct command *c, struct tk_err *reterr)
     struct tk_session_conf conf = session_conf(c);
     struct tk_buf words = TK_BUF_INIT((size_t)64 << 20);
     char hash[TK_RUN_HASH_BYTES];
-    int rc = tk_run_words(&c->o, &c->res, &words);
+    struct tk_load_conf sent = sent_of(c);
+    int rc = tk_resumable_words(&tk_run_resumable, &c->o, c->res.is_given, &c->res.args, &words);
 
-    tk_run_hash(&c->run, hash);
+    tk_resumable_hash(&sent, hash);
     struct tk_sink_fact facts[] = {
         { "words", tk_buf_str(&words) },
         { "load_hash", tk_str_of(hash) },
@@ -346,7 +352,7 @@ static int recall(struct command *c, int argc, char **argv)
     }
     c->has_resuming = true;
     c->asks_for_load = asks_for_load(&c->res);
-    if (tk_resuming_open(&c->resuming, path, &c->res, argc, argv, &err) != 0)
+    if (tk_resuming_open(&c->resuming, &tk_run_resumable, path, &c->res, argc, argv, &err) != 0)
         return fail_resume(path, &err);
     tk_opt_release(&tk_run_command, &c->o, &c->res);
     c->o = (struct tk_run_opts){ 0 };
@@ -364,8 +370,9 @@ static int compare_whole(struct command *c)
         (void)tk_err_set(&err, rc, "the plan of the run cannot be read");
     else
         rc = tk_run_encode(&c->run, c->o.model ? c->o.model : plan.model, &err);
+    struct tk_load_conf sent = sent_of(c);
     if (rc == 0)
-        rc = tk_resuming_compare(&c->resuming, &c->run, &err);
+        rc = tk_resuming_compare(&c->resuming, &sent, c->o.sim, &err);
     return rc == 0 ? TK_EXIT_OK : fail_resume(c->o.resume, &err);
 }
 
@@ -397,9 +404,13 @@ static int report_whole(struct command *c)
 static int apply_resume(struct command *c)
 {
     struct tk_resuming *r = &c->resuming;
+    struct tk_load_conf sent = sent_of(c);
     struct tk_err err = { 0 };
 
-    if (tk_resuming_apply(r, &c->run, &err) != 0)
+    int rc = tk_resuming_compare(r, &sent, c->o.sim, &err);
+    if (rc == 0)
+        rc = tk_resuming_apply(r, &c->run.plan, &err);
+    if (rc != 0)
         return fail_resume(c->o.resume, &err);
     const struct tk_plan_phase *p = &c->run.plan.phase[TK_PHASE_MEASURE];
     unsigned long long ended = r->from.n_ended;

@@ -26,6 +26,7 @@
 #include "cli/vllm_files.h"
 #include "cli/vllm_profiler.h"
 #include "cli/vllm_ready.h"
+#include "cli/vllm_resume.h"
 #include "cli/vllm_server.h"
 #include "dialect/vllm/vllm.h"
 
@@ -53,6 +54,8 @@ struct command {
     struct tk_vllm_align align;
     struct tk_vllm_ready ready;
     bool has_asked; /* the server for its model */
+    struct tk_resuming resuming;
+    bool has_resuming; /* a run goes on */
     bool has_v, has_target, has_session, has_hub;
     bool has_output; /* standard output still takes something */
 };
@@ -105,6 +108,32 @@ static int other_command(int argc, char **argv)
     return TK_EXIT_USAGE;
 }
 
+static int fail_resume(const char *path, const struct tk_err *err)
+{
+    tk_say(PROGRAM, "cannot go on with '%s': %s", path, err->msg);
+    return TK_EXIT_USAGE;
+}
+
+/* Take the words of the file and those given now for the command line. -1: go on. */
+static int recall(struct command *c, int argc, char **argv)
+{
+    struct tk_err err = { 0 };
+    const char *path = c->o.resume;
+
+    if (c->o.dry_run) {
+        tk_say(PROGRAM, "'--resume' goes on in its file: leave '--dry-run' out");
+        return TK_EXIT_USAGE;
+    }
+    c->has_resuming = true;
+    if (tk_vllm_recall(&c->resuming, path, &c->res, argc, argv, &err) != 0)
+        return fail_resume(path, &err);
+    tk_opt_release(&tk_vllm_command, &c->o, &c->res);
+    c->o = (struct tk_vllm_opts){ 0 };
+    int status = tk_parse(&tk_vllm_command, c->resuming.argc, c->resuming.argv, &c->o, &c->res);
+    c->o.prepare_all = true; /* what is left may begin anywhere */
+    return status;
+}
+
 static int parse_words(struct command *c, int argc, char **argv)
 {
     struct tk_err err = { 0 };
@@ -115,7 +144,8 @@ static int parse_words(struct command *c, int argc, char **argv)
         return other_command(argc, argv);
     if (tk_vllm_join(argc - n, argv + n, &c->arena, &argc, &joined, &err) != 0)
         return tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
-    return tk_parse(&tk_vllm_command, argc, joined, &c->o, &c->res);
+    int status = tk_parse(&tk_vllm_command, argc, joined, &c->o, &c->res);
+    return status < 0 && c->o.resume ? recall(c, argc, joined) : status;
 }
 
 /* "bench-" and eight random digits, anew at each start. */
@@ -215,6 +245,8 @@ static void put_idle_options(const struct command *c)
           "there is no --save-result" },
         { tk_vllm_ignores_chat(&c->v), "enable-multimodal-chat",
           "the data set does not make messages" },
+        { c->o.server_counters && c->has_resuming, "server-counters",
+          "those of the part before are not known" },
         { c->o.lora_modules.n == 0 && tk_vllm_given(&c->v, "lora-assignment"), "lora-assignment",
           "there are no --lora-modules" },
     };
@@ -550,7 +582,7 @@ static void begin_measure(struct command *c)
         put_line(c, "Probe request rate: %s req/s", rate.p);
     tk_buf_release(&rate);
     tk_buf_release(&burstiness);
-    if (c->o.server_counters)
+    if (c->o.server_counters && !c->has_resuming)
         read_counters(c, &c->before);
 }
 
@@ -596,6 +628,9 @@ static struct tk_session_conf session_conf(struct command *c)
         .check_timeout = c->o.ready_check_timeout_sec * TK_NS_PER_S,
         .stop_grace = STOP_GRACE,
         .probe = c->v.probe.json.p ? &c->v.probe : NULL,
+        .resume = c->has_resuming ? &c->resuming.from : NULL,
+        .past = c->has_resuming ? &c->resuming.past : NULL,
+        .planned = c->resuming.planned,
         .on_not_ready = on_not_ready,
         .on_phase = on_phase,
         .owner = c,
@@ -663,23 +698,16 @@ static void end_form(struct command *c)
     }
 }
 
-static int report(struct command *c)
+static int put_result(struct command *c, struct tk_records *records)
 {
     struct tk_err err = { 0 };
-    struct tk_records *records = NULL;
     struct tk_vllm_figures figures;
     const struct tk_vllm_form *form = &c->form;
     struct tk_buf block = TK_BUF_INIT(1 << 20);
     int status = TK_EXIT_OK;
 
-    end_form(c);
-    int rc = tk_sink_records(c->session.sink, &records, &err);
-    if (rc == 0)
-        rc = tk_vllm_figures(records, form, &figures, &err);
-    if (rc != 0) {
-        tk_records_free(records);
+    if (tk_vllm_figures(records, form, &figures, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
-    }
     warn(c, form, &figures);
     if (tk_vllm_block(form, &figures, &block) == 0)
         put(c, tk_buf_str(&block));
@@ -687,12 +715,24 @@ static int report(struct command *c)
     if (tk_vllm_files_save(&c->files, &c->v, form, &figures, &block, &err) != 0)
         status = tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     put(c, tk_buf_str(&block));
-    if (c->o.profile) /* the result is safe by now */
+    if (c->o.profile && c->has_session) /* the result is safe by now */
         tell_profiler(c, false);
     if (!c->o.plain || c->o.strict)
         status = put_own(c, records, status);
     tk_buf_release(&block);
     tk_vllm_figures_release(&figures);
+    return status;
+}
+
+static int report(struct command *c)
+{
+    struct tk_err err = { 0 };
+    struct tk_records *records = NULL;
+
+    end_form(c);
+    if (tk_sink_records(c->session.sink, &records, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    int status = put_result(c, records);
     tk_records_free(records);
     return status;
 }
@@ -721,21 +761,46 @@ static void say_check(struct command *c)
     tk_buf_release(&why);
 }
 
-/* The run, with what a report of it is to say in its file. */
-static int run_with_form(struct command *c, struct tk_err *reterr)
+static struct tk_load_conf sent_of(const struct command *c)
+{
+    return (struct tk_load_conf){
+        .plan = &c->plan,
+        .api = tk_api_find(c->plan.api),
+        .bodies = c->v.bodies,
+        .n_bodies = (uint32_t)c->v.n_bodies,
+        .order = c->v.order,
+        .n_order = (uint32_t)c->v.n_requests,
+        .first = c->v.check_body,
+        .supply = tk_vllm_supply(&c->v),
+    };
+}
+
+/* The run, with what a report of it is to say in its file, and what a later --resume needs. */
+static int run_with_facts(struct command *c, struct tk_err *reterr)
 {
     struct tk_session_conf conf = session_conf(c);
-    struct tk_buf json = TK_BUF_INIT(MAX_FORM_BYTES);
+    struct tk_load_conf sent = sent_of(c);
+    struct tk_buf form = TK_BUF_INIT(MAX_FORM_BYTES), words = TK_BUF_INIT(MAX_FORM_BYTES);
+    char hash[TK_RUN_HASH_BYTES] = "";
 
     tk_vllm_form(&c->v, &c->form);
-    int rc = tk_vllm_form_write(&c->form, &json);
-    struct tk_sink_fact fact = { TK_VLLM_FACT_FORM, tk_buf_str(&json) };
-    conf.facts = &fact;
-    conf.n_facts = 1;
-    rc = rc < 0 ? tk_err_set(reterr, rc, "what the result says could not be written down: %s",
+    int rc = tk_vllm_form_write(&c->form, &form);
+    if (rc == 0)
+        rc = tk_vllm_words(&c->o, c->res.is_given, &words);
+    if (c->files.run_path.n > 0 && !c->has_resuming)
+        tk_resumable_hash(&sent, hash);
+    struct tk_sink_fact facts[] = {
+        { TK_VLLM_FACT_FORM, tk_buf_str(&form) },
+        { "words", tk_buf_str(&words) },
+        { "load_hash", tk_str_of(hash) },
+    };
+    conf.facts = facts;
+    conf.n_facts = TK_ARRAY_LEN(facts);
+    rc = rc < 0 ? tk_err_set(reterr, rc, "what the run file says could not be written down: %s",
                              tk_err_text(rc))
                 : tk_session_run(&c->session, &conf, reterr);
-    tk_buf_release(&json);
+    tk_buf_release(&form);
+    tk_buf_release(&words);
     return rc;
 }
 
@@ -744,7 +809,7 @@ static int run_session(struct command *c, struct tk_err *reterr)
 {
     struct tk_err err = { 0 };
     bool was_beside = tk_vllm_supply(&c->v);
-    int rc = run_with_form(c, reterr);
+    int rc = run_with_facts(c, reterr);
     int made = tk_vllm_end_making(&c->v, &err);
 
     if (was_beside)
@@ -769,7 +834,7 @@ static int load(struct command *c)
     rc = run_session(c, &err);
     if (c->session.facts.wall_begin != 0 && c->session.sink)
         status = report(c);
-    else if (c->files.run_path.n > 0)
+    else if (c->files.run_path.n > 0 && !c->has_resuming)
         (void)unlink(c->files.run_path.p); /* nothing was measured */
     if (c->session.facts.is_interrupted)
         return TK_EXIT_INTERRUPTED;
@@ -784,16 +849,48 @@ static int load(struct command *c)
 
 static int dry_run(struct command *c)
 {
-    struct tk_load_conf conf = {
-        .plan = &c->plan,
-        .api = tk_api_find(c->plan.api),
-        .bodies = c->v.bodies,
-        .n_bodies = (uint32_t)c->v.n_bodies,
-        .order = c->v.order,
-        .n_order = (uint32_t)c->v.n_requests,
-        .first = c->v.check_body,
-    };
+    struct tk_load_conf conf = sent_of(c);
+
     return tk_put_dry_run(PROGRAM, &conf, c->v.n_requests);
+}
+
+/* --- going on with a run that was cut --- */
+
+/* Nothing is left: the result, as the run printed it. */
+static int report_whole(struct command *c)
+{
+    struct tk_err err = { 0 };
+    struct tk_records *records = NULL;
+
+    c->o.append_result = false; /* it has it already */
+    if (tk_vllm_files_choose(&c->files, &err) != 0)
+        return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
+    if (tk_runfile_open(c->o.resume, &records, &err) != 0)
+        return fail_resume(c->o.resume, &err);
+    tk_say(PROGRAM, "the run in '%s' came to its end: nothing was left to send", c->o.resume);
+    tk_facts_get(records, &c->session.facts);
+    tk_vllm_form(&c->v, &c->form);
+    end_form(c);
+    int rc = tk_vllm_decoding_read(records, c->form.duration_s, &c->decoding);
+    c->form.decoding = rc > 0 ? &c->decoding : NULL;
+    int status = put_result(c, records);
+    tk_records_free(records);
+    return status;
+}
+
+static int go_on(struct command *c)
+{
+    struct tk_load_conf sent = sent_of(c);
+    struct tk_err err = { 0 };
+
+    if (tk_vllm_rest(&c->resuming, &sent, &c->plan, &err) != 0)
+        return fail_resume(c->o.resume, &err);
+    if (c->resuming.is_whole)
+        return report_whole(c);
+    tk_say(PROGRAM, "going on with '%s': %llu requests have ended, %llu are left", c->o.resume,
+           (unsigned long long)c->resuming.from.n_ended,
+           (unsigned long long)c->plan.phase[TK_PHASE_MEASURE].n_requests);
+    return load(c);
 }
 
 static int run_command(struct command *c)
@@ -817,7 +914,7 @@ static int run_command(struct command *c)
     }
     put_alignment(c);
     put_notes(c);
-    return load(c);
+    return c->has_resuming ? go_on(c) : load(c);
 }
 
 static void release(struct command *c)
@@ -834,6 +931,8 @@ static void release(struct command *c)
     tk_tokens_release(&c->tokens);
     tk_vllm_files_release(&c->files);
     tk_opt_release(&tk_vllm_command, &c->o, &c->res);
+    if (c->has_resuming) /* its words were the values' */
+        tk_resuming_release(&c->resuming);
     tk_arena_release(&c->arena);
 }
 

@@ -1,4 +1,4 @@
-/* run_resume.c - `tokmark run --resume FILE`: the words, the plan and the rest of a run that was cut
+/* run_resume.c - `--resume FILE`: the words, the plan and the rest of a run that was cut
  *
  * The plan and the bodies are made from words, as ever, and then compared with what the file says: a
  * data file that was edited, or an option that was given differently, must not end up in one result.
@@ -16,45 +16,37 @@
 #include "base/jsondoc.h"
 #include "base/jsonw.h"
 #include "base/str.h"
+#include "cli/run_opts.h"
 
 #define MAX_WORDS 1000
 #define MAX_PLAN_BYTES ((size_t)16 << 20)
 
 /* --- words into the file --- */
 
-/* What is about one process, not about the run. */
-static bool is_own(const char *option)
-{
-    static const char *const names[] = { "output",   "overwrite", "file",  "dry-run",
-                                         "progress", "plain",     "resume" };
+static const char *const run_own[] = { "output",   "overwrite", "file",   "dry-run",
+                                       "progress", "plain",     "resume", NULL };
+const struct tk_resumable tk_run_resumable = {
+    .command = &tk_run_command,
+    .own = run_own,
+    .instead = "sim",
+    .mark = ':',
+};
 
-    for (size_t i = 0; i < TK_ARRAY_LEN(names); i++) {
-        if (strcmp(option, names[i]) == 0)
-            return true;
-    }
-    return false;
+static bool is_own(const struct tk_resumable *of, const char *option)
+{
+    size_t i = 0;
+
+    while (of->own[i] && strcmp(option, of->own[i]) != 0)
+        i++;
+    return of->own[i] != NULL;
 }
 
 /* A header whose value must not be in a file. */
-static bool is_secret(const struct tk_opt *o, const char *word)
+static bool is_secret_header(const struct tk_resumable *of, struct tk_str header)
 {
-    struct tk_str header = tk_str_of(strchr(word, '='));
+    ptrdiff_t at = tk_str_find(header, of->mark);
 
-    if (!o->is_secret || header.n == 0)
-        return false;
-    header.p++;
-    header.n--;
-    ptrdiff_t colon = tk_str_find(header, ':');
-    return colon < 0 || tk_plan_is_secret(tk_str_trim((struct tk_str){ header.p, (size_t)colon }));
-}
-
-static int put_word(void *owner, const struct tk_opt *o, const char *word)
-{
-    struct tk_jsonw *w = owner;
-
-    if (!is_own(o->name) && !is_secret(o, word))
-        tk_jsonw_z(w, word);
-    return 0;
+    return at < 0 || tk_plan_is_secret(tk_str_trim((struct tk_str){ header.p, (size_t)at }));
 }
 
 /* Whether a part of the URL would be masked. */
@@ -67,41 +59,84 @@ static bool has_secret(const char *url)
     return differs;
 }
 
-int tk_run_words(const struct tk_run_opts *o, const struct tk_opt_result *res, struct tk_buf *out)
-{
+struct saying {
+    const struct tk_resumable *of;
     struct tk_jsonw w;
+};
 
-    tk_jsonw_init(&w, out, TK_JSONW_COMPACT);
-    tk_jsonw_arr(&w);
-    int rc = tk_opt_words(&tk_run_command, o, res->is_given, put_word, &w);
-    for (size_t i = 0; i < res->args.n; i++) {
-        if (!has_secret(res->args.v[i]))
-            tk_jsonw_z(&w, res->args.v[i]);
+static int put_word(void *owner, const struct tk_opt *o, const char *word)
+{
+    struct saying *s = owner;
+    const char *value = strchr(word, '=');
+    bool is_secret = o->is_secret && value && is_secret_header(s->of, tk_str_of(value + 1));
+
+    if (value && s->of->url && strcmp(o->name, s->of->url) == 0)
+        is_secret = has_secret(value + 1);
+    if (!is_own(s->of, o->name) && !is_secret)
+        tk_jsonw_z(&s->w, word);
+    return 0;
+}
+
+int tk_resumable_words(const struct tk_resumable *of, const void *values, const bool *is_given,
+                       const struct tk_opt_list *args, struct tk_buf *out)
+{
+    struct saying s = { .of = of };
+
+    tk_jsonw_init(&s.w, out, TK_JSONW_COMPACT);
+    tk_jsonw_arr(&s.w);
+    int rc = tk_opt_words(of->command, values, is_given, put_word, &s);
+    for (size_t i = 0; i < args->n; i++) {
+        if (!has_secret(args->v[i]))
+            tk_jsonw_z(&s.w, args->v[i]);
     }
-    tk_jsonw_arr_end(&w);
+    tk_jsonw_arr_end(&s.w);
     return rc < 0 ? rc : out->failed;
 }
 
-void tk_run_hash(const struct tk_run *run, char ret[TK_RUN_HASH_BYTES])
+static struct tk_load_conf first_of(const struct tk_load_conf *sent)
 {
-    struct tk_load_conf load = {
-        .plan = &run->plan,
-        .bodies = run->bodies,
-        .n_bodies = (uint32_t)run->items.n,
-    };
+    return (struct tk_load_conf){ .bodies = sent->bodies, .n_bodies = 1 };
+}
 
-    (void)snprintf(ret, TK_RUN_HASH_BYTES, "%016llx", (unsigned long long)tk_load_hash(&load));
+static void put_hash(const struct tk_load_conf *sent, char ret[TK_RUN_HASH_BYTES])
+{
+    (void)snprintf(ret, TK_RUN_HASH_BYTES, "%016llx", (unsigned long long)tk_load_hash(sent));
+}
+
+void tk_resumable_hash(const struct tk_load_conf *sent, char ret[TK_RUN_HASH_BYTES])
+{
+    struct tk_load_conf first = first_of(sent);
+
+    put_hash(sent->supply ? &first : sent, ret);
+}
+
+/* Whether the file's hash is of what is sent; that of a load whose bodies were made beside it is of the first one. */
+static bool is_sent(struct tk_str load_hash, const struct tk_load_conf *sent)
+{
+    struct tk_load_conf first = first_of(sent);
+    char all[TK_RUN_HASH_BYTES], one[TK_RUN_HASH_BYTES];
+
+    put_hash(sent, all);
+    put_hash(&first, one);
+    return tk_str_is(load_hash, all) || tk_str_is(load_hash, one);
 }
 
 /* --- words out of the file --- */
 
 /* Whether `word` of the file is replaced by what is given now. */
-static bool is_replaced(const char *word, const struct tk_opt_result *given)
+static bool is_replaced(const struct tk_resumable *of, const char *word,
+                        const struct tk_opt_result *given)
 {
+    const struct tk_opt_command *c = of->command;
+
+    for (size_t i = 0; word[0] != '-' && i < c->n_opts; i++) {
+        if (of->instead && given->is_given[i] && strcmp(c->opts[i].name, of->instead) == 0)
+            return true;
+    }
     if (word[0] != '-')
-        return given->args.n > 0 || given->is_given[tk_run_opt("sim")];
-    for (size_t i = 0; i < tk_run_command.n_opts; i++) {
-        const char *name = tk_run_command.opts[i].name;
+        return given->args.n > 0;
+    for (size_t i = 0; i < c->n_opts; i++) {
+        const char *name = c->opts[i].name;
         struct tk_str stem = { word + 2, strcspn(word + 2, "=") };
         if (tk_str_starts(stem, TK_STR("no-")) && !tk_str_eq(stem, tk_str_of(name)))
             stem = (struct tk_str){ stem.p + 3, stem.n - 3 };
@@ -170,6 +205,7 @@ int tk_run_words_find(struct tk_str words, const char *option, struct tk_arena *
 
 struct adding {
     struct tk_resuming *r;
+    const struct tk_resumable *of;
     const struct tk_opt_result *given;
     struct tk_err *err;
 };
@@ -183,7 +219,7 @@ static int add_word(void *owner, struct tk_str word)
 
     if (!copy)
         return tk_err_set(reterr, -ENOMEM, "no memory for the words of the run");
-    if (is_replaced(copy, a->given))
+    if (is_replaced(a->of, copy, a->given))
         return 0;
     if (r->argc == MAX_WORDS)
         return tk_err_set(reterr, TK_E_LIMIT, "the run has more than %d words", MAX_WORDS);
@@ -191,10 +227,10 @@ static int add_word(void *owner, struct tk_str word)
     return 0;
 }
 
-static int read_words(struct tk_resuming *r, const struct tk_opt_result *given,
-                      struct tk_err *reterr)
+static int read_words(struct tk_resuming *r, const struct tk_resumable *of,
+                      const struct tk_opt_result *given, struct tk_err *reterr)
 {
-    struct adding a = { .r = r, .given = given, .err = reterr };
+    struct adding a = { .r = r, .of = of, .given = given, .err = reterr };
     int rc = each_word(r->from.words, add_word, &a);
 
     if (rc < 0 && (!reterr || reterr->code == 0))
@@ -202,8 +238,9 @@ static int read_words(struct tk_resuming *r, const struct tk_opt_result *given,
     return rc;
 }
 
-int tk_resuming_open(struct tk_resuming *r, const char *path, const struct tk_opt_result *given,
-                     int argc, char **argv, struct tk_err *reterr)
+int tk_resuming_open(struct tk_resuming *r, const struct tk_resumable *of, const char *path,
+                     const struct tk_opt_result *given, int argc, char **argv,
+                     struct tk_err *reterr)
 {
     *r = (struct tk_resuming){ 0 };
     tk_arena_init(&r->arena, 0);
@@ -219,7 +256,7 @@ int tk_resuming_open(struct tk_resuming *r, const char *path, const struct tk_op
     if (!r->argv)
         return tk_err_set(reterr, -ENOMEM, "no memory for the words of the run");
     r->argv[r->argc++] = argv[0];
-    rc = read_words(r, given, reterr);
+    rc = read_words(r, of, given, reterr);
     for (int i = 1; rc == 0 && i < argc; i++)
         r->argv[r->argc++] = argv[i];
     r->argv[r->argc] = NULL;
@@ -236,26 +273,24 @@ void tk_resuming_release(struct tk_resuming *r)
 
 /* --- the same run? --- */
 
-int tk_resuming_compare(const struct tk_resuming *r, const struct tk_run *run,
-                        struct tk_err *reterr)
+int tk_resuming_compare(const struct tk_resuming *r, const struct tk_load_conf *sent,
+                        bool leaves_server_out, struct tk_err *reterr)
 {
     struct tk_buf plan = TK_BUF_INIT(MAX_PLAN_BYTES);
-    char hash[TK_RUN_HASH_BYTES];
-    int rc = tk_plan_to_json(&run->plan, &plan);
+    int rc = tk_plan_to_json(sent->plan, &plan);
 
     if (rc == 0)
-        rc = tk_resume_compare(r->from.plan, tk_buf_str(&plan), run->o->sim, reterr);
+        rc = tk_resume_compare(r->from.plan, tk_buf_str(&plan), leaves_server_out, reterr);
     else
         (void)tk_err_set(reterr, rc, "no memory for the plan");
     tk_buf_release(&plan);
     if (rc < 0)
         return rc;
-    tk_run_hash(run, hash);
-    if (!tk_str_is(r->from.load_hash, hash))
+    if (!is_sent(r->from.load_hash, sent))
         return tk_err_set(reterr, TK_E_FORMAT,
                           "the requests are others now: the data ('%s') or what goes into every "
                           "body has changed",
-                          run->plan.data);
+                          sent->plan->data);
     return 0;
 }
 
@@ -317,13 +352,11 @@ static void leave_out_load(struct tk_plan *plan)
     }
 }
 
-int tk_resuming_apply(struct tk_resuming *r, struct tk_run *run, struct tk_err *reterr)
+int tk_resuming_apply(struct tk_resuming *r, struct tk_plan *plan, struct tk_err *reterr)
 {
-    struct tk_plan_phase *p = &run->plan.phase[TK_PHASE_MEASURE];
-    int rc = tk_resuming_compare(r, run, reterr);
+    struct tk_plan_phase *p = &plan->phase[TK_PHASE_MEASURE];
+    int rc = 0;
 
-    if (rc < 0)
-        return rc;
     if (p->n_requests > 0 && r->from.next > p->n_requests)
         return tk_err_set(reterr, TK_E_FORMAT,
                           "the run file has request %llu, and the plan only %llu",
@@ -339,7 +372,7 @@ int tk_resuming_apply(struct tk_resuming *r, struct tk_run *run, struct tk_err *
     uint64_t left = count_left(r, p);
     r->has_rest = left > 0;
     if (!r->has_rest) {
-        leave_out_load(&run->plan);
+        leave_out_load(plan);
         return 0;
     }
     p->n_requests = left == UINT64_MAX ? 0 : left;

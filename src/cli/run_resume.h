@@ -1,4 +1,4 @@
-/* run_resume.h - `tokmark run --resume FILE`: the words, the plan and the rest of a run that was cut
+/* run_resume.h - `--resume FILE` of the commands that load: the words, the plan and the rest of a run that was cut
  *
  *   words in the file + words given now ─► the plan once more ─► the same? ─► what is left of it
  */
@@ -7,10 +7,19 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "cli/run_plan.h"
 #include "load/load.h"
 #include "opt/opt.h"
 #include "run/resume.h"
+
+/* What is different from command to command. */
+struct tk_resumable {
+    const struct tk_opt_command *command;
+    const char *const *own; /* options about one process, not about the run; NULL at the end */
+    const char *url;        /* option that has the server's URL; NULL: it is an argument */
+    const char *instead;    /* option that stands for that argument; NULL: none */
+    char mark;              /* between name and value of a header */
+};
+extern const struct tk_resumable tk_run_resumable; /* `tokmark run` */
 
 struct tk_resuming {
     struct tk_resume from; /* as the file has it */
@@ -25,12 +34,14 @@ struct tk_resuming {
 
 /* What the run file keeps of the command line, as a JSON array of words, so that the run can go on without
  * them: not what is about this one process, nor secrets. `args`: the URL. 0 or a negative code. */
-int tk_run_words(const struct tk_run_opts *o, const struct tk_opt_result *res, struct tk_buf *out);
+int tk_resumable_words(const struct tk_resumable *of, const void *values, const bool *is_given,
+                       const struct tk_opt_list *args, struct tk_buf *out);
 
 #define TK_RUN_HASH_BYTES 17
 
-/* What a run, whose bodies are made, sends, in hexadecimal digits: the file's "load_hash". */
-void tk_run_hash(const struct tk_run *run, char ret[TK_RUN_HASH_BYTES]);
+/* What is sent (bodies and their order), in hexadecimal digits: the file's "load_hash". Where bodies are made beside
+ * the load, of the first one, which is there. */
+void tk_resumable_hash(const struct tk_load_conf *sent, char ret[TK_RUN_HASH_BYTES]);
 
 /* The value of an option in these words, of a list all of them with commas between: copied into `arena`;
  * NULL: it was not given, or there are no words. 0 or a negative code. */
@@ -39,16 +50,17 @@ int tk_run_words_find(struct tk_str words, const char *option, struct tk_arena *
 
 /* Read the file and put its words and those of `argv` together: an option that stands in `argv` replaces
  * those of its name, a URL likewise. 0 or an error. Release it in any case. */
-int tk_resuming_open(struct tk_resuming *r, const char *path, const struct tk_opt_result *given,
-                     int argc, char **argv, struct tk_err *reterr);
+int tk_resuming_open(struct tk_resuming *r, const struct tk_resumable *of, const char *path,
+                     const struct tk_opt_result *given, int argc, char **argv,
+                     struct tk_err *reterr);
 
-/* Whether the run, whose bodies are made, is the one in the file. 0, or TK_E_FORMAT with what differs. */
-int tk_resuming_compare(const struct tk_resuming *r, const struct tk_run *run,
-                        struct tk_err *reterr);
+/* Whether what is sent, by its plan and its bodies, all of which are made, is what the file's run sent. 0, or
+ * TK_E_FORMAT with what differs; the server's address may by `leaves_server_out`. */
+int tk_resuming_compare(const struct tk_resuming *r, const struct tk_load_conf *sent,
+                        bool leaves_server_out, struct tk_err *reterr);
 
-/* Compare the run, whose bodies are made, with the file, and make its plan that of the rest. 0, or
- * TK_E_FORMAT with what differs. */
-int tk_resuming_apply(struct tk_resuming *r, struct tk_run *run, struct tk_err *reterr);
+/* After that: make the plan that of the rest. 0, or TK_E_FORMAT. */
+int tk_resuming_apply(struct tk_resuming *r, struct tk_plan *plan, struct tk_err *reterr);
 
 void tk_resuming_release(struct tk_resuming *r); /* may be called twice, and on zeros */
 

@@ -103,7 +103,7 @@ static int beside(struct tk_str result, const char *end, struct tk_buf *out)
 
 /* The other files that are asked for: the ends of their names. Returns how many. */
 #define MAX_OTHERS 3
-#define N_PLACES 7 /* files that are read, and the result */
+#define N_PLACES 8 /* files that are read, the run file that goes on, and the result */
 static size_t others(const struct tk_vllm_files *f, const char *ends[MAX_OTHERS])
 {
     size_t n = 0;
@@ -128,6 +128,7 @@ int tk_vllm_files_check(const struct tk_vllm_files *f, struct tk_err *reterr)
         { TK_PLACE_INPUT, "--cert", f->o->cert_file },
         { TK_PLACE_INPUT, "--cert-key", f->o->cert_key_file },
         { TK_PLACE_INPUT, "--cert-passphrase-file", f->o->cert_passphrase_file },
+        { TK_PLACE_INPUT, "--resume", f->o->resume },
     };
     size_t n_others = 0;
 
@@ -172,7 +173,7 @@ static int choose_given(struct tk_vllm_files *f, struct tk_err *reterr)
     int rc = saves(f) ? tk_check_place(f->result_path.p, reterr) : 0;
     if (rc == 0)
         rc = check_others(f, reterr);
-    return rc == 0 && saves(f)
+    return rc == 0 && saves(f) && !f->o->resume
                ? tk_runfile_name_beside(f->result_path.p, f->o->append_result, &f->run_path, reterr)
                : rc;
 }
@@ -182,13 +183,16 @@ int tk_vllm_files_choose(struct tk_vllm_files *f, struct tk_err *reterr)
     struct tk_buf name = TK_BUF_INIT(MAX_PATH);
     int rc = 0;
 
+    if (f->o->resume && tk_buf_add_z(&f->run_path, f->o->resume) != 0)
+        return tk_err_set(reterr, f->run_path.failed, "the run file's name is too long");
     if (!has_name(f))
         return 0;
     if (f->o->result_dir)
         rc = make_folder(f->o->result_dir, reterr);
     if (rc == 0 && f->o->result_filename) {
         rc = choose_given(f, reterr);
-    } else if (rc == 0 && saves(f)) { /* renamed when the run's end gives the result's name */
+    } else if (rc == 0 && saves(f) &&
+               !f->o->resume) { /* renamed when the run's end gives the result's name */
         rc = tk_runfile_name_now(&name, reterr);
         if (rc == 0)
             join_path(f, name.p, &f->run_path);
@@ -249,7 +253,7 @@ static int name_result(struct tk_vllm_files *f, const struct tk_vllm_form *form,
     tk_buf_release(&name);
     if (rc != 0 || f->result_path.failed)
         return tk_err_set(reterr, TK_E_LIMIT, "the result file's name is too long");
-    if (f->run_path.n > 0)
+    if (f->run_path.n > 0 && !f->o->resume)
         rename_run_file(f);
     return 0;
 }

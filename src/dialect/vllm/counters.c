@@ -15,6 +15,8 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "dialect/vllm/vllm.h"
+#include "run/segment.h"
+#include "run/sink.h"
 
 #define MAX_COUNT 9e15 /* held exactly by a double */
 
@@ -305,4 +307,19 @@ void tk_vllm_decoding_of(const struct tk_vllm_counters *before,
     memset(ret, 0, sizeof(*ret));
     difference(before, after, ret);
     diffusion(before, after, duration_s, ret);
+}
+
+int tk_vllm_decoding_read(struct tk_records *r, double duration_s, struct tk_vllm_decoding *ret)
+{
+    struct tk_str fact = tk_records_fact(r, TK_VLLM_FACT_COUNTERS);
+    struct tk_vllm_counters before, after;
+    size_t n;
+    const struct tk_segment *segments = tk_records_segments(r, &n);
+
+    if (fact.n == 0 || tk_segments_begun(segments, n) > 1)
+        return 0;
+    int rc = tk_vllm_counters_of(fact, &before, &after);
+    if (rc == 0)
+        tk_vllm_decoding_of(&before, &after, duration_s, ret);
+    return rc == 0 ? 1 : rc;
 }

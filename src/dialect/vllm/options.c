@@ -273,6 +273,10 @@ static const struct tk_opt options[] = {
     FLAG("print-config", print_config, "tokmark's own",
          "print the options, where each comes from, and the plan as JSON, send nothing"),
     FLAG("dry-run", dry_run, "tokmark's own", "print the requests as JSON lines, send nothing"),
+    STR("resume", resume, "FILE", NULL, "tokmark's own",
+        "go on with the run of this run file, which was cut: killed, stopped by Ctrl-C, or out of "
+        "disk; what has ended stays, the rest is sent. Its other options are in the file; a key is "
+        "not"),
     FLAG("strict", strict, "tokmark's own",
          "end with status 4 when the client itself was the limit, so that the figures do not hold"),
     STR("source-address", source_addresses, "LIST", NULL, "tokmark's own",

@@ -87,6 +87,7 @@ struct tk_vllm_opts {
     bool server_counters, align_tokens;
     const char *unix_path, *ca_file, *cert_file, *cert_key_file, *cert_passphrase_file;
     bool plain, dry_run, print_config, strict;
+    const char *resume;
     const char *source_addresses;
     int64_t workers;
     bool realtime, prepare_all;
@@ -296,10 +297,14 @@ void tk_vllm_decoding_of(const struct tk_vllm_counters *before,
                          const struct tk_vllm_counters *after, double duration_s,
                          struct tk_vllm_decoding *ret);
 
+/* The same from the run's fact. 1; 0: there is none, or one of a part of the run alone, because it was resumed;
+ * TK_E_FORMAT, -ENOMEM. */
+struct tk_records;
+int tk_vllm_decoding_read(struct tk_records *r, double duration_s, struct tk_vllm_decoding *ret);
+
 /* --- results --- */
 
 struct tk_record;
-struct tk_records;
 struct tk_report_plan;
 
 /* What the result says about the run beside its figures, and which figures. */
