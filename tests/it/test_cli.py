@@ -132,7 +132,7 @@ def policies(pid):
 
 def test_realtime():
     with tk_it.Sim('--ttft', '1h') as sim:
-        child = subprocess.Popen([tk_it.TOKMARK, 'run', sim.url, '-n', '1', '--realtime', '--workers', '2', '--no-file'],
+        child = subprocess.Popen([tk_it.TOKMARK, 'run', sim.url, '-n', '1', '--realtime', '--workers', '2', '--no-file', '--grace', '0s'],
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while child.poll() is None and 2 not in (seen := policies(child.pid)):
             time.sleep(0.01)
@@ -140,9 +140,7 @@ def test_realtime():
             while policies(child.pid).count(2) < 2:
                 time.sleep(0.01)
             t.ok(0 in policies(child.pid), 'the workers alone are of real-time priority', policies(child.pid))
-            while child.poll() is None:
-                child.send_signal(signal.SIGINT)
-                time.sleep(0.01)
+            child.send_signal(signal.SIGINT)
             t.has(child.communicate()[0], 'real-time priority', 'and the result says so')
         else:
             t.has(child.communicate()[1], 'not allowed here', 'real-time priority is refused with words')

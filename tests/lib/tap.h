@@ -19,12 +19,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define T_UNUSED __attribute__((unused))
 #define T_FORMAT(at, args_at) __attribute__((unused, format(printf, at, args_at)))
 
 static int t_checks, t_failures;
+
+/* Steps of a loop over all inputs of a kind: all, or with $TK_TESTS_THIN, where each takes twenty times as long, a few. */
+static T_UNUSED size_t t_stride(void)
+{
+    return getenv("TK_TESTS_THIN") ? 7 : 1;
+}
 
 /* Print one result line; `#` in a name would start a directive. */
 static T_FORMAT(4, 0) bool t_result(bool ok, const char *file, int line, const char *fmt,
