@@ -18,11 +18,14 @@ PASSING = (408, 429, 500, 503)
 VAIN = '. Waiting hardly mends this: '
 
 
-def not_ready(status):
-    """The line that says why, of a check that is tried for a second. Without a status there is no server."""
-    name = f'status {status}'
+def tried(status):
+    """A check that is tried for three seconds. Without a status there is no server."""
     with vllm_server.Server({'status': status}) as server:
-        r = tk_it.run('vllm', *WORDS, '--num-prompts', '1', '--ready-check-timeout-sec', '1', '--plain', '--port', server.port if status else '9')
+        return tk_it.run('vllm', *WORDS, '--num-prompts', '1', '--ready-check-timeout-sec', '3', '--plain', '--port', server.port if status else '9')
+
+
+def not_ready(name, r):
+    """The line that says why."""
     t.eq(r.returncode, 1, f'{name}: exit status')
     t.ok('ready: ' not in r.stdout, f'{name}: standard output is the tool\'s')
     lines = [line for line in r.stderr.splitlines() if 'the endpoint is not ready: ' in line]
@@ -33,11 +36,13 @@ def not_ready(status):
 def check_waiting():
     said = {401: 'is the key in OPENAI_API_KEY', 403: 'is the key in OPENAI_API_KEY', 400: "has the server model 'm'",
             422: "has the server model 'm'", 404: "is '--endpoint /v1/completions' where", 405: "is 'http://", 307: "is 'http://"}
-    with concurrent.futures.ThreadPoolExecutor() as pool:  # each waits for a second
-        nobody, *lines = pool.map(not_ready, (None, *said, *PASSING))
-    t.has(nobody, 'connect: Connection refused; tried again for 1 s more', 'nobody there: why, and how long it goes on')
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # each waits so long
+        nobody, *runs = pool.map(tried, (None, *said, *PASSING))
+    nobody = not_ready('nobody there', nobody)
+    t.has(nobody, 'connect: Connection refused; tried again for 3 s more', 'nobody there: why, and how long it goes on')
     t.ok(VAIN not in nobody, 'nobody there: may come', nobody)
-    for status, line in zip((*said, *PASSING), lines):
+    for status, r in zip((*said, *PASSING), runs):
+        line = not_ready(f'status {status}', r)
         t.has(line, f'http-status {status}: ', f'status {status}: why')
         t.eq(line.partition(VAIN)[2][:len(said.get(status, ''))], said.get(status, ''), f'status {status}: what may be wrong')
         t.eq(VAIN in line, status in said, f'status {status}: whether it may pass')

@@ -206,7 +206,7 @@ int tk__vllm_sampling(const struct tk_vllm *v, struct tk_buf *out, struct tk_err
     bool is_first = true;
     int rc = tk_vllm_template_new(v, TK_VLLM_BODY_TOLD, &t, reterr);
 
-    for (size_t i = 0; rc == 0 && i < t->n; i++) {
+    for (size_t i = 0; t && i < t->n; i++) {
         const struct tk__member *m = &t->v[i];
         if (m->kind != TK__VALUE_TEXT || m->text.n > MAX_TOLD || !is_sampling(m->key))
             continue;
