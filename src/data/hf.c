@@ -175,6 +175,7 @@ static int take_rows(struct hf *d, struct tk__table *table, struct tk__categorie
         if (rc <= 0)
             break;
         d->n_seen++;
+        d->row.is_turned = table && tk__table_has_pictures(table);
         rc = take_row(d, &root, reterr);
         if (rc < 0)
             return rc;

@@ -50,6 +50,8 @@ static int add_image(struct tk__hf_row *r, struct tk_str bytes, struct tk_buf *o
     struct tk_err err = { .msg = "no memory for it" };
     int rc = tk_picture_read(bytes, &picture, &err);
 
+    if (rc == 0 && r->is_turned)
+        rc = tk_picture_turn(&picture);
     if (rc == 0)
         rc = tk_picture_to_jpeg(&picture, &jpeg);
     if (rc == 0)

@@ -10,6 +10,7 @@ struct tk__hf_row {
     const struct tk_data_hf *hf;
     const char *path;  /* of the data set: a folder or file of this machine, or its name */
     struct tk__row at; /* for messages */
+    bool is_turned;    /* its pictures are turned as they are to be seen */
     struct tk_err *reterr;
     /* what `make` fills */
     struct tk_buf prompt;   /* text, or … */

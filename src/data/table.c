@@ -42,7 +42,7 @@ struct tk__table {
     const struct tk__table_conf *conf;
     struct tk_hub_repo repo;
     char commit[129]; /* that all files are of */
-    bool is_local, is_viewed;
+    bool is_local, is_viewed, has_pictures;
     struct tk__names files;
     uint32_t *order; /* of the files */
     size_t n_opened;
@@ -271,6 +271,11 @@ struct tk__table *tk__table_free(struct tk__table *t)
     return NULL;
 }
 
+bool tk__table_has_pictures(const struct tk__table *t)
+{
+    return t->has_pictures;
+}
+
 /* ---- rows in the files' order ---- */
 
 static int open_next(struct tk__table *t, struct tk_err *reterr)
@@ -289,6 +294,11 @@ static int open_next(struct tk__table *t, struct tk_err *reterr)
         place.path = path ? path : name;
     rc = tk__table_file_open(t->conf, &place, &t->file, reterr);
     free(path);
+    if (rc == 0 && t->n_opened == 1) {
+        int has = tk__table_file_has_pictures(t->file);
+        t->has_pictures = has > 0;
+        rc = has < 0 ? no_memory(t, has, reterr) : 0;
+    }
     return rc;
 }
 

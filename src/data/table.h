@@ -39,6 +39,10 @@ struct tk__table *tk__table_free(struct tk__table *t);
 int tk__table_next(struct tk__table *t, struct tk_json_val *ret_root, struct tk__row *ret_row,
                    struct tk_err *reterr);
 
+/* Whether the pictures of the columns are such to `datasets`, by what it wrote into the first file, and so turned as
+ * they are to be seen. */
+bool tk__table_has_pictures(const struct tk__table *t);
+
 /* ---- table_file.c: one file, or what the viewer gives ---- */
 
 struct tk__table_file;
@@ -55,6 +59,9 @@ int tk__table_file_open(const struct tk__table_conf *conf, const struct tk__tabl
 /* The viewer's rows of a split, a hundred at a time. */
 int tk__table_viewer_open(const struct tk__table_conf *conf, const struct tk_hub_repo *repo,
                           struct tk__table_file **ret, struct tk_err *reterr);
+
+/* 1, 0 or -ENOMEM. */
+int tk__table_file_has_pictures(const struct tk__table_file *f);
 
 struct tk__table_file *tk__table_file_free(struct tk__table_file *f);
 

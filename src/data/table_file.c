@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/jsondoc.h"
 #include "base/jsonscan.h"
 #include "base/jsonw.h"
 #include "base/str.h"
@@ -19,6 +20,7 @@
 #include "hub/hub.h"
 #include "parquet/parquet.h"
 
+#define MAX_FEATURES 4  /* lists in lists */
 #define VIEWER_ROWS 100 /* a page; the viewer gives no more */
 
 struct kind {
@@ -122,6 +124,54 @@ static void release_parquet(struct tk__table_file *f)
 {
     f->parquet = tk_parquet_free(f->parquet);
     f->remote = tk_hub_remote_free(f->remote);
+}
+
+/* {"_type": "Image"}, or a list of those, of which there are several forms. */
+static bool is_picture(struct tk_json_val *feature, unsigned depth)
+{
+    struct tk_json_iter it;
+    struct tk_json_val v;
+    struct tk_str type;
+
+    if (depth == 0)
+        return false;
+    if (tk_json_type(feature) == TK_JSON_ARRAY)
+        return tk_json_arr(feature, &it) == 0 && tk_json_arr_next(&it, &v) > 0 &&
+               is_picture(&v, depth - 1);
+    if (tk_json_type(feature) != TK_JSON_OBJECT)
+        return false;
+    if (tk_json_find(feature, "_type", &v) == 0 && tk_json_get_str(&v, &type) == 0 &&
+        tk_str_is(type, "Image"))
+        return true;
+    return tk_json_find(feature, "feature", &v) == 0 && is_picture(&v, depth - 1);
+}
+
+/* The features of the document, which is `datasets`' own. */
+static bool has_picture(struct tk_jsondoc *d, const struct tk__table_conf *conf)
+{
+    struct tk_json_val info, features, v;
+    bool has = false;
+
+    if (tk_json_find(&d->root, "info", &info) != 0 ||
+        tk_json_find(&info, "features", &features) != 0)
+        return false;
+    for (size_t i = 0; !has && i < conf->n_columns; i++)
+        has = tk_json_find(&features, conf->columns[i], &v) == 0 && is_picture(&v, MAX_FEATURES);
+    return has;
+}
+
+int tk__table_file_has_pictures(const struct tk__table_file *f)
+{
+    struct tk_str text = f->parquet ? tk_parquet_features(f->parquet) : (struct tk_str){ NULL, 0 };
+    struct tk_jsondoc d;
+
+    if (text.n == 0)
+        return 0;
+    int rc = tk_jsondoc_init(&d, text);
+    if (rc == 0)
+        rc = has_picture(&d, f->conf);
+    tk_jsondoc_release(&d);
+    return rc == TK_E_FORMAT ? 0 : rc; /* nobody needs it but for this */
 }
 
 /* ---- JSON and JSON Lines ---- */

@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdio.h> /* jpeglib.h wants FILE */
+#include <string.h>
 
 #include <jerror.h>
 #include <jpeglib.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "media/picture.h"
 
 #define SHOWN(n) SHOWN_(n)
@@ -81,9 +83,46 @@ static void on_skip(j_decompress_ptr c, long n)
     j->from.bytes_in_buffer -= (size_t)n;
 }
 
+#define EXIF TK_STR("Exif\0\0")
+#define XMP TK_STR("http://ns.adobe.com/xap/1.0/")
+
+/* "tiff:Orientation" with a digit as the attribute's or the element's value. */
+static uint8_t xmp_orientation(struct tk_str s)
+{
+    static const char name[] = "tiff:Orientation";
+    const char *end = s.p + s.n, *at = s.p;
+
+    while ((at = memmem(at, (size_t)(end - at), name, sizeof(name) - 1)) != NULL) {
+        at += sizeof(name) - 1;
+        size_t n = end - at > 1 && at[0] == '=' && at[1] == '"' ? 2 : end - at > 0 && *at == '>';
+        if (n > 0 && (size_t)(end - at) > n && at[n] >= '0' && at[n] <= '9')
+            return (uint8_t)(at[n] - '0');
+    }
+    return 0;
+}
+
+/* EXIF says which way is up; where it does not, XMP does. The first of each counts. */
+static void keep_orientation(struct job *j)
+{
+    uint8_t exif = 0, xmp = 0;
+
+    for (jpeg_saved_marker_ptr m = j->c.marker_list; m; m = m->next) {
+        struct tk_str s = { (const char *)m->data, m->data_length };
+        if (m->marker != JPEG_APP0 + 1)
+            continue;
+        if (exif == 0 && tk_str_starts(s, EXIF))
+            exif = tk__picture_orientation((struct tk_str){ s.p + 6, s.n - 6 });
+        else if (xmp == 0 && tk_str_starts(s, XMP))
+            xmp = xmp_orientation(s);
+    }
+    j->picture->orientation = exif ? exif : xmp;
+}
+
 static void keep_comment(struct job *j)
 {
     for (jpeg_saved_marker_ptr m = j->c.marker_list; m; m = m->next) { /* the last one counts */
+        if (m->marker != JPEG_COM)
+            continue;
         tk_buf_reset(&j->picture->comment);
         if (tk_buf_add(&j->picture->comment, m->data, m->data_length) != 0)
             fail(j, -ENOMEM, "no memory for a picture");
@@ -98,6 +137,7 @@ static void begin(struct job *j)
     j->from.next_input_byte = (const JOCTET *)j->file.p;
     j->from.bytes_in_buffer = j->file.n;
     jpeg_save_markers(&j->c, JPEG_COM, 0xFFFF);
+    jpeg_save_markers(&j->c, JPEG_APP0 + 1, 0xFFFF);
     (void)jpeg_read_header(&j->c, TRUE);
     if (j->c.num_components != 1 && j->c.num_components != 3)
         fail(j, TK_E_UNSUPPORTED, "a JPEG in CMYK");
@@ -107,6 +147,7 @@ static void begin(struct job *j)
         longjmp(j->failed, 1);
     }
     keep_comment(j);
+    keep_orientation(j);
 }
 
 /* In a function of its own, as what is local to it may change between setjmp() and longjmp(). */

@@ -90,6 +90,10 @@ static void begin(struct job *j)
         j->code = rc;
         png_longjmp(j->png, 1);
     }
+    png_bytep exif = NULL;
+    png_uint_32 n_exif = 0;
+    if (png_get_eXIf_1(j->png, j->info, &n_exif, &exif) != 0)
+        j->picture->orientation = tk__picture_orientation((struct tk_str){ (char *)exif, n_exif });
     if (depth == 16 && type == PNG_COLOR_TYPE_GRAY)
         fail(j, TK_E_UNSUPPORTED, "a PNG with 16 bits of grey");
     if (depth == 16)

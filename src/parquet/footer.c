@@ -371,6 +371,27 @@ static int read_groups(struct tk_parquet *p, struct tk__thrift *t, size_t n, str
     return rc;
 }
 
+/* Of the pairs of key and value that writers leave the one that matters here; the first, were there two. */
+static int read_pairs(struct tk_parquet *p, struct tk__thrift *t, size_t n, struct tk_err *reterr)
+{
+    for (size_t i = 0; i < n && !t->failed; i++) {
+        struct tk__thrift_field f = { 0, 0 };
+        struct tk_str pair[2] = { { NULL, 0 }, { NULL, 0 } };
+        while (tk__thrift_field(t, &f)) {
+            if (f.id == 1 || f.id == 2)
+                pair[f.id - 1] = tk__thrift_bytes(t, &f);
+            else
+                tk__thrift_skip(t, &f);
+        }
+        if (p->features.n > 0 || pair[1].n == 0 || !tk_str_is(pair[0], "huggingface"))
+            continue;
+        p->features = tk_arena_dup_str(&p->arena, pair[1]);
+        if (!p->features.p)
+            return tk__pq_fail(p, -ENOMEM, reterr, "no memory for its description");
+    }
+    return 0;
+}
+
 int tk__pq_footer(struct tk_parquet *p, struct tk_str text, struct tk_err *reterr)
 {
     struct tk__thrift t = { .p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n };
@@ -382,6 +403,10 @@ int tk__pq_footer(struct tk_parquet *p, struct tk_str text, struct tk_err *reter
             size_t n = tk__thrift_structs(&t, &f);
             if (!t.failed)
                 rc = f.id == 2 ? read_schema(p, &t, n, reterr) : read_groups(p, &t, n, reterr);
+        } else if (f.id == 5) {
+            size_t n = tk__thrift_structs(&t, &f);
+            if (!t.failed)
+                rc = read_pairs(p, &t, n, reterr);
         } else if (f.id == 8) {
             rc = tk__pq_fail(p, TK_E_UNSUPPORTED, reterr, "it is encrypted");
         } else {

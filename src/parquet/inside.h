@@ -99,6 +99,7 @@ struct tk_parquet {
     struct tk__pq_group *groups;
     size_t n_groups;
     int64_t n_rows;
+    struct tk_str features; /* what `datasets` says of the columns, in the arena; empty: nothing */
     /* the rows under way */
     struct tk__pq_column **columns; /* one per leaf, NULL: not read */
     size_t group;                   /* the one under way, or the next */

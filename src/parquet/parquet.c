@@ -182,6 +182,11 @@ void tk_parquet_names(const struct tk_parquet *p, struct tk_buf *out)
     }
 }
 
+struct tk_str tk_parquet_features(const struct tk_parquet *p)
+{
+    return p->features;
+}
+
 size_t tk_parquet_select(struct tk_parquet *p, const char *const *names, size_t n)
 {
     size_t n_selected = 0;

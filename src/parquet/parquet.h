@@ -50,6 +50,9 @@ struct tk_parquet *tk_parquet_free(struct tk_parquet *p);
 /* The names of the columns (those at the top), for messages: "question, answer". */
 void tk_parquet_names(const struct tk_parquet *p, struct tk_buf *out);
 
+/* What `datasets` wrote into the file about its columns, which is JSON; empty where it did not write it. Lives as long as `p`. */
+struct tk_str tk_parquet_features(const struct tk_parquet *p);
+
 /* Read these columns alone; names that the file does not have are passed over. Returns how many it has. Before the first row. */
 size_t tk_parquet_select(struct tk_parquet *p, const char *const *names, size_t n);
 

@@ -104,6 +104,70 @@ static void test_refused(void)
     T_OK(read_bytes(bytes, n) < 0, "a bomb: %s", err.msg);
 }
 
+static void turned(const char *p, size_t n, const char *name)
+{
+    static char want[MAX_FILE];
+    struct tk_buf out = TK_BUF_INIT(MAX_FILE);
+    struct tk_picture picture;
+    size_t n_want = slurp(name, want);
+
+    T_EQ_I(tk_picture_read((struct tk_str){ p, n }, &picture, &err), 0, "%s: read", name);
+    T_EQ_I(tk_picture_turn(&picture), 0, "%s: turned", name);
+    T_EQ_I(tk_picture_turn(&picture), 0, "%s: once", name);
+    T_EQ_I(tk_picture_to_jpeg(&picture, &out), 0, "%s: written", name);
+    T_OK(n_want > 0 && out.n == n_want && memcmp(out.p, want, n_want) == 0,
+         "%s: the bytes are those of `datasets` and vLLM (%zu, want %zu)", name, out.n, n_want);
+    tk_picture_release(&picture);
+    tk_buf_release(&out);
+}
+
+/* All ways up, and what says none; what test_files() reads is not turned. */
+static void test_turned(void)
+{
+    static const char entry[] = "\x01\x12\0\x03\0\0\0\x01\0\x06";
+    static char bytes[MAX_FILE];
+    size_t n = slurp("exif.jpg", bytes);
+    char *at = memmem(bytes, n, entry, sizeof(entry) - 1);
+
+    if (!T_OK(at, "there is an orientation"))
+        return;
+    for (char way = 1; way <= 8; way++) {
+        char name[50];
+        at[9] = way;
+        snprintf(name, sizeof(name), "exif.turned%d", way);
+        turned(bytes, n, name);
+    }
+    at[9] = 9;
+    turned(bytes, n, "exif.turned1");
+    memcpy(at + 2, "\0\4\0\0\0\1\0\0\0\6", 10); /* 32 bits; the list ends behind it */
+    turned(bytes, n, "exif.turned6");
+    at[7] = 2;
+    turned(bytes, n, "exif.turned1");
+    turned(bytes, slurp("exif.png", bytes), "exif.png.turned");
+    turned(bytes, slurp("xmp.jpg", bytes), "xmp.jpg.turned");
+}
+
+/* Directories that are not what they say: an answer, whatever it is. */
+static void test_hostile_exif(void)
+{
+    static const char tiff[] = "II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0";
+
+    T_EQ_I(tk__picture_orientation((struct tk_str){ tiff, sizeof(tiff) - 1 }), 6,
+           "as it should be");
+    for (size_t n = 0; n < sizeof(tiff) - 1; n++) {
+        char *copy = malloc(n + 1);
+        memcpy(copy, tiff, n);
+        T_EQ_I(tk__picture_orientation((struct tk_str){ copy, n }), 0, "cut after %zu bytes", n);
+        free(copy);
+    }
+    for (size_t i = 0; i < sizeof(tiff) - 1; i++) {
+        char copy[sizeof(tiff)];
+        memcpy(copy, tiff, sizeof(tiff));
+        copy[i] = (char)0xFF;
+        (void)tk__picture_orientation((struct tk_str){ copy, sizeof(tiff) - 1 });
+    }
+}
+
 /* Where the last scan begins, and how many there are. */
 static size_t last_scan(const char *bytes, size_t n, unsigned *ret_n)
 {
@@ -157,6 +221,14 @@ static void test_no_memory(void)
             T_EQ_I(rc, -ENOMEM, "%s: allocation %d fails", names[i], n);
         }
     }
+    struct tk_picture picture;
+    size_t size = slurp("exif.jpg", bytes);
+    T_EQ_I(tk_picture_read((struct tk_str){ bytes, size }, &picture, &err), 0, "read");
+    tk_failmalloc_at(1);
+    T_EQ_I(tk_picture_turn(&picture), -ENOMEM, "no memory to turn it");
+    (void)tk_failmalloc_off();
+    T_EQ_U(picture.width, 37, "it is as before");
+    tk_picture_release(&picture);
 }
 
 int main(void)
@@ -164,6 +236,8 @@ int main(void)
     snprintf(folder, sizeof(folder), "%s/golden/media/pictures", getenv("TK_TESTS_DIR"));
     test_files();
     test_refused();
+    test_turned();
+    test_hostile_exif();
     test_scans();
     test_no_memory();
     return T_DONE();

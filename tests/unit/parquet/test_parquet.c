@@ -226,6 +226,23 @@ static void test_no_memory(void)
     tk_buf_release(&file);
 }
 
+/* What `datasets` leaves beside the schema. */
+static void test_features(void)
+{
+    char path[600];
+    struct tk_parquet *p;
+
+    snprintf(path, sizeof(path), "%s/golden/vllm/hf/decoded/star/val.parquet",
+             getenv("TK_TESTS_DIR"));
+    T_EQ_I(tk_parquet_open_file(path, &p, &err), 0, "features: %s", err.msg);
+    T_OK(tk_str_starts(tk_parquet_features(p), TK_STR("{\"info\": {\"features\": {")), "are there");
+    tk_parquet_free(p);
+    snprintf(path, sizeof(path), "%s/nested-zstd.parquet", folder);
+    T_EQ_I(tk_parquet_open_file(path, &p, &err), 0, "no features: %s", err.msg);
+    T_EQ_U(tk_parquet_features(p).n, 0, "are not there");
+    tk_parquet_free(p);
+}
+
 /* ---- what pyarrow does not write ---- */
 
 static void test_bits(void)
@@ -345,6 +362,7 @@ int main(void)
     test_damage("flat-dictionary.parquet");
     test_words();
     test_no_memory();
+    test_features();
     test_bits();
     test_lz4();
     test_lies();

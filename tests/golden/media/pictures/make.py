@@ -9,7 +9,7 @@ import os
 import sys
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from vllm.benchmarks.datasets import process_image
 
 here = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
@@ -32,6 +32,9 @@ PICTURES = {
     'half.jpg': (rgb, {'subsampling': 1}),
     'progressive.jpg': (rgb, {'progressive': True, 'comment': b'made by hand'}),
     'grey.jpg': (grey, {}),
+    'exif.jpg': (rgb, {'comment': b'turned', 'exif': b'Exif\0\0MM\0*\0\0\0\x08\0\x02\x01\x0f\0\x02\0\0\0\x02x\0\0\0\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0'}),
+    'exif.png': (rgb, {'exif': b'II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x08\0\0\0\0\0\0\0'}),
+    'xmp.jpg': (grey, {'xmp': b'<x:xmpmeta><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'}),
     'rgb.png': (rgb, {}),
     'rgba.png': (Image.fromarray(smooth(3, 4)), {}),
     'grey.png': (grey, {}),
@@ -50,3 +53,19 @@ for name, (image, options) in PICTURES.items():
     url = process_image({'bytes': data.getvalue()})['image_url']['url']
     with open(os.path.join(here, name + '.sent'), 'wb') as f:
         f.write(base64.b64decode(url.split(',', 1)[1]))
+
+
+def turned(data):
+    """What is sent of a picture that `datasets` has decoded."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    return base64.b64decode(process_image(image)['image_url']['url'].split(',', 1)[1])
+
+
+with open(os.path.join(here, 'exif.jpg'), 'rb') as f:
+    exif = f.read()
+for name in ('exif.png', 'xmp.jpg'):
+    with open(os.path.join(here, name), 'rb') as f, open(os.path.join(here, name + '.turned'), 'wb') as out:
+        out.write(turned(f.read()))
+for way in range(1, 9):
+    with open(os.path.join(here, f'exif.turned{way}'), 'wb') as f:
+        f.write(turned(exif.replace(b'\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06', bytes([1, 18, 0, 3, 0, 0, 0, 1, 0, way]))))
