@@ -27,7 +27,7 @@ def test_many():
     if is_sanitized():
         t.skip('a sanitizer has a use for memory of its own')
         return
-    with tk_it.Sim('--ttft', '1s', '--itl', '1s') as sim:
+    with tk_it.Sim('--ttft', '4s', '--itl', '1s') as sim: # time enough to send them all before the first ends
         process = subprocess.Popen(
             [tk_it.TOKMARK, 'run', sim.url, '--model', 'sim', '-c', str(STREAMS), '-n', str(STREAMS), '--output-tokens', str(TOKENS),
              '--json', 'out.json', '-o', 'run.tokmark', '--request-id-prefix', 's'], stdout=subprocess.DEVNULL)
