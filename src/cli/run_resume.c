@@ -49,11 +49,11 @@ static bool is_secret_header(const struct tk_resumable *of, struct tk_str header
     return at < 0 || tk_plan_is_secret(tk_str_trim((struct tk_str){ header.p, (size_t)at }));
 }
 
-/* Whether a part of the URL would be masked. */
-static bool has_secret(const char *url)
+/* Whether a part of the text would be masked. */
+static bool has_secret(const char *text, int (*mask)(const char *text, struct tk_buf *out))
 {
     struct tk_buf masked = TK_BUF_INIT((size_t)64 << 10);
-    bool differs = tk_plan_mask_url(url, &masked) != 0 || strcmp(masked.p, url) != 0;
+    bool differs = mask(text, &masked) != 0 || strcmp(masked.p, text) != 0;
 
     tk_buf_release(&masked);
     return differs;
@@ -70,8 +70,8 @@ static int put_word(void *owner, const struct tk_opt *o, const char *word)
     const char *value = strchr(word, '=');
     bool is_secret = o->is_secret && value && is_secret_header(s->of, tk_str_of(value + 1));
 
-    if (value && s->of->url && strcmp(o->name, s->of->url) == 0)
-        is_secret = has_secret(value + 1);
+    if (value && o->mask)
+        is_secret = has_secret(value + 1, o->mask);
     if (!is_own(s->of, o->name) && !is_secret)
         tk_jsonw_z(&s->w, word);
     return 0;
@@ -86,7 +86,7 @@ int tk_resumable_words(const struct tk_resumable *of, const void *values, const 
     tk_jsonw_arr(&s.w);
     int rc = tk_opt_words(of->command, values, is_given, put_word, &s);
     for (size_t i = 0; i < args->n; i++) {
-        if (!has_secret(args->v[i]))
+        if (!has_secret(args->v[i], tk_plan_mask_url))
             tk_jsonw_z(&s.w, args->v[i]);
     }
     tk_jsonw_arr_end(&s.w);

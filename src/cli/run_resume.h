@@ -15,8 +15,7 @@
 struct tk_resumable {
     const struct tk_opt_command *command;
     const char *const *own; /* options about one process, not about the run; NULL at the end */
-    const char *url;        /* option that has the server's URL; NULL: it is an argument */
-    const char *instead;    /* option that stands for that argument; NULL: none */
+    const char *instead;    /* option that stands for the argument that is the URL; NULL: none */
     char mark;              /* between name and value of a header */
 };
 extern const struct tk_resumable tk_run_resumable; /* `tokmark run` */

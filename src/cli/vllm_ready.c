@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "run/plan.h"
 #include "run/record.h"
 
 #define SAID_EACH (60 * TK_NS_PER_S)
@@ -21,22 +22,25 @@ static void add_hint(const struct tk_vllm_ready *r, int status, struct tk_buf *o
     if (status < 300 || status >= 500 || status == 408 || status == 425 || status == 429)
         return;
     tk_buf_add_z(out, ". Waiting hardly mends this: ");
-    if (status == 401 || status == 403)
+    if (status == 401 || status == 403) {
         tk_buf_add_z(out, "is the key in OPENAI_API_KEY, or in a --header, right?");
-    else if (status == 404)
-        tk_buf_addf(
-            out,
-            "is '--endpoint %s' where the server has what '--backend %s' asks for, and has it "
-            "model '%s'?",
-            o->endpoint, o->backend, r->v->served_model);
-    else if (status == 400 || status == 422)
+    } else if (status == 404) {
+        tk_buf_add_z(out, "is '--endpoint ");
+        (void)tk_plan_mask_url(o->endpoint, out);
+        tk_buf_addf(out,
+                    "' where the server has what '--backend %s' asks for, and has it model '%s'?",
+                    o->backend, r->v->served_model);
+    } else if (status == 400 || status == 422) {
         tk_buf_addf(
             out,
             "has the server model '%s', and does it take what '--backend %s' and the options "
             "ask for?",
             r->v->served_model, o->backend);
-    else
-        tk_buf_addf(out, "is '%s' right, and '--backend %s'?", r->v->url, o->backend);
+    } else {
+        tk_buf_add_z(out, "is '");
+        (void)tk_plan_mask_url(r->v->url, out);
+        tk_buf_addf(out, "' right, and '--backend %s'?", o->backend);
+    }
 }
 
 static bool is_said(const struct tk_vllm_ready *r, const struct tk_record *why, tk_ns now)

@@ -10,7 +10,6 @@ static const char *const own[] = { "plain",  "dry-run",      "print-config",
 static const struct tk_resumable resumable = {
     .command = &tk_vllm_command,
     .own = own,
-    .url = "base-url",
     .mark = '=',
 };
 

@@ -103,6 +103,26 @@ static int ask_models(const struct tk_vllm *v, const struct tk_plan *p, struct t
     return rc;
 }
 
+/* In the tool's words; without `why` the list was empty. A base may have a key in it. */
+static int no_model(const struct tk_vllm *v, int rc, const char *why, struct tk_err *reterr)
+{
+    struct tk_buf base = TK_BUF_INIT(TK_URL_MAX_BYTES);
+
+    (void)tk_plan_mask_url(v->base, &base);
+    if (!why)
+        (void)tk_err_set(reterr, rc,
+                         "No models found on the server at %s. Make sure the server is running and "
+                         "has models loaded.",
+                         base.p ? base.p : "");
+    else
+        (void)tk_err_set(reterr, rc,
+                         "Failed to fetch models from server at %s/v1/models. Check that: 1. The "
+                         "server is running 2. The server URL is correct. Error: %s",
+                         base.p ? base.p : "", why);
+    tk_buf_release(&base);
+    return rc;
+}
+
 int tk_vllm_server_model(const struct tk_vllm *v, const struct tk_plan *p, struct tk_arena *arena,
                          const char **ret_name, const char **ret_model, struct tk_err *reterr)
 {
@@ -118,18 +138,12 @@ int tk_vllm_server_model(const struct tk_vllm *v, const struct tk_plan *p, struc
         return 0;
     }
     if (rc == 0 && (rc_read == 0 || rc_read == TK_E_NOT_FOUND))
-        return tk_err_set(
-            reterr, TK_E_NOT_FOUND,
-            "No models found on the server at %s. Make sure the server is running and "
-            "has models loaded.",
-            v->base);
-    return tk_err_set(reterr, rc ? rc : rc_read,
-                      "Failed to fetch models from server at %s/v1/models. Check that: 1. The "
-                      "server is running 2. The server URL is correct. Error: %s",
-                      v->base,
-                      rc                      ? err.msg
-                      : rc_read == TK_E_PROTO ? "the model's name has control characters in it"
-                                              : "the reply is no list of models");
+        return no_model(v, TK_E_NOT_FOUND, NULL, reterr);
+    return no_model(v, rc ? rc : rc_read,
+                    rc                      ? err.msg
+                    : rc_read == TK_E_PROTO ? "the model's name has control characters in it"
+                                            : "the reply is no list of models",
+                    reterr);
 }
 
 /* --- counters --- */

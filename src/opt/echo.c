@@ -11,7 +11,11 @@ static const char mask[] = "***";
 
 static void write_text(struct tk_jsonw *w, const struct tk_opt *o, const char *text)
 {
-    tk_jsonw_z(w, text && o->is_secret ? mask : text);
+    struct tk_buf shown = TK_BUF_INIT(MAX_VALUE);
+    bool is_masked = text && (o->is_secret || (o->mask && o->mask(text, &shown) != 0));
+
+    tk_jsonw_z(w, is_masked ? mask : shown.p ? shown.p : text);
+    tk_buf_release(&shown);
 }
 
 static void write_list(struct tk_jsonw *w, const struct tk_opt *o, const struct tk_opt_list *list)

@@ -46,6 +46,8 @@ struct tk_opt {
     const char *group;   /* heading in help */
     const char *help;    /* one or two sentences, lower case, no full stop at the end */
     bool is_negatable, is_many, is_plain, is_hidden, is_secret;
+    /* append the text without the secrets that may be in it: what outputs show; NULL: there are none */
+    int (*mask)(const char *text, struct tk_buf *out);
 };
 
 /* What to say of a name that is not in the table but that people try. */

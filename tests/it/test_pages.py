@@ -246,8 +246,10 @@ def test_config():
     got, _ = config('sim', '--ttft', '5ms')
     t.eq((got['options']['ttft'], got['plan']), ({'value': 0.005, 'from': 'command line'}, None), 'sim: options alone')
     got, text = config('vllm', '--model', 'm', '--skip-tokenizer-init', '--dataset-name', 'custom', '--dataset-path', 'p.jsonl', '--num-prompts', 2,
-                       '--header', f'Api-Key={secret}', env={'OPENAI_API_KEY': secret})
+                       '--header', f'Api-Key={secret}', '--base-url', f'http://127.0.0.1:1/?token={secret}&', '--endpoint', f'?key={secret}&/v1/completions',
+                       env={'OPENAI_API_KEY': secret})
     t.ok(secret[:8] not in text, 'vllm: no secret in it')
+    t.eq(got['options']['endpoint']['value'], '?key=***&/v1/completions', 'vllm: the rest of a URL is')
     t.eq((got['command'], got['plan']['phases']['measure']['requests']), ('vllm bench serve', 2), 'vllm: the plan')
     t.eq(got['options']['num-prompts'], {'value': 2, 'from': 'command line'}, 'vllm: options')
     for more in ('--dataset-name', 'random'), ('--dataset-name', 'sharegpt', '--dataset-path', 'none.json', '--request-rate', 5):

@@ -48,6 +48,19 @@ def check_waiting():
         t.eq(VAIN in line, status in said, f'status {status}: whether it may pass')
 
 
+def check_secrets():
+    """A key in a URL is in no message."""
+    target = '/v1/completions?api_key={}&/v1/completions'
+    for status, said in ((404, "is '--endpoint "), (405, "is 'http://")):
+        with vllm_server.Server({'status': status}) as server:
+            r = tk_it.run('vllm', *WORDS, '--num-prompts', '1', '--ready-check-timeout-sec', '1', '--port', server.port, '--endpoint', target.format('s3cret'))
+        line = not_ready(f'key, {status}', r)
+        t.ok(said in line and target.format('***') in line and 's3cret' not in r.stdout + r.stderr, f'key, {status}: masked', line)
+    for model in ['--base-url', 'http://127.0.0.1:9/?api_key=s3cret&'], ['--model', 'm', '--endpoint', target[1:].format('s3cret')]:
+        r = tk_it.run('vllm', *WORDS[2:], *model, '--num-prompts', '1')
+        t.ok(r.returncode != 0 and r.stderr != '' and 's3cret' not in r.stdout + r.stderr, f'key, {model[-2]}: masked', r.stderr)
+
+
 def check_repeated():
     with vllm_server.Server({}) as server:
         words = [*WORDS, *AT_ONCE, '--port', server.port, '--num-prompts']
@@ -107,6 +120,7 @@ def check_stopped():
 
 with tk_it.Folder():
     check_waiting()
+    check_secrets()
     check_repeated()
     check_silence()
     check_stopped()

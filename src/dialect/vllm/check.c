@@ -359,7 +359,7 @@ static int check_url(struct tk_vllm *v, struct tk_err *reterr)
     bool is_v6 = strchr(host, ':') && host[0] != '[';
 
     if (!o->base_url && o->endpoint[0] != '/')
-        return raised(v, reterr, "the endpoint has to begin with '/': '%s'", o->endpoint);
+        return raised(v, reterr, "the endpoint has to begin with '/'");
     if (o->base_url)
         v->base = o->base_url;
     else

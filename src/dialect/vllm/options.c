@@ -22,6 +22,9 @@
 #define STR(n, f, v, d, g, h) \
     { .name = (n), .type = TK_OPT_STR, .at = AT(f), .value = (v), .def = (d), .group = (g), \
       .help = (h) }
+#define URL(n, f, v, d, g, h) \
+    { .name = (n), .type = TK_OPT_STR, .at = AT(f), .value = (v), .def = (d), .group = (g), \
+      .help = (h), .mask = tk_plan_mask_url }
 #define INT(n, f, d, lo, hi, g, h) \
     { .name = (n), .type = TK_OPT_INT, .at = AT(f), .value = "N", .def = (d), .min = (lo), \
       .max = (hi), .group = (g), .help = (h), .is_plain = true }
@@ -119,11 +122,11 @@ static const struct tk_opt options[] = {
            "infinity-embeddings-clip vllm-rerank vllm-pooling openai-responses",
            "openai", "server and model",
            "how requests look, and how replies; the last two are of later versions of vLLM"),
-    STR("base-url", base_url, "URL", NULL, "server and model",
+    URL("base-url", base_url, "URL", NULL, "server and model",
         "URL of the server, instead of --host and --port"),
     STR("host", host, "NAME", "127.0.0.1", "server and model", "name or address of the server"),
     INT("port", port, "8000", 1, 65535, "server and model", "port of the server"),
-    STR("endpoint", endpoint, "PATH", "/v1/completions", "server and model",
+    URL("endpoint", endpoint, "PATH", "/v1/completions", "server and model",
         "path of the requests, which each backend has its own of: openai-chat "
         "/v1/chat/completions, openai-embeddings /v1/embeddings"),
     { .name = "header",
