@@ -856,24 +856,40 @@ static int dry_run(struct command *c)
 
 /* --- going on with a run that was cut --- */
 
+/* What the form needs of a run that came to its end. */
+static int read_whole(struct command *c, struct tk_records *records, struct tk_err *reterr)
+{
+    tk_facts_get(records, &c->session.facts);
+    if (!c->session.facts.has_totals)
+        return tk_err_set(reterr, TK_E_FORMAT, "it lacks the totals of the run");
+    tk_vllm_form(&c->v, &c->form);
+    end_form(c);
+    int rc = tk_vllm_decoding_read(records, c->form.duration_s, &c->decoding);
+    c->form.decoding = rc > 0 ? &c->decoding : NULL;
+    return rc < 0 ? tk_err_set(reterr, rc, "the server's counters in it cannot be read: %s",
+                               tk_err_text(rc))
+                  : 0;
+}
+
 /* Nothing is left: the result, as the run printed it. */
 static int report_whole(struct command *c)
 {
     struct tk_err err = { 0 };
     struct tk_records *records = NULL;
 
-    c->o.append_result = false; /* it has it already */
+    if (c->o.append_result) /* it has it already, behind those of other runs */
+        c->o.append_result = c->o.save_result = false;
     if (tk_vllm_files_choose(&c->files, &err) != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     if (tk_runfile_open(c->o.resume, &records, &err) != 0)
         return fail_resume(c->o.resume, &err);
-    tk_say(PROGRAM, "the run in '%s' came to its end: nothing was left to send", c->o.resume);
-    tk_facts_get(records, &c->session.facts);
-    tk_vllm_form(&c->v, &c->form);
-    end_form(c);
-    int rc = tk_vllm_decoding_read(records, c->form.duration_s, &c->decoding);
-    c->form.decoding = rc > 0 ? &c->decoding : NULL;
-    int status = put_result(c, records);
+    int status = TK_EXIT_USAGE;
+    if (read_whole(c, records, &err) != 0) {
+        (void)fail_resume(c->o.resume, &err);
+    } else {
+        tk_say(PROGRAM, "the run in '%s' came to its end: nothing was left to send", c->o.resume);
+        status = put_result(c, records);
+    }
     tk_records_free(records);
     return status;
 }

@@ -17,8 +17,9 @@
 #include "base/jsonw.h"
 #include "base/str.h"
 #include "cli/run_opts.h"
+#include "report/report.h"
 
-#define MAX_WORDS 1000
+#define MAX_WORDS 100000 /* a value of a list is a word */
 #define MAX_PLAN_BYTES ((size_t)16 << 20)
 
 /* --- words into the file --- */
@@ -27,6 +28,7 @@ static const char *const run_own[] = { "output",   "overwrite", "file",   "dry-r
                                        "progress", "plain",     "resume", NULL };
 const struct tk_resumable tk_run_resumable = {
     .command = &tk_run_command,
+    .tool = "tokmark run",
     .own = run_own,
     .instead = "sim",
     .mark = ':',
@@ -238,6 +240,21 @@ static int read_words(struct tk_resuming *r, const struct tk_resumable *of,
     return rc;
 }
 
+/* The words of one command mean nothing to another. */
+static int check_tool(struct tk_resuming *r, const struct tk_resumable *of, struct tk_err *reterr)
+{
+    struct tk_report_plan plan;
+    int rc = tk_report_plan_read(r->from.plan, &r->arena, &plan);
+
+    if (rc != 0)
+        return tk_err_set(reterr, rc, "the plan of the run cannot be read: %s", tk_err_text(rc));
+    if (plan.tool && strcmp(plan.tool, of->tool) != 0)
+        return tk_err_set(reterr, TK_E_UNSUPPORTED,
+                          "it is a run of '%s', which goes on with it by its own --resume",
+                          plan.tool);
+    return 0;
+}
+
 int tk_resuming_open(struct tk_resuming *r, const struct tk_resumable *of, const char *path,
                      const struct tk_opt_result *given, int argc, char **argv,
                      struct tk_err *reterr)
@@ -252,6 +269,9 @@ int tk_resuming_open(struct tk_resuming *r, const struct tk_resumable *of, const
                           "'%s' does not say what was sent: it is of another command, or of an "
                           "older version",
                           path);
+    rc = check_tool(r, of, reterr);
+    if (rc != 0)
+        return rc;
     r->argv = tk_arena_alloc(&r->arena, (MAX_WORDS + (size_t)argc + 1) * sizeof(*r->argv));
     if (!r->argv)
         return tk_err_set(reterr, -ENOMEM, "no memory for the words of the run");

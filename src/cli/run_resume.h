@@ -14,6 +14,7 @@
 /* What is different from command to command. */
 struct tk_resumable {
     const struct tk_opt_command *command;
+    const char *tool;       /* as plans name it: also the words that start it */
     const char *const *own; /* options about one process, not about the run; NULL at the end */
     const char *instead;    /* option that stands for the argument that is the URL; NULL: none */
     char mark;              /* between name and value of a header */

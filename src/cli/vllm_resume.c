@@ -9,6 +9,7 @@ static const char *const own[] = { "plain",  "dry-run",      "print-config",
                                    "resume", "disable-tqdm", NULL };
 static const struct tk_resumable resumable = {
     .command = &tk_vllm_command,
+    .tool = "tokmark vllm",
     .own = own,
     .mark = '=',
 };

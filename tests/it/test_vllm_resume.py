@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -136,6 +137,44 @@ def check_refusals():
         refused('does not say what was sent', *headers)
 
 
+def check_others():
+    """Files that a result was appended to, of another command, and damaged ones."""
+    start_over()
+    with tk_it.Sim(*QUICK) as sim:
+        words = [*COMMON, '--result-filename', 'r.json', *RANDOM[:-1], '3', '--port', sim.port]
+        for _ in range(2):
+            tk_it.run('vllm', *words, '--append-result')
+        both = read('r.json')
+        shutil.copy('r.tokmark', 'good.tokmark')
+        out = tk_it.run('vllm', '--resume', 'r-2.tokmark')
+        t.eq((out.returncode, BEGIN in out.stdout, read('r.json')), (0, True, both), f'appended: the results before stay ({out.stderr.strip()})')
+        tk_it.run('run', sim.url, '-n', '3', '-o', 'r.tokmark', '--overwrite')
+    refused("it is a run of 'tokmark run'")
+    out = tk_it.run('run', '--resume', 'good.tokmark')
+    t.eq(out.returncode, 2, 'of another command')
+    t.has(out.stderr, "it is a run of 'tokmark vllm'", 'of another command: said')
+    for key, value, text in (('totals', '{}', 'it lacks the totals of the run'), ('vllm_counters', '{"before":{', "the server's counters in it cannot be read"),
+                             ('plan', '[]', 'the plan of the run cannot be read')):
+        shutil.copy('good.tokmark', 'r.tokmark')
+        with contextlib.closing(sqlite3.connect('r.tokmark')) as db, db:
+            db.execute('INSERT OR REPLACE INTO run VALUES (?, ?)', (key, value))
+        refused(text, '--result-filename', 'no.json')
+    t.ok(not os.path.exists('no.json'), 'damaged: no result is written')
+
+
+def check_many():
+    """Each value of a list is a word."""
+    start_over()
+    with tk_it.Sim(*QUICK) as sim:
+        words = [*COMMON, '--result-filename', 'r.json', *RANDOM, '--max-concurrency', '4', '--port', sim.port, '--endpoint', '/v1/completions?api_key=s3cret&/v1/completions']
+        t.eq(cut(signal.SIGKILL, *words, '--metadata', *(f'k{i}=v' for i in range(1020))), -signal.SIGKILL, 'many words: killed')
+        t.ok('s3cret' not in open('r.tokmark', encoding='latin-1').read(), 'many words: no key of a URL is in the file')
+        refused("'url' was")
+        out = tk_it.run('vllm', '--resume', 'r.tokmark', '--endpoint', words[-1])
+    t.eq(out.returncode, 0, f'many words: gone on with ({out.stderr.strip()})')
+    t.eq(json.loads(read('r.json'))['k1019'], 'v', 'many words: the last of them')
+
+
 def check_named():
     """Without a name for the result the run file stays where it is."""
     start_over()
@@ -161,5 +200,7 @@ with tk_it.Folder():
     check('closed', [*RANDOM, '--max-concurrency', '4'])
     check('open', [*RANDOM, '--request-rate', '80', '--lora-modules', 'a', 'b', '--max-concurrency', '9', '--goodput', 'ttft:1000'])
     check_refusals()
+    check_others()
+    check_many()
     check_named()
 t.done()
