@@ -10,6 +10,7 @@
  * https nothing leads to http, this machine excepted. Messages name a host, never a URL: the CDN's are
  * signed, which makes them secrets.
  */
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
@@ -93,10 +94,13 @@ static bool same_origin(const struct origin *a, const struct origin *b)
            strcmp(a->port, b->port) == 0;
 }
 
+/* By an address, not by a name that only begins like one: "127.0.0.1.example" is anybody's. */
 static bool is_loopback(const struct origin *o)
 {
-    return strcasecmp(o->host, "localhost") == 0 || strncmp(o->host, "127.", 4) == 0 ||
-           strcmp(o->host, "[::1]") == 0;
+    struct in_addr v4;
+    bool is_v4 = strncmp(o->host, "127.", 4) == 0 && inet_pton(AF_INET, o->host, &v4) == 1;
+
+    return is_v4 || strcasecmp(o->host, "localhost") == 0 || strcmp(o->host, "[::1]") == 0;
 }
 
 /* `location` as seen from `url`: a string from malloc, or NULL. */

@@ -128,10 +128,11 @@ def check_viewer_token():
     hub.forget()
     same(run('moved/set', CODER), want, 'a viewer that is elsewhere')
     t.ok(hub.count('cdn GET /rows', 'token=- ') == 1 and hub.count('cdn', 'hf_secret') == 0, 'which gets no token', hub.log)
-    hub.forget()
-    no_rows('locked/set', "'hub.example' does not show 'locked/set' (401) without a token, which is sent over https alone",
-            {'HF_ENDPOINT': 'http://hub.example', 'http_proxy': hub.url})
-    t.ok(hub.count('GET http://hub.example/splits', 'token=- ') == 1, 'nor does one that all could listen to', hub.log)
+    for host in 'hub.example', '127.0.0.1.example':
+        hub.forget()
+        no_rows('locked/set', f"'{host}' does not show 'locked/set' (401) without a token, which is sent over https alone",
+                {'HF_ENDPOINT': f'http://{host}', 'http_proxy': hub.url})
+        t.ok(hub.count(f'GET http://{host}/splits', 'token=- ') == 1, f'nor does one that all could listen to: {host}', hub.log)
     subprocess.run('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=hub '
                    '-addext subjectAltName=DNS:localhost,DNS:datasets-server.localhost'.split(), check=True, capture_output=True)
     behind = hub_sets.Hub('cert.pem', 'key.pem')
