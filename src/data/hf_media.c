@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "base/str.h"
@@ -89,33 +90,42 @@ int tk__hf_add_media(struct tk__hf_row *r, struct tk_buf *out)
     return rc;
 }
 
-/* A recording of the row, as WAV. */
+/* A recording of the row, as WAV. What is wrong with the row is said already, with the sound in `err`. */
 static int add_clip(struct tk__hf_row *r, struct tk_buf *out, double *ret_seconds,
                     struct tk_err *err)
 {
     struct tk_buf bytes = TK_BUF_INIT(MAX_BYTES);
     int rc = decode(r, &bytes);
 
-    if (rc != 0)
-        *err = *r->reterr; /* it has words already */
-    else
+    if (rc == 0)
         rc = tk_wav_of_clip(out, tk_buf_str(&bytes), r->hf->set->keeps_channels, r->hf->max_seconds,
                             ret_seconds, err);
     tk_buf_release(&bytes);
     return rc;
 }
 
+/* Where the files beside the rows are: in the data set, or in the folder of the file that it is. */
+static char *home_of_files(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+
+    if (stat(path, &st) != 0 || S_ISDIR(st.st_mode))
+        return strdup(path);
+    return slash ? strndup(path, (size_t)TK_MAX(slash - path, 1)) : strdup(".");
+}
+
 /* A file beside the rows, as it is. */
 static int add_recording(struct tk__hf_row *r, struct tk_str name, struct tk_buf *out,
                          double *ret_seconds, struct tk_err *err)
 {
-    const struct tk_hub_repo repo = { .id = r->path, .type = TK_HUB_DATASET };
-    char *z = tk_str_dup(name), *path = NULL;
+    char *home = home_of_files(r->path), *z = tk_str_dup(name), *path = NULL;
+    const struct tk_hub_repo repo = { .id = home, .type = TK_HUB_DATASET };
     int rc = 0;
 
-    if (!z)
-        return tk_err_set(err, -ENOMEM, "no memory for it");
-    if (strlen(z) != name.n || !tk_hub_is_name(z))
+    if (!home || !z)
+        rc = tk_err_set(err, -ENOMEM, "no memory for it");
+    else if (strlen(z) != name.n || !tk_hub_is_name(z))
         rc = tk_err_set(err, TK_E_FORMAT, "'%.100s' is no file of the data set", z);
     if (rc == 0)
         rc = tk_hub_get(r->hf->hub, &repo, z, &path, err);
@@ -123,6 +133,7 @@ static int add_recording(struct tk__hf_row *r, struct tk_str name, struct tk_buf
         rc = tk__add_file(out, tk_str_of(path), err);
     if (rc == 0)
         rc = tk_wav_seconds(tk_buf_str(out), ret_seconds, err);
+    free(home);
     free(z);
     free(path);
     return rc;

@@ -80,6 +80,10 @@ def check_newer_speech():
     out = run('clips', 'D4nt3/esb-datasets-earnings22-validation-tiny-filtered', '--num-prompts', '9', *words)
     made = [json.loads(line) for line in out.stdout.split('\n')[:-1]]
     t.eq(len(made), 4, 'a clip of several channels has its length')
+    beside = [run(path, 'ArtificialAnalysis/Earnings22-Cleaned-AA', '--num-prompts', '2', '--disable-shuffle', '--hf-split', 'test', *AUDIO).stdout.split('\n')[:-1]
+              for path in ('calls', 'calls/test.jsonl')]
+    bodies = [[json.loads(line)['body'] for line in lines] for lines in beside]
+    t.ok(bodies[0] and bodies[0] == bodies[1], 'recordings lie beside a file of rows, too', [len(b) for b in bodies])
     t.ok(all('; filename="file"' in m['body'] and 'name="temperature"' in m['body'] for m in made), 'its form is that of 0.13')
 
 
