@@ -76,7 +76,7 @@ static int copy_number(struct tk_json_val *v, struct tk_jsonw *w)
     if (rc != 0 && rc != TK_E_RANGE)
         return rc;
     if (tk_str_find(raw, '.') < 0 && tk_str_find(raw, 'e') < 0 && tk_str_find(raw, 'E') < 0) {
-        tk_jsonw_raw(w, raw);
+        tk_jsonw_raw(w, tk_str_is(raw, "-0") ? TK_STR("0") : raw); /* an int has no such zero */
         return 0;
     }
     tk_jsonw_double(w, rc == 0 ? d : raw.p[0] == '-' ? -INFINITY : INFINITY);

@@ -572,7 +572,7 @@ static void begin_measure(struct command *c)
     }
     put_line(c, "Burstiness factor: %s (%s)", burstiness.p,
              c->o.burstiness == 1.0 ? "Poisson process" : "Gamma distribution");
-    if (c->o.max_concurrency > 0)
+    if (tk_vllm_given(&c->v, "max-concurrency"))
         put_line(c, "Maximum request concurrency: %lld", (long long)c->o.max_concurrency);
     else
         put_line(c, "Maximum request concurrency: None");

@@ -45,6 +45,22 @@ static bool saves(const struct tk_vllm_files *f)
     return f->o->save_result || f->o->append_result;
 }
 
+/* Of --result-filename and --result-dir what is empty is nothing, as there. */
+static const char *given_or_null(const char *text)
+{
+    return text && *text ? text : NULL;
+}
+
+static const char *given_name(const struct tk_vllm_files *f)
+{
+    return given_or_null(f->o->result_filename);
+}
+
+static const char *given_folder(const struct tk_vllm_files *f)
+{
+    return given_or_null(f->o->result_dir);
+}
+
 /* Whether the result has a name at all, which the pictures share. */
 static bool has_name(const struct tk_vllm_files *f)
 {
@@ -74,8 +90,8 @@ static int make_folder(const char *path, struct tk_err *reterr)
 static void join_path(const struct tk_vllm_files *f, const char *name, struct tk_buf *out)
 {
     tk_buf_reset(out);
-    if (f->o->result_dir && name[0] != '/')
-        tk_buf_addf(out, "%s/", f->o->result_dir);
+    if (given_folder(f) && name[0] != '/')
+        tk_buf_addf(out, "%s/", given_folder(f));
     tk_buf_add_z(out, name);
 }
 
@@ -132,8 +148,8 @@ int tk_vllm_files_check(const struct tk_vllm_files *f, struct tk_err *reterr)
     };
     size_t n_others = 0;
 
-    if (has_name(f) && f->o->result_filename) {
-        join_path(f, f->o->result_filename, &result);
+    if (has_name(f) && given_name(f)) {
+        join_path(f, given_name(f), &result);
         n_others = others(f, ends);
     }
     places[N_PLACES - 1] = (struct tk_place){ TK_PLACE_RESULT, "--result-filename",
@@ -169,13 +185,29 @@ static int check_others(const struct tk_vllm_files *f, struct tk_err *reterr)
 
 static int choose_given(struct tk_vllm_files *f, struct tk_err *reterr)
 {
-    join_path(f, f->o->result_filename, &f->result_path);
+    join_path(f, given_name(f), &f->result_path);
     int rc = saves(f) ? tk_check_place(f->result_path.p, reterr) : 0;
     if (rc == 0)
         rc = check_others(f, reterr);
     return rc == 0 && saves(f) && !f->o->resume
                ? tk_runfile_name_beside(f->result_path.p, f->o->append_result, &f->run_path, reterr)
                : rc;
+}
+
+/* A name of its own begins with the label, which may say a folder: one that is there. */
+static int check_label(const struct tk_vllm_files *f, struct tk_err *reterr)
+{
+    struct tk_buf path = TK_BUF_INIT(MAX_PATH);
+    int rc = 0;
+
+    if (saves(f) && f->o->label && strchr(f->o->label, '/')) {
+        join_path(f, f->o->label, &path);
+        tk_buf_add_c(&path, '-');
+        rc = path.failed ? tk_err_set(reterr, path.failed, "--label is too long")
+                         : tk_check_place(path.p, reterr);
+    }
+    tk_buf_release(&path);
+    return rc;
 }
 
 int tk_vllm_files_choose(struct tk_vllm_files *f, struct tk_err *reterr)
@@ -187,9 +219,11 @@ int tk_vllm_files_choose(struct tk_vllm_files *f, struct tk_err *reterr)
         return tk_err_set(reterr, f->run_path.failed, "the run file's name is too long");
     if (!has_name(f))
         return 0;
-    if (f->o->result_dir)
-        rc = make_folder(f->o->result_dir, reterr);
-    if (rc == 0 && f->o->result_filename) {
+    if (given_folder(f))
+        rc = make_folder(given_folder(f), reterr);
+    if (rc == 0 && !given_name(f))
+        rc = check_label(f, reterr);
+    if (rc == 0 && given_name(f)) {
         rc = choose_given(f, reterr);
     } else if (rc == 0 && saves(f) &&
                !f->o->resume) { /* renamed when the run's end gives the result's name */

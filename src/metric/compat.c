@@ -119,7 +119,7 @@ static int vllm(const struct tk_sample *s, int64_t own_tokens, struct tk_compat 
     bool has_usage = false;
     int rc = 0;
 
-    if (!is_whole(s->rec))
+    if (s->rec->status != 200)
         return fail(c, NULL);
     for (size_t i = 0; i < s->n_events && rc == 0; i++) {
         const struct tk_sample_event *e = &s->events[i];
@@ -138,6 +138,8 @@ static int vllm(const struct tk_sample *s, int64_t own_tokens, struct tk_compat 
         if (rules.counts_all || (e->channels & TK_CH_CHOICES))
             last_at = e->arrived_at;
     }
+    if (rc != 0 || !is_whole(s->rec))
+        return rc != 0 ? rc : fail(c, NULL);
     if (rules.needs_token && !has_token)
         return fail(c, "Never received a valid chunk to calculate TTFT."
                        "This response will be marked as failed!");

@@ -103,7 +103,9 @@ void tk__opt_add_facts(const struct tk_opt *o, const char *code, struct tk_buf *
         add_near_range(o, begin, out);
     if (o->type == TK_OPT_LIST) {
         add_separator(out, begin);
-        tk_buf_add_z(out, o->is_many ? "one or more" : "may be given several times");
+        tk_buf_add_z(out, o->may_be_none ? "any number"
+                          : o->is_many   ? "one or more"
+                                         : "may be given several times");
     }
     if (shows_default(o)) {
         add_separator(out, begin);

@@ -193,6 +193,18 @@ static int find_name(const struct walk *w, struct tk_str name, struct match *ret
     return unknown(w, name);
 }
 
+const struct tk_opt *tk_opt_find(const struct tk_opt_command *c, struct tk_str name)
+{
+    char word[MAX_NAME + 1];
+
+    if (!normalize(c, name, word))
+        return NULL;
+    struct match m = find_exact(c, word);
+    if (m.i == NONE && (!c->allows_abbreviation || name.n == 0 || find_prefix(c, word, &m) != 1))
+        return NULL;
+    return m.is_negated ? NULL : &c->opts[m.i];
+}
+
 static size_t find_letter(const struct tk_opt_command *c, char letter)
 {
     for (size_t i = 0; i < c->n_opts; i++) {
@@ -264,6 +276,10 @@ static int take_value(struct walk *w, const struct match *m, const char *value)
         return set_flag(w, m, value);
     bool is_apart = !value;
     bool has_none = is_apart && (w->at == w->argc || names_option(w, w->argv[w->at]));
+    if (has_none && o->may_be_none) {
+        w->ret->is_given[m->i] = true;
+        return 0;
+    }
     if (has_none && w->c->speaks_argparse)
         return tk_err_set(w->reterr, TK_E_FORMAT, "argument --%s: expected %s argument", o->name,
                           o->is_many ? "at least one" : "one");

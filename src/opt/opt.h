@@ -46,6 +46,7 @@ struct tk_opt {
     const char *group;   /* heading in help */
     const char *help;    /* one or two sentences, lower case, no full stop at the end */
     bool is_negatable, is_many, is_plain, is_hidden, is_secret;
+    bool may_be_none; /* of many: no word at all is an empty list */
     /* append the text without the secrets that may be in it: what outputs show; NULL: there are none */
     int (*mask)(const char *text, struct tk_buf *out);
 };
@@ -136,6 +137,10 @@ int tk_opt_put_config(const struct tk_opt_command *c, const void *values,
  * the code of the first call that is not 0, or of memory. */
 int tk_opt_words(const struct tk_opt_command *c, const void *values, const bool *is_given,
                  int (*each)(void *owner, const struct tk_opt *o, const char *word), void *owner);
+
+/* The option that a word's name, without dashes, stands for where it is parsed: its own or an
+ * abbreviation. NULL: none, or several. */
+const struct tk_opt *tk_opt_find(const struct tk_opt_command *c, struct tk_str name);
 
 /* The closest of the names, or NULL when none is close: for "did you mean". */
 const char *tk_opt_closest(const char *word, const char *const *names, size_t n);

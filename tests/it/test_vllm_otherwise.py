@@ -58,12 +58,19 @@ def check_before():
     """What is wrong is found before anything is sent."""
     with vllm_server.Server({}) as server:
         for words, status, part in ((['--save-result', '--result-filename', 'none/x.json'], 1, "'none/x.json'"),
+                                    (['--save-result', '--label', 'none/x'], 1, "'none/x-'"),
                                     (['--max-concurrency', '-1'], 2, 'max-concurrency')):
             r = tk_it.run('vllm', '--model', 'm', *AT_ONCE, '--port', server.port, *words)
             t.eq((r.returncode, server.requests), (status, []), f'{words[0]} {words[-1]}: status, and nothing is sent')
             t.has(r.stderr, part, f'{words[0]} {words[-1]}: why')
-        r = tk_it.run('vllm', '--model', 'm', *AT_ONCE, '--port', server.port, '--max-concurrency', '0', '--num-prompts', '2')
+        r = tk_it.run('vllm', '--model', 'm', *AT_ONCE, '--port', server.port, '--max-concurrency', '0', '--num-prompts', '2', '--save-result',
+                      '--result-filename', '', '--result-dir', '', '--label', '')
         t.eq((r.returncode, len(server.requests)), (0, 2), f'no bound of concurrency is 0 ({r.stderr.strip()})')
+        t.ok(all(f'Maximum request concurrency:{n * " "} 0' in r.stdout for n in (0, 12)), 'which is said', r.stdout)
+    left = [name for name in os.listdir() if name.endswith('.json')]
+    t.eq([re.sub(r'-\d{8}-\d{6}', '', name) for name in left], ['openai-infqps-concurrency0-m.json'], 'empty words: the name that is made')
+    with open(left[0], encoding='utf-8') as f:
+        t.eq({k: v for k, v in json.load(f).items() if k in ('label', 'max_concurrency')}, {'label': '', 'max_concurrency': 0}, 'its words')
 
 
 def check_sent():

@@ -66,7 +66,7 @@ void tk_vllm_form(const struct tk_vllm *v, struct tk_vllm_form *ret)
         .num_prompts = o->num_prompts,
         .request_rate = o->request_rate,
         .burstiness = o->burstiness,
-        .max_concurrency = o->max_concurrency,
+        .max_concurrency = tk_vllm_given(v, "max-concurrency") ? o->max_concurrency : -1,
         .ramp_up_strategy = o->ramp_up_strategy,
         .ramp_up_start_rps = o->ramp_up_start_rps,
         .ramp_up_end_rps = o->ramp_up_end_rps,
@@ -101,7 +101,7 @@ void tk_vllm_form_of_plan(const struct tk_report_plan *p, tk_ns wall, struct tk_
         /* A load that changes has no one rate. That tool has "inf" beside its own ramp, too. */
         .request_rate = p->rate > 0 && p->shape.of == TK_SHAPE_NONE ? p->rate : INFINITY,
         .burstiness = 1,
-        .max_concurrency = p->concurrency,
+        .max_concurrency = p->concurrency > 0 ? p->concurrency : -1,
         .has_metric = { [TK_VLLM_TTFT] = !b->is_pooling,
                         [TK_VLLM_TPOT] = !b->is_pooling,
                         [TK_VLLM_ITL] = !b->is_pooling,

@@ -87,7 +87,7 @@ static void head(struct tk_buf *out, const struct tk_vllm_form *form,
     title(out, " Serving Benchmark Result ", '=');
     count(out, "Successful requests:", (int64_t)f->completed);
     count(out, "Failed requests:", (int64_t)f->failed);
-    if (form->max_concurrency > 0)
+    if (form->max_concurrency >= 0)
         count(out, "Maximum request concurrency:", form->max_concurrency);
     if (!isinf(form->request_rate))
         number(out, "Request rate configured (RPS):", form->request_rate);

@@ -148,7 +148,7 @@ static int add_options(struct tk_vllm_template *t, const struct tk_vllm *v)
         tk__template_json(t, "ignore_eos", "true");
     if (b->is_compatible)
         add_sampling(t, v);
-    int rc = v->o->extra_body ? add_extra(t, v->o->extra_body) : 0;
+    int rc = v->extra_body ? add_extra(t, v->extra_body) : 0;
     if (rc == 0 && tk__vllm_has_functions(v)) {
         tk__template_kind(t, "tools", TK__VALUE_TOOLS);
         tk__template_kind(t, "tool_choice", TK__VALUE_CHOICE);

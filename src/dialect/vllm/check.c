@@ -166,8 +166,8 @@ static int check_set(struct tk_vllm *v, struct tk_err *reterr)
     int rc = check_fit(v, reterr);
     if (rc != 0)
         return rc;
-    if (v->set->takes_template_kwargs)
-        v->template_kwargs = o->chat_template_kwargs;
+    if (!v->set->takes_template_kwargs)
+        v->template_kwargs = NULL;
     if (v->set->has_no_ids)
         v->id_prefix = NULL;
     return check_path(v, reterr);
@@ -446,7 +446,8 @@ static int check_headers(struct tk_vllm *v, const char *api_key, struct tk_err *
 static int check_metrics(struct tk_vllm *v, struct tk_err *reterr)
 {
     const char *usual = v->backend->is_pooling ? "e2el" : "ttft,tpot,itl";
-    struct tk_str rest = tk_str_of(v->o->percentile_metrics ? v->o->percentile_metrics : usual);
+    const char *given = v->o->percentile_metrics;
+    struct tk_str rest = tk_str_of(given && *given ? given : usual);
     struct tk_str part;
 
     while (tk_str_split(&rest, ',', &part)) {
@@ -506,7 +507,7 @@ static int check_objective(struct tk_vllm *v, struct tk_str item, struct tk_err 
             "Invalid metric name found, %.*s: %s. The service level objective name should "
             "be one of ['ttft', 'tpot', 'e2el']. ",
             TK_STR_ARG(name), text);
-    if (ms < 0)
+    if (!(ms >= 0)) /* nan too, which nothing meets */
         return raised(v, reterr,
                       "Invalid value found, %.*s: %s. The service level objective value should be "
                       "non-negative.",
@@ -556,17 +557,35 @@ static bool asks_bytes_only(const char *extra)
     return is_so;
 }
 
-/* Whether `text` is the JSON object that `option` takes. */
-static int check_object(struct tk_vllm *v, const char *option, const char *text,
+/* What Python takes for false, as json.dumps() writes it. */
+static bool is_false(struct tk_str json)
+{
+    static const char *const words[] = { "null", "false", "0", "0.0", "-0.0", "\"\"", "[]" };
+
+    for (size_t i = 0; i < TK_ARRAY_LEN(words); i++) {
+        if (tk_str_is(json, words[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Whether `text` is the JSON object that `option` takes. *ret is the text; NULL: nothing is meant. */
+static int check_object(struct tk_vllm *v, const char *option, const char *text, const char **ret,
                         struct tk_err *reterr)
 {
     struct tk_buf json = TK_BUF_INIT((size_t)64 << 20);
     int rc = 0;
 
+    *ret = NULL;
+    if (!text)
+        return 0;
+
     if (tk_vllm_redump(tk_str_of(text), &json) != 0)
         rc = usage(v, reterr, "argument --%s: invalid loads value: '%.200s'", option, text);
-    else if (json.n == 0 || json.p[0] != '{')
+    else if (!is_false(tk_buf_str(&json)) && json.p[0] != '{')
         rc = raised(v, reterr, "--%s is no JSON object: '%.200s'", option, text);
+    if (rc == 0 && json.p[0] == '{')
+        *ret = text;
     tk_buf_release(&json);
     return rc;
 }
@@ -574,12 +593,12 @@ static int check_object(struct tk_vllm *v, const char *option, const char *text,
 static int check_objects(struct tk_vllm *v, struct tk_err *reterr)
 {
     const struct tk_vllm_opts *o = v->o;
-    int rc = o->extra_body ? check_object(v, "extra-body", o->extra_body, reterr) : 0;
+    int rc = check_object(v, "extra-body", o->extra_body, &v->extra_body, reterr);
 
-    v->has_no_usage = rc == 0 && o->extra_body && asks_bytes_only(o->extra_body);
-    if (rc == 0 && o->chat_template_kwargs)
-        rc = check_object(v, "chat-template-kwargs", o->chat_template_kwargs, reterr);
-    return rc;
+    v->has_no_usage = v->extra_body && asks_bytes_only(v->extra_body);
+    return rc == 0 ? check_object(v, "chat-template-kwargs", o->chat_template_kwargs,
+                                  &v->template_kwargs, reterr)
+                   : rc;
 }
 
 static int check_rest(struct tk_vllm *v, struct tk_err *reterr)
@@ -590,7 +609,8 @@ static int check_rest(struct tk_vllm *v, struct tk_err *reterr)
         return usage(v, reterr, "the request id's prefix is longer than %d bytes", MAX_ID_PREFIX);
     if (v->id_prefix && !tk_header_is_valid(TK_STR("x-request-id"), tk_str_of(v->id_prefix)))
         return usage(v, reterr, "the request id's prefix cannot be sent");
-    v->served_model = o->served_model_name ? o->served_model_name : o->model;
+    v->served_model = o->served_model_name && *o->served_model_name ? o->served_model_name
+                                                                    : o->model;
     return 0;
 }
 

@@ -90,6 +90,11 @@ static int keep_text(struct making *m, struct tk_str text, size_t *at, size_t *n
 
 void tk_vllm_put_error(const struct tk_record *rec, struct tk_buf *out)
 {
+    if (rec->end == TK_END_OK) { /* a whole reply with another status, which is a failure there */
+        tk_buf_addf(out, "%s %d: only 200 is a success", tk_end_word(TK_END_HTTP_STATUS),
+                    (int)rec->status);
+        return;
+    }
     tk_buf_add_z(out, tk_end_word((enum tk_end)rec->end));
     if (rec->status != 0 && rec->status != 200)
         tk_buf_addf(out, " %d", (int)rec->status);

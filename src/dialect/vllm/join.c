@@ -25,8 +25,6 @@ static const char *const json_options[] = {
     "random-mm-bucket-config",
 };
 
-static const char *const list_options[] = { "header", "metadata", "goodput", "lora-modules" };
-
 /* A member under construction: an object of further ones, a list of strings, or JSON text. */
 struct node {
     struct tk_str key;
@@ -36,19 +34,6 @@ struct node {
     bool is_list;       /* the children are its items, their json the strings */
 };
 
-static bool is_name(struct tk_str word, const char *name)
-{
-    size_t n = strlen(name);
-
-    if (word.n != n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (word.p[i] != name[i] && !(word.p[i] == '_' && name[i] == '-'))
-            return false;
-    }
-    return true;
-}
-
 /* The name of the option that a word is: "--a_b.c=d" has "a_b". Empty when it is none. */
 static struct tk_str option_name(const char *word, const char *ends)
 {
@@ -57,13 +42,25 @@ static struct tk_str option_name(const char *word, const char *ends)
     return (struct tk_str){ word + 2, strcspn(word + 2, ends) };
 }
 
-static int find(struct tk_str word, const char *const *names, size_t n)
+/* Which of the JSON options a name is, short or whole; -1: none. */
+static int find_json(struct tk_str name)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (is_name(word, names[i]))
+    const struct tk_opt *o = tk_opt_find(&tk_vllm_command, name);
+
+    for (size_t i = 0; o && i < TK_ARRAY_LEN(json_options); i++) {
+        if (strcmp(o->name, json_options[i]) == 0)
             return (int)i;
     }
     return -1;
+}
+
+/* The list option that a word is; NULL: none. */
+static const struct tk_opt *list_of(const char *word)
+{
+    struct tk_str name = option_name(word, "=");
+    const struct tk_opt *o = name.n > 0 ? tk_opt_find(&tk_vllm_command, name) : NULL;
+
+    return o && o->is_many ? o : NULL;
 }
 
 /* The child of that key, made when it is not there; NULL: no memory. */
@@ -183,9 +180,7 @@ static int take_dotted(struct joining *j, int *i, struct tk_err *reterr)
 {
     char *word = j->in[*i];
     struct tk_str name = option_name(word, ".=");
-    int which = name.p && name.p[name.n] == '.'
-                    ? find(name, json_options, TK_ARRAY_LEN(json_options))
-                    : -1;
+    int which = name.p && name.p[name.n] == '.' ? find_json(name) : -1;
     if (which < 0)
         return 0;
     struct tk_str path = { name.p + name.n + 1, strcspn(name.p + name.n + 1, "=") };
@@ -199,10 +194,10 @@ static int take_dotted(struct joining *j, int *i, struct tk_err *reterr)
     return rc == 0 ? 1 : tk_err_set(reterr, rc, "'%s': %s", word, tk_err_text(rc));
 }
 
-static bool comes_again(const struct joining *j, int which, int after)
+static bool comes_again(const struct joining *j, const struct tk_opt *list, int after)
 {
     for (int i = after + 1; i < j->n_in; i++) {
-        if (find(option_name(j->in[i], "="), list_options, TK_ARRAY_LEN(list_options)) == which)
+        if (list_of(j->in[i]) == list)
             return true;
     }
     return false;
@@ -211,9 +206,9 @@ static bool comes_again(const struct joining *j, int which, int after)
 /* Skip a list option that is given again further on. */
 static bool skip_list(struct joining *j, int *i)
 {
-    int which = find(option_name(j->in[*i], "="), list_options, TK_ARRAY_LEN(list_options));
+    const struct tk_opt *list = list_of(j->in[*i]);
 
-    if (which < 0 || !comes_again(j, which, *i))
+    if (!list || !comes_again(j, list, *i))
         return false;
     while (*i + 1 < j->n_in && strncmp(j->in[*i + 1], "--", 2) != 0)
         ++*i;

@@ -40,7 +40,7 @@
 /* clang-format on */
 
 static const struct tk_opt options[] = {
-    INT("seed", seed, "0", 0, BIG, "general",
+    INT("seed", seed, "0", 0, UINT32_MAX, "general",
         "seeds everything random: order of the prompts, arrivals"),
     INT("num-prompts", num_prompts, "1000", 0, 0, "general",
         "requests to send; 0 or less: one per row of a custom data set"),
@@ -135,6 +135,7 @@ static const struct tk_opt options[] = {
       .value = "KEY=VALUE",
       .group = "server and model",
       .is_many = true,
+      .may_be_none = true,
       .is_secret = true,
       .help = "headers of every request; they replace those of the backend and the environment" },
     INT("max-concurrency", max_concurrency, NULL, 0, 1e6, "load", "most requests at once"),
@@ -161,7 +162,14 @@ static const struct tk_opt options[] = {
     FLAG("save-result", save_result, "results", "write the result to a JSON file"),
     FLAG("save-detailed", save_detailed, "results", "with the figures and texts of every request"),
     FLAG("append-result", append_result, "results", "append to the file instead of replacing it"),
-    WORDS("metadata", metadata, "KEY=VALUE", "results", "further keys of the result"),
+    { .name = "metadata",
+      .type = TK_OPT_LIST,
+      .at = AT(metadata),
+      .value = "KEY=VALUE",
+      .group = "results",
+      .is_many = true,
+      .may_be_none = true,
+      .help = "further keys of the result" },
     STR("result-dir", result_dir, "FOLDER", NULL, "results", "folder of the result file"),
     STR("result-filename", result_filename, "FILE", NULL, "results", "name of the result file"),
     FLAG("ignore-eos", ignore_eos, "sampling", "have the server go on past the end mark"),

@@ -42,17 +42,35 @@ static const char *date_of(const struct tk_vllm_form *form, char *out)
     return out;
 }
 
-static void put_metadata(struct tk__vllm_object *o, const struct tk_opt_list *list)
+/* Whether the key is one of the arrays, which are taken out where they are not wanted, whoever put them in. */
+static bool is_left_out(const struct tk_vllm_form *form, struct tk_str key)
 {
+    static const char *const arrays[] = { "input_lens", "output_lens",     "ttfts",
+                                          "itls",       "generated_texts", "errors" };
+
+    for (size_t i = 0; !form->is_detailed && i < TK_ARRAY_LEN(arrays); i++) {
+        if (tk_str_is(key, arrays[i]))
+            return true;
+    }
+    return false;
+}
+
+static void put_metadata(struct tk__vllm_object *o, const struct tk_vllm_form *form)
+{
+    const struct tk_opt_list *list = &form->metadata;
+
     for (size_t i = 0; i < list->n; i++) {
         struct tk_str item = tk_str_of(list->v[i]);
         ptrdiff_t equals = tk_str_find(item, '=');
         if (equals < 0)
             continue; /* refused before the run */
         struct tk_str value = { item.p + equals + 1, item.n - (size_t)equals - 1 };
+        struct tk_str key = tk_str_trim((struct tk_str){ item.p, (size_t)equals });
         size_t at;
+        if (is_left_out(form, key))
+            continue;
         tk_jsonw_str(tk__vllm_object_begin(o, &at), tk_str_trim(value));
-        tk__vllm_object_set(o, tk_str_trim((struct tk_str){ item.p, (size_t)equals }), at);
+        tk__vllm_object_set(o, key, at);
     }
 }
 
@@ -67,13 +85,13 @@ static void put_head(struct tk__vllm_object *o, const struct tk_vllm_form *form)
     tk__vllm_object_text(o, "model_id", form->model);
     tk__vllm_object_text(o, "tokenizer_id", form->tokenizer);
     tk__vllm_object_int(o, "num_prompts", form->num_prompts);
-    put_metadata(o, &form->metadata);
+    put_metadata(o, form);
     if (isinf(form->request_rate))
         tk__vllm_object_text(o, "request_rate", "inf");
     else
         tk__vllm_object_double(o, "request_rate", form->request_rate);
     tk__vllm_object_double(o, "burstiness", form->burstiness);
-    set_int_or_null(o, "max_concurrency", form->max_concurrency > 0, form->max_concurrency);
+    set_int_or_null(o, "max_concurrency", form->max_concurrency >= 0, form->max_concurrency);
     if (!form->ramp_up_strategy)
         return;
     tk__vllm_object_text(o, "ramp_up_strategy", form->ramp_up_strategy);
@@ -337,7 +355,7 @@ int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out)
 {
     char date[32];
     const char *slash = strrchr(form->model, '/');
-    const char *label = form->label ? form->label : form->backend;
+    const char *label = form->label && *form->label ? form->label : form->backend;
 
     if (form->ramp_up_strategy) {
         tk_buf_addf(out, "%s-ramp-up-%s-%lldqps-%lldqps", label, form->ramp_up_strategy,
@@ -347,7 +365,7 @@ int tk_vllm_file_name(const struct tk_vllm_form *form, struct tk_buf *out)
         tk_vllm_float(form->request_rate, out);
         tk_buf_add_z(out, "qps");
     }
-    if (form->max_concurrency > 0)
+    if (form->max_concurrency >= 0)
         tk_buf_addf(out, "-concurrency%lld", (long long)form->max_concurrency);
     tk_buf_addf(out, "-%s-%s.json", slash ? slash + 1 : form->model, date_of(form, date));
     return out->failed;

@@ -150,10 +150,12 @@ struct tk_vllm {
     bool has_goodput;
     double goodput_ms[TK_VLLM_METRIC_N_]; /* NaN: no objective */
     const char *id_prefix;
-    const char *sampling;    /* members of the bodies that say how to sample, as JSON */
-    bool has_no_usage;       /* the extra body asks for bytes alone: the server counts nothing */
-    double itl_bounds_ms[2]; /* of the timeline's colours */
-    const char *data_path;   /* file of the data set; NULL: none */
+    const char
+        *extra_body;      /* --extra-body, an object; NULL: none, or what Python takes for false */
+    const char *sampling; /* members of the bodies that say how to sample, as JSON */
+    bool has_no_usage;    /* the extra body asks for bytes alone: the server counts nothing */
+    double itl_bounds_ms[2];     /* of the timeline's colours */
+    const char *data_path;       /* file of the data set; NULL: none */
     const char *template_kwargs; /* for the chat template, where the set takes them; NULL: none */
     struct tk_data_trace trace;  /* what timed_trace's options say */
     struct tk_data_mm mm;        /* random-mm's pictures */
@@ -312,7 +314,7 @@ struct tk_vllm_form {
     const char *backend, *label, *model, *tokenizer; /* label, tokenizer: NULL is null */
     int64_t num_prompts;
     double request_rate, burstiness;
-    int64_t max_concurrency;      /* 0: none */
+    int64_t max_concurrency;      /* -1: none was given; 0 is one that bounds nothing */
     const char *ramp_up_strategy; /* NULL: none */
     int64_t ramp_up_start_rps, ramp_up_end_rps;
     const struct tk_vllm_rps *rps;

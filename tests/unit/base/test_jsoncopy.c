@@ -25,7 +25,7 @@ static int copy(const char *text, struct tk_buf *out)
 int main(void)
 {
     static const char *const pairs[][2] = {
-        { "{\"a\":[1,2.50,1e3,-0]}", "{\"a\": [1, 2.5, 1000.0, -0]}" },
+        { "{\"a\":[1,2.50,1e3,-0]}", "{\"a\": [1, 2.5, 1000.0, 0]}" },
         { "[123456789012345678901234567890]", "[123456789012345678901234567890]" },
         { "[true,false,null,{},[]]", "[true, false, null, {}, []]" },
         { "\"\xc3\xa4 \\u00e4 \\ud83d\\ude00 \\n\"", "\"\\u00e4 \\u00e4 \\ud83d\\ude00 \\n\"" },

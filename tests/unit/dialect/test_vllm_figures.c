@@ -49,6 +49,7 @@ static void put(uint64_t index, enum tk_end end, tk_ns at)
 
 static const double percentiles[] = { 99, 99.9 };
 static const struct tk_vllm_rps rps[] = { { 5, 0 }, { 6, 1500 * MS } };
+static const char *arrays[] = { "errors=none", " ttfts=1" }; /* taken out with those of that name */
 static const char *metadata[] = { " b = 2=3 ", "label=x", "duration=y" };
 
 static struct tk_vllm_form form(bool is_chat)
@@ -124,9 +125,9 @@ static void test_forms(struct tk_records *records)
     tk_buf_reset(&out);
     f.is_detailed = false;
     f.has_goodput = false;
-    f.metadata.n = 0;
+    f.metadata = (struct tk_opt_list){ arrays, TK_ARRAY_LEN(arrays) };
     f.request_rate = INFINITY;
-    f.max_concurrency = 0;
+    f.max_concurrency = -1;
     f.label = "lab";
     f.ramp_up_strategy = "linear";
     f.ramp_up_start_rps = 5;
@@ -213,6 +214,9 @@ static void test_names(void)
 
     name_is(&f, "vllm-10.0qps-concurrency3-m-20251124-160002.json");
     f.max_concurrency = 0;
+    f.label = "";
+    name_is(&f, "vllm-10.0qps-concurrency0-m-20251124-160002.json");
+    f.max_concurrency = -1;
     f.request_rate = INFINITY;
     f.label = "lab";
     f.model = "plain";

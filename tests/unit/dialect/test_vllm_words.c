@@ -76,6 +76,18 @@ static void test_join(void)
     T_EQ_U(l.o.header.n, 1, "the last list counts");
     T_NEAR(l.o.presence_penalty, -0.5, 0, "is no dotted option");
     end(&l);
+    begin(&l,
+          BASE "|--head|A=1|--header|C=3|--metad|a=b|--metadata|--goodp|e2el:1|--goodput|ttft:2",
+          NULL);
+    T_EQ_I(l.check_rc, 0, "lists by short names: %s", l.err.msg);
+    T_OK(l.o.header.n == 1 && strcmp(l.o.header.v[0], "C=3") == 0, "the last one counts");
+    T_EQ_U(l.o.metadata.n, 0, "an empty list counts");
+    T_EQ_U(l.o.goodput.n, 1, "one objective");
+    end(&l);
+    begin(&l, BASE "|--extra.a|1", NULL);
+    T_EQ_I(l.rc, 0, "a dotted option by a short name: %s", l.err.msg);
+    T_EQ_S(l.o.extra_body, "{\"a\": 1}", "put together");
+    end(&l);
     begin(&l, BASE "|--extra-body.a", NULL);
     T_EQ_I(l.rc, TK_E_FORMAT, "a dotted option without a value");
     end(&l);
@@ -92,6 +104,12 @@ static void test_parse(void)
     T_OK(tk_vllm_given(&l.v, "max-concurrency"), "given");
     T_OK(!tk_vllm_given(&l.v, "top-k"), "not given");
     T_EQ_S(l.v.url, "http://127.0.0.1:8000/v1/completions", "URL");
+    end(&l);
+    begin(&l, BASE "|--percentile-metrics||--served-model-name||--extra-body|null", NULL);
+    T_EQ_I(l.check_rc, 0, "empty words: %s", l.err.msg);
+    T_OK(l.v.has_metric[TK_VLLM_TTFT] && !l.v.has_metric[TK_VLLM_E2EL], "the usual metrics");
+    T_EQ_S(l.v.served_model, "m", "the model");
+    T_OK(!l.v.extra_body, "no extra body");
     end(&l);
     begin(&l, BASE "|--host|::1|--port|9", NULL);
     T_EQ_S(l.v.url, "http://[::1]:9/v1/completions", "an IPv6 literal is bracketed");
@@ -135,6 +153,10 @@ static void test_refusals(void)
           "['ttft', 'tpot', 'e2el']. ",
           1 },
         { BASE "|--goodput|ttft", "Invalid format found for service level objectives.", 1 },
+        { BASE "|--seed|4294967296", "seed", 0 },
+        { BASE "|--seed|-1", "seed", 0 },
+        { BASE "|--extra-body|[1]", "--extra-body is no JSON object: '[1]'", 1 },
+        { BASE "|--goodput|ttft:nan", "Invalid value found, ttft: nan.", 1 },
         { BASE "|--goodput|ttft:-1", "Invalid value found, ttft: -1.0.", 1 },
         { BASE "|--header|x", "Invalid header format. Please use KEY=VALUE format.", 1 },
         { BASE "|--metadata|x", "Invalid metadata format. Please use KEY=VALUE format.", 1 },

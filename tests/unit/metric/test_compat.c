@@ -125,6 +125,29 @@ static int check_row(struct tk_str row)
     return 1;
 }
 
+/* What was measured of a reply until it was cut is kept, as there; of another status nothing is read. */
+static void check_cut(enum tk_end end, int status, double ttft_s, size_t n_itl)
+{
+    static const struct made_event events[] = { { .at_ms = 100, .channels = TEXT },
+                                                { .at_ms = 300, .channels = TEXT } };
+    struct made m = { .end = end, .events = events, .n_events = 2, .has_trace = true };
+    struct tk_record_view v = made_view(&m);
+    struct tk_compat c;
+    struct tk_sample s;
+
+    v.rec.status = status;
+    tk_compat_init(&c);
+    tk_sample_init(&s);
+    T_EQ_I(tk_sample_load(&s, &v, NULL), 0, "load");
+    T_EQ_I(tk_compat_apply(tk_compat_find(TK_STR("vllm-0.13-completions")), &s, 1, &c), 0, "apply");
+    T_OK(!c.is_success && c.latency == 0, "%d: a failure without a latency", status);
+    T_NEAR(c.ttft, ttft_s, 1e-9, "%d: the first token", status);
+    T_EQ_U(c.n_itl, n_itl, "%d: gaps", status);
+    tk_sample_release(&s);
+    tk_compat_release(&c);
+    made_release(&v);
+}
+
 /* tokmark's own figure of every metric and variant. */
 static int check_own(struct tk_str row)
 {
@@ -283,5 +306,7 @@ int main(void)
 {
     test_golden();
     test_corners();
+    check_cut(TK_END_TRUNCATED, 200, 0.1, 1);
+    check_cut(TK_END_OK, 201, 0, 0);
     return T_DONE();
 }
