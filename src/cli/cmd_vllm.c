@@ -54,6 +54,7 @@ struct command {
     struct tk_vllm_align align;
     struct tk_vllm_ready ready;
     bool has_asked; /* the server for its model */
+    bool has_begun; /* the measured load, of a run that goes on: once more */
     struct tk_resuming resuming;
     bool has_resuming; /* a run goes on */
     bool has_v, has_target, has_session, has_hub;
@@ -558,6 +559,7 @@ static void begin_measure(struct command *c)
 {
     struct tk_buf rate = TK_BUF_INIT(64), burstiness = TK_BUF_INIT(64);
 
+    c->has_begun = true;
     tk_vllm_float(c->o.request_rate, &rate);
     tk_vllm_float(c->o.burstiness, &burstiness);
     put_line(c, "Starting main benchmark run...");
@@ -749,6 +751,8 @@ static void say_check(struct command *c)
     if (!c->session.sink || tk_sink_records(c->session.sink, &records, NULL) != 0)
         return;
     while (tk_records_next(records, &view, NULL) > 0) {
+        if (view.rec.phase != TK_PHASE_CHECK)
+            continue;
         tk_buf_reset(&why);
         tk_vllm_put_error(&view.rec, &why);
     }
@@ -832,7 +836,7 @@ static int load(struct command *c)
     if (rc != 0)
         return tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
     rc = run_session(c, &err);
-    if (c->session.facts.wall_begin != 0 && c->session.sink)
+    if (c->has_begun && c->session.facts.wall_begin != 0 && c->session.sink)
         status = report(c);
     else if (c->files.run_path.n > 0 && !c->has_resuming)
         (void)unlink(c->files.run_path.p); /* nothing was measured */
@@ -840,7 +844,7 @@ static int load(struct command *c)
         return TK_EXIT_INTERRUPTED;
     if (rc == 0)
         return c->has_output ? status : TK_EXIT_FAILED;
-    if (c->session.facts.wall_begin == 0 && rc == TK_E_NOT_FOUND)
+    if (!c->has_begun && rc == TK_E_NOT_FOUND)
         say_check(c);
     else
         (void)tk_fail(TK_EXIT_FAILED, PROGRAM, &err);
