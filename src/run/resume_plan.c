@@ -30,6 +30,9 @@ static const char *const ours[] = { "workers",     "max_trace_bytes", "max_recor
                                     "opens_ahead", "realtime",        "source_addresses" };
 static const char *const server[] = { "url", "host", "port", "unix", "authority" };
 
+/* … and how the server is waited for before the load. */
+static const struct tk_str check = TK_STR_INIT("phases.check");
+
 static bool is_among(struct tk_str path, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -131,7 +134,8 @@ static int compare(const struct members *a, const struct members *b, bool is_swa
     for (size_t i = 0; i < a->n; i++) {
         const struct member *one = &a->v[i];
         const struct member *other = find(b, one->path);
-        if (is_among(one->path, ours, TK_ARRAY_LEN(ours)) || is_same(one, other))
+        if (is_among(one->path, ours, TK_ARRAY_LEN(ours)) || tk_str_starts(one->path, check) ||
+            is_same(one, other))
             continue;
         if (leaves_server_out && is_among(one->path, server, TK_ARRAY_LEN(server)))
             continue;

@@ -168,12 +168,12 @@ def check_many():
     """Each value of a list is a word."""
     start_over()
     with tk_it.Sim(*SLOW) as sim:
-        words = [*COMMON, '--result-filename', 'r.json', *RANDOM, '--max-concurrency', '4', '--port', sim.port, '--ready-check-timeout-sec', '1',
-                 '--endpoint', '/v1/completions?api_key=s3cret&/v1/completions']
+        words = [*COMMON, '--result-filename', 'r.json', *RANDOM, '--max-concurrency', '4', '--port', sim.port, '--endpoint',
+                 '/v1/completions?api_key=s3cret&/v1/completions']
         t.eq(cut(signal.SIGKILL, *words, '--metadata', *(f'k{i}=v' for i in range(1020))), -signal.SIGKILL, 'many words: killed')
     t.ok('s3cret' not in open('r.tokmark', encoding='latin-1').read(), 'many words: no key of a URL is in the file')
     refused("'url' was")
-    out = tk_it.run('vllm', '--resume', 'r.tokmark', '--endpoint', words[-1])
+    out = tk_it.run('vllm', '--resume', 'r.tokmark', '--endpoint', words[-1], '--ready-check-timeout-sec', '1')
     t.eq((out.returncode, BEGIN in out.stdout, os.path.exists('r.json')), (1, False, False), 'no server: there is no result of the part before')
     t.has(out.stderr, 'ValueError: Initial test run failed - Please make sure benchmark arguments are correctly specified. Error: connect', 'no server: said')
     with tk_it.Sim(*QUICK, '--port', sim.port):

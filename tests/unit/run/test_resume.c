@@ -43,6 +43,9 @@ static void test_compare(void)
           "\"requests\":9,\"rate\":\"inf\"}},\"headers\":[{\"name\":\"A\",\"value\":\"b\"}],"
           "\"workers\":7}",
           NULL, false },
+        { "{\"tool\":\"t\",\"url\":\"http://a\",\"port\":1,\"phases\":{\"check\":{\"requests\":1},"
+          "\"measure\":{\"requests\":9,\"rate\":\"inf\"}},\"headers\":[{\"name\":\"A\",\"value\":\"b\"}]}",
+          NULL, false },
         { "{\"tool\":\"t\",\"url\":\"http://a\",\"port\":2,\"phases\":{\"measure\":{\"requests\":9,"
           "\"rate\":\"inf\"}},\"headers\":[{\"name\":\"A\",\"value\":\"b\"}]}",
           "'port' was 1 and is 2 now", false },
