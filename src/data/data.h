@@ -63,6 +63,7 @@ struct tk_data_conf {
     const struct tk_tokenizer *tokenizer; /* not owned; NULL: lengths are estimated */
     const struct tk_chat *chat;           /* its template stands around each prompt; NULL: none */
     struct tk_str template_kwargs; /* variables of the template, a JSON object; empty: none */
+    bool takes_empty;              /* jsonl: a prompt without a character is one */
     const char *category; /* spec_bench, speed_bench: rows of this one; NULL or empty: all */
     bool is_client_side;  /* custom_image: files are sent as data, not as paths for the server */
     bool makes_message;   /* custom_audio: the sound is a part of a chat's message, not a file */

@@ -83,17 +83,17 @@ static int read_messages(const struct tk__row *row, const char *key, struct tk_j
 }
 
 static int read_text(const struct tk__row *row, const char *key, struct tk_json_val *v,
-                     struct tk_item *item, struct tk_err *reterr)
+                     bool may_be_empty, struct tk_item *item, struct tk_err *reterr)
 {
     if (tk_json_get_str(v, &item->prompt) != 0)
         return tk__row_fail(row, TK_E_FORMAT, reterr, "the text of '%s' is damaged", key);
-    if (item->prompt.n == 0)
+    if (item->prompt.n == 0 && !may_be_empty)
         return tk__row_fail(row, TK_E_FORMAT, reterr, "'%s' is empty", key);
     return 0;
 }
 
-static int read_prompt(const struct tk__row *row, struct tk_json_val *root, struct tk_item *item,
-                       struct tk_err *reterr)
+static int read_prompt(const struct tk__row *row, struct tk_json_val *root, bool may_be_empty,
+                       struct tk_item *item, struct tk_err *reterr)
 {
     static const char *const keys[] = { "prompt", "messages" };
     struct tk_json_val val;
@@ -102,7 +102,7 @@ static int read_prompt(const struct tk__row *row, struct tk_json_val *root, stru
         if (rc < 0)
             return tk__row_fail(row, rc, reterr, "the row is damaged JSON");
         if (rc > 0 && tk_json_type(&val) == TK_JSON_STRING && i == 0)
-            return read_text(row, keys[i], &val, item, reterr);
+            return read_text(row, keys[i], &val, may_be_empty, item, reterr);
         if (rc > 0)
             return read_messages(row, keys[i], &val, item, reterr);
     }
@@ -142,11 +142,11 @@ static int read_row(struct jsonl *d, const struct tk__row *row, struct tk_json_v
     if (tk_json_type(root) != TK_JSON_OBJECT)
         return tk__row_fail(row, TK_E_FORMAT, reterr,
                             "the row is not an object such as {\"prompt\": \"…\"}");
-    int rc = read_prompt(row, root, item, reterr);
-    if (rc == 0)
-        rc = read_output(row, root, item, reterr);
+    int rc = read_prompt(row, root, d->conf->takes_empty, item, reterr);
     if (d->conf->output_tokens >= 0)
         item->output_tokens = d->conf->output_tokens;
+    else if (rc == 0)
+        rc = read_output(row, root, item, reterr);
     return rc;
 }
 

@@ -636,7 +636,7 @@ static enum tk_end judge(struct tk_stream *s)
         return TK_END_OK;
     if (!s->has_done)
         r->flags |= TK_REC_NO_DONE;
-    if (s->is_complete)
+    if (s->is_complete || plan(s)->accepts_no_end)
         return TK_END_OK;
     set_detail(s, TK_STR("the stream ended without [DONE], finish reason or usage"));
     return TK_END_TRUNCATED;

@@ -278,6 +278,7 @@ int tk_plan_to_json(const struct tk_plan *p, struct tk_buf *out)
     tk_jsonw_put_z(&w, "record", p->level == TK_RECORD_ALL ? "all" : "requests");
     tk_jsonw_put_bool(&w, "realtime", p->is_realtime);
     tk_jsonw_put_bool(&w, "keeps_text", p->keeps_text);
+    tk_jsonw_put_bool(&w, "accepts_no_end", p->accepts_no_end);
     tk_jsonw_put_i64(&w, "max_trace_bytes", p->max_trace_bytes);
     tk_jsonw_put_i64(&w, "max_record_bytes", p->max_record_bytes);
     tk_jsonw_put_bool(&w, "new_connection", p->is_new_connection);

@@ -103,6 +103,7 @@ struct tk_plan {
     enum tk_record_level level;
     bool is_realtime; /* workers run before everything of ordinary priority on their processors */
     bool keeps_text;  /* the generated text of every request */
+    bool accepts_no_end; /* a stream that ends in order is whole, though nothing in it said so */
     uint32_t max_trace_bytes; /* per request; past it the record says truncated */
     uint64_t
         max_record_bytes;   /* memory of records not written yet; past it nothing new is released */

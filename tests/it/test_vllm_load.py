@@ -155,7 +155,7 @@ with tk_it.Folder():
     refused('a broken row of sounds', '--dataset-name custom_audio --backend openai-audio --endpoint /v1/audio/transcriptions',
             'line 2: this is not JSON', sound + '\n{"audio"\n', 'x.jsonl')
     refused('no kwargs', '--dataset-name custom --chat-template-kwargs {a}', "argument --chat-template-kwargs: invalid loads value: '{a}'", status=2)
-    refused('kwargs that are a list', '--dataset-name custom --chat-template-kwargs []', "--chat-template-kwargs is no JSON object: '[]'")
+    refused('kwargs that are a list', '--dataset-name custom --chat-template-kwargs [1]', "--chat-template-kwargs is no JSON object: '[1]'")
     os.mkdir('named')
     os.symlink(os.path.join(here, 'tok/tokenizer.json'), 'named/tokenizer.json')
     with open('named/tokenizer_config.json', 'w', encoding='utf-8') as f:

@@ -73,6 +73,15 @@ def check_before():
         t.eq({k: v for k, v in json.load(f).items() if k in ('label', 'max_concurrency')}, {'label': '', 'max_concurrency': 0}, 'its words')
 
 
+def check_silent_end():
+    """A stream that ends in order is whole for the tool, whatever was in it."""
+    for words in ([], ['--backend', 'openai-chat', '--endpoint', '/v1/chat/completions']):
+        with vllm_server.Server({'says_end': False}) as server:
+            r = tk_it.run('vllm', '--model', 'm', *AT_ONCE, '--port', server.port, '--num-prompts', '2', '--ready-check-timeout-sec', '1', *words)
+        t.eq((r.returncode, len(server.requests)), (0, 3), f'no word of the end: {words[-1:]} ({r.stderr.strip()})')
+        t.has(r.stdout, f'Successful requests:{21 * " "}2 ', 'a stream without its end is a success')
+
+
 def check_sent():
     with tk_it.Sim('--ttft', '1ms', '--itl', '0', '--log-bodies') as sim:
         r = tk_it.run('vllm', '--model', 'm', *AT_ONCE, '--ready-check-timeout-sec', '9', '--num-warmups', '1', '--num-prompts', '4', '--port',
@@ -140,5 +149,6 @@ with tk_it.Folder():
     check_rows()
     check_split()
     check_before()
+    check_silent_end()
     check_sent()
 t.done()

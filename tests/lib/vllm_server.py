@@ -6,7 +6,8 @@
 
 Answers completions and chat, streamed, with as many tokens as were asked for. `metrics`: what /metrics says before
 the first of them and after it. `models`: what /v1/models says. `tokenize`: characters that make a token, for
-/tokenize and /detokenize; without it there is neither. `status`: of every answer.
+/tokenize and /detokenize; without it there is neither. `status`: of every answer. `says_end`: False for streams
+that end in order, without a finish reason, usage and [DONE].
 """
 import http.server
 import json
@@ -14,14 +15,15 @@ import socketserver
 import threading
 
 
-def stream(path, body):
+def stream(path, body, says_end=True):
     """The events of an answer."""
     n = body.get('max_completion_tokens') or body.get('max_tokens') or 1
     head = {'id': 'r', 'created': 0, 'model': body.get('model')}
     for i in range(n):
-        end = {'index': 0, 'finish_reason': 'length' if i == n - 1 else None}
+        end = {'index': 0, 'finish_reason': 'length' if says_end and i == n - 1 else None}
         yield {**head, 'choices': [{**end, **({'delta': {'content': ' a'}} if 'chat' in path else {'text': ' a'})}]}
-    yield {**head, 'choices': [], 'usage': {'prompt_tokens': 7, 'completion_tokens': n, 'total_tokens': 7 + n}}
+    if says_end:
+        yield {**head, 'choices': [], 'usage': {'prompt_tokens': 7, 'completion_tokens': n, 'total_tokens': 7 + n}}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -69,7 +71,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header('Content-Type', 'text/event-stream')
         self.send_header('Transfer-Encoding', 'chunked')
         self.end_headers()
-        for event in [*map(json.dumps, stream(self.path, body)), '[DONE]']:
+        says_end = self.server.told.get('says_end', True)
+        for event in [*map(json.dumps, stream(self.path, body, says_end)), *(['[DONE]'] if says_end else [])]:
             data = f'data: {event}\n\n'.encode()
             self.wfile.write(b'%x\r\n%s\r\n' % (len(data), data))
         return self.wfile.write(b'0\r\n\r\n')

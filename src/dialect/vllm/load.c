@@ -340,6 +340,7 @@ void tk_vllm_plan(const struct tk_vllm *v, struct tk_plan *p)
     p->level = TK_RECORD_ALL;
     p->is_realtime = o->realtime;
     p->keeps_text = o->save_detailed;
+    p->accepts_no_end = strcmp(v->backend->api, "responses") != 0; /* that one has to say it */
     p->max_trace_bytes = 16 << 20;
     p->max_record_bytes = (uint64_t)1 << 30;
     p->opens_ahead = true;

@@ -32,6 +32,7 @@ static int64_t input_len(const struct tk_vllm *v, int64_t own)
 static void fill_custom(const struct tk_vllm *v, struct tk_data_conf *conf)
 {
     conf->output_tokens = output_len(v, v->o->custom_output_len);
+    conf->takes_empty = true;
 }
 
 /* The tool hands neither --seed nor --skip-chat-template to this one. */

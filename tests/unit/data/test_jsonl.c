@@ -68,6 +68,11 @@ static void overrides(void)
     check_item(&items.v[0], "a", "", 9, 0);
     check_item(&items.v[1], "b", "", 9, 1);
     tk_items_release(&items);
+    conf.path = test_text("rows", "{\"prompt\":\"\",\"output_tokens\":3.0}\n");
+    conf.takes_empty = true;
+    T_EQ_I(tk_data_jsonl.load(&conf, &items, &err), 0, "what is overridden is not looked at");
+    check_item(&items.v[0], "", "", 9, 0);
+    tk_items_release(&items);
 }
 
 static void broken(void)

@@ -100,7 +100,7 @@ static void test_json(void)
         "\"scheduled\":0,\"first_item_only\":false}},\"cancel\":{\"share\":0.05,"
         "\"after_tokens\":20,\"after_s\":null},\"timeouts_s\":{\"connect\":null,"
         "\"first\":null,\"idle\":null,\"total\":null},\"workers\":0,\"record\":\"requests\","
-        "\"realtime\":false,\"keeps_text\":false,\"max_trace_bytes\":0,\"max_record_bytes\":0,"
+        "\"realtime\":false,\"keeps_text\":false,\"accepts_no_end\":false,\"max_trace_bytes\":0,\"max_record_bytes\":0,"
         "\"new_connection\":false,\"opens_ahead\":false}",
         "every field, secrets masked");
     tk_buf_release(&out);
