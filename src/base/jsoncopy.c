@@ -7,20 +7,23 @@
 #include "base/str.h"
 
 /* Escapes are few: such a key is read by a parser of its own. */
-static int copy_escaped_key(struct tk_jsonw *w, struct tk_str key)
+int tk_json_key(struct tk_str key, struct tk_buf *out)
 {
     struct tk_buf text = TK_BUF_INIT(key.n + 3);
     struct tk_jsondoc d = { 0 };
-    struct tk_str s;
+    struct tk_str s = key;
+    int rc = 0;
 
-    (void)tk_buf_add_c(&text, '"');
-    (void)tk_buf_add_str(&text, key);
-    (void)tk_buf_add_c(&text, '"');
-    int rc = text.failed ? text.failed : tk_jsondoc_init(&d, tk_buf_str(&text));
+    if (tk_str_find(key, '\\') >= 0) {
+        (void)tk_buf_add_c(&text, '"');
+        (void)tk_buf_add_str(&text, key);
+        (void)tk_buf_add_c(&text, '"');
+        rc = text.failed ? text.failed : tk_jsondoc_init(&d, tk_buf_str(&text));
+        if (rc == 0)
+            rc = tk_json_get_str(&d.root, &s);
+    }
     if (rc == 0)
-        rc = tk_json_get_str(&d.root, &s);
-    if (rc == 0)
-        tk_jsonw_key_str(w, s);
+        rc = tk_buf_add_str(out, s);
     tk_jsondoc_release(&d);
     tk_buf_release(&text);
     return rc;
@@ -28,10 +31,17 @@ static int copy_escaped_key(struct tk_jsonw *w, struct tk_str key)
 
 int tk_jsonw_copy_key(struct tk_jsonw *w, struct tk_str key)
 {
-    if (tk_str_find(key, '\\') >= 0)
-        return copy_escaped_key(w, key);
-    tk_jsonw_key_str(w, key);
-    return 0;
+    struct tk_buf plain = TK_BUF_INIT(key.n + 1);
+    int rc = 0;
+
+    if (tk_str_find(key, '\\') >= 0) {
+        rc = tk_json_key(key, &plain);
+        key = tk_buf_str(&plain);
+    }
+    if (rc == 0)
+        tk_jsonw_key_str(w, key);
+    tk_buf_release(&plain);
+    return rc;
 }
 
 static int copy_object(struct tk_json_val *v, struct tk_jsonw *w)

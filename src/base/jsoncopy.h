@@ -10,6 +10,9 @@
  * TK_JSONW_MAX_DEPTH); that the buffer was full is in its `failed`. */
 int tk_jsonw_copy(struct tk_jsonw *w, struct tk_json_val *v);
 
+/* Append a key as tk_json_obj_next() gives it, its escapes resolved. 0, TK_E_FORMAT, TK_E_LIMIT, -ENOMEM. */
+int tk_json_key(struct tk_str key, struct tk_buf *out);
+
 /* Write a key as tk_json_obj_next() gives it, its escapes not resolved. 0, TK_E_FORMAT, -ENOMEM. */
 int tk_jsonw_copy_key(struct tk_jsonw *w, struct tk_str key);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/jsoncopy.h"
 #include "base/jsondoc.h"
 #include "base/jsonw.h"
 #include "base/str.h"
@@ -85,6 +86,17 @@ void tk__vllm_dict(const char *text, bool is_float, enum tk__vllm_form_of_dict f
 
 static int repr_value(struct tk_json_val *v, struct tk_buf *out);
 
+static int repr_key(struct tk_str key, struct tk_buf *out)
+{
+    struct tk_buf plain = TK_BUF_INIT(key.n + 1);
+    int rc = tk_json_key(key, &plain);
+
+    if (rc == 0)
+        tk_template_repr(out, tk_buf_str(&plain));
+    tk_buf_release(&plain);
+    return rc;
+}
+
 static int repr_object(struct tk_json_val *v, struct tk_buf *out)
 {
     struct tk_json_iter it;
@@ -95,9 +107,10 @@ static int repr_object(struct tk_json_val *v, struct tk_buf *out)
 
     while (rc == 0 && (rc = tk_json_obj_next(&it, &key, &member)) > 0) {
         tk_buf_add_z(out, out->n == begin ? "{" : ", ");
-        tk_template_repr(out, key);
+        rc = repr_key(key, out);
         tk_buf_add_z(out, ": ");
-        rc = repr_value(&member, out);
+        if (rc == 0)
+            rc = repr_value(&member, out);
     }
     tk_buf_add_z(out, out->n == begin ? "{}" : "}");
     return rc;

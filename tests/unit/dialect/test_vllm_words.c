@@ -279,6 +279,14 @@ static void test_namespace(void)
     T_OK(!strstr(out.p, "tell-no-one"), "no secret");
     T_OK(tk_str_ends(tk_buf_str(&out), TK_STR("ready_check_timeout_sec=600, extra_body=None)\n")),
          "to its last option");
+    end(&l);
+
+    begin(&l, BASE "|--extra-body|{\"\": 1, \"\\u00e9\\\"\\n'\": {\"x\\ty\": []}}", NULL);
+    tk_buf_reset(&out);
+    T_EQ_I(tk_vllm_namespace(&l.o, l.res.is_given, &out), 0, "namespace, keys with escapes");
+    T_OK(tk_str_ends(tk_buf_str(&out),
+                     TK_STR("extra_body={'': 1, '\xc3\xa9\"\\n\\'': {'x\\ty': []}})\n")),
+         "as Python reads them: %s", strstr(out.p, "extra_body="));
     tk_buf_release(&out);
     end(&l);
 }
