@@ -77,7 +77,8 @@ class Outcome:
     def __init__(self):
         self.status, self.said, self.cpu_s, self.engine = None, '', 0.0, None
         self.succeeded = self.failed = self.prompt = self.output = None
-        self.prompt_each, self.output_each, self.figures, self.extra = [], [], {}, {}
+        self.prompt_each, self.output_each, self.figures, self.extra = [], [], {}, {} # the server's counts, where the client keeps them
+        self.bare_each = None # prompts without the chat template, which is what `vllm bench serve` counts
         self.requests, self.wire, self.wire_gaps = None, {}, None
 
 
@@ -118,6 +119,12 @@ def vllm_words(server, load, data, folder):
             '--result-filename', 'result.json']
 
 
+def counts_of(path):
+    """Prompt and output tokens of each request of a run file, as the server counted them."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        return file.execute('select prompt_tokens, output_tokens from requests order by idx').fetchall()
+
+
 def by_vllm(server, load, data, folder, program):
     outcome = measure(server, load.n, [*program, *vllm_words(server, load, data, folder)], folder)
     path = os.path.join(folder, 'result.json')
@@ -128,7 +135,12 @@ def by_vllm(server, load, data, folder, program):
     os.remove(path)
     outcome.succeeded, outcome.failed, outcome.prompt, outcome.output = (
         r[k] for k in ('completed', 'failed', 'total_input_tokens', 'total_output_tokens'))
-    outcome.prompt_each, outcome.output_each = r['input_lens'], r['output_lens']
+    outcome.prompt_each = outcome.bare_each = r['input_lens']
+    outcome.output_each = r['output_lens']
+    rows_path = os.path.join(folder, 'result.tokmark')
+    if os.path.exists(rows_path):
+        outcome.prompt_each = [p for p, _ in counts_of(rows_path)]
+        os.remove(rows_path)
     for name, key in THEIRS.items():
         outcome.figures |= {(name, 'mean'): r[f'mean_{key}_ms'], (name, 'p50'): r[f'p50_{key}_ms'], (name, 'p99'): r[f'p99_{key}_ms']}
     if outcome.requests:
@@ -150,8 +162,7 @@ def by_run(server, load, data, folder, more=()):
     os.remove(path)
     outcome.succeeded, outcome.failed = r['requests']['succeeded'], r['requests']['failed']
     outcome.prompt, outcome.output = r['tokens']['prompt'], r['tokens']['output']
-    with sqlite3.connect(rows_path) as file:
-        rows = file.execute('select prompt_tokens, output_tokens from requests order by idx').fetchall()
+    rows = counts_of(rows_path)
     outcome.prompt_each, outcome.output_each = [p for p, _ in rows], [o for _, o in rows]
     for name, key in OURS.items():
         values = r['metrics'][key]['successes']
@@ -168,7 +179,7 @@ def in_buckets(values, bounds):
     return [(bound, float(sum(v <= bound for v in values))) for bound in bounds]
 
 
-def check_counts(t, name, load, outcome, prompt_each, output_each):
+def check_counts(t, name, load, outcome, prompt_each, output_each, bare_each=None):
     """Everything succeeded, and the tokens are the engine's: of each request, in all, and request by request in its histograms."""
     theirs, path = outcome.engine, PATHS[load.api]
     if not t.eq(outcome.status, 0, f'{name}: exit status'):
@@ -177,7 +188,10 @@ def check_counts(t, name, load, outcome, prompt_each, output_each):
     t.eq((outcome.succeeded, outcome.failed), (load.n, 0), f'{name}: every request succeeded')
     t.eq(theirs.total('maxserve_request_count_total', f'code="200",path="{path}"'), load.n, f'{name}: requests that the engine counted')
     t.eq(theirs.total('maxserve_request_count_total'), load.n, f'{name}: no others')
-    t.eq(outcome.prompt, theirs.total('maxserve_num_input_tokens_total'), f'{name}: prompt tokens in all')
+    t.eq(sum(outcome.prompt_each), theirs.total('maxserve_num_input_tokens_total'), f'{name}: prompt tokens in all')
+    t.eq(outcome.prompt, sum(outcome.bare_each or outcome.prompt_each), f'{name}: the result says their sum')
+    if outcome.bare_each:
+        t.eq(outcome.bare_each, bare_each, f'{name}: prompts without their template, as the engine counts them in completions')
     t.eq(outcome.output, theirs.total('maxserve_num_output_tokens_total'), f'{name}: output tokens in all')
     t.eq(outcome.prompt_each, prompt_each, f'{name}: prompt tokens of each request, as the engine tells another client')
     t.eq(outcome.output_each, output_each, f'{name}: output tokens of each request')
@@ -340,7 +354,7 @@ def compare(t, server, loads, clients, data, counts, o, folder):
                 else:
                     outcome = by_vllm(server, load, data, folder, command('VLLM_BENCH', 'vllm bench serve'))
                 if client.startswith('tokmark'):
-                    check_counts(t, name, load, outcome, counts[load.api], [load.tokens] * load.n)
+                    check_counts(t, name, load, outcome, counts[load.api], [load.tokens] * load.n, counts['completions'])
                     check_times(t, name, outcome)
                 elif not t.eq((outcome.status, outcome.succeeded), (0, load.n), f'{name}: it ran'):
                     print(outcome.said[-2000:], file=sys.stderr)
@@ -374,7 +388,7 @@ def main():
         with engine.Max(serve, folder) as server:
             began, version = time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()), server.version()
             apis = o.api.split(',')
-            counts = {api: plain_counts(server, texts, api, o.tokens) for api in apis}
+            counts = {api: plain_counts(server, texts, api, o.tokens) for api in {*apis, 'completions'}}
             for api in apis:
                 check_other_forms(t, server, api, folder, texts, counts[api])
             loads = [load for api in apis for load in (
