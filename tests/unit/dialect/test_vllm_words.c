@@ -248,6 +248,11 @@ static void test_bodies(void)
             "}]}], \"temperature\": 0.0, \"max_completion_tokens\": 5, \"stream\": true, "
             "\"stream_options\": {\"include_usage\": true}, \"ignore_eos\": true, \"top_k\": 5, "
             "\"presence_penalty\": 1.0, \"repetition_penalty\": 1.5}");
+    body_is(BASE "|--logprobs|-1",
+            "{\"model\": \"m\", \"prompt\": " PROMPT
+            ", \"temperature\": 0.0, \"repetition_penalty\": 1.0, \"max_tokens\": 5, "
+            "\"logprobs\": -1, \"stream\": true, \"stream_options\": {\"include_usage\": "
+            "true}}");
     body_is(BASE "|--temperature|0.5|--repetition-penalty|2|--logprobs|3|--top-p|0.9|--extra-body|"
                  "{\"max_tokens\":7,\"prompt\":\"x\",\"foo\":{\"a\":[1,2.0,1E2,\"\xc3\xbc\"]}}",
             "{\"model\": \"m\", \"prompt\": \"x\", \"temperature\": 0.5, \"repetition_penalty\": "
