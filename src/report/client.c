@@ -46,6 +46,15 @@ static void put_cause(struct tk__text *t, enum tk_cause c)
     tk_buf_addf(t->out, "    %s\n", def->advice);
 }
 
+/* How a metric is called in the result; NULL: it is not there. Where the summary leaves gaps out the tool's own
+ * form has them, by the name that all the tools give them. */
+static const char *name_in_result(const struct tk_summary *s, enum tk_metric m)
+{
+    if (s->metrics[m].ok.n > 0)
+        return tk_metric_def(m)->name;
+    return m == TK_METRIC_CHUNK_GAP && !isnan(s->own.median_gap) ? "itl" : NULL;
+}
+
 static void put_touched(struct tk__text *t)
 {
     const struct tk_verdict *v = &t->r->verdict;
@@ -54,9 +63,10 @@ static void put_touched(struct tk__text *t)
     tk__text_indent(t);
     tk_buf_add_z(t->out, "touched: ");
     for (int m = 0; m < TK_METRIC_N_; m++) {
-        if (!v->is_touched[m] || t->r->summary->metrics[m].ok.n == 0)
+        const char *name = name_in_result(t->r->summary, (enum tk_metric)m);
+        if (!v->is_touched[m] || !name)
             continue;
-        tk_buf_addf(t->out, "%s%s", comma, tk_metric_def((enum tk_metric)m)->name);
+        tk_buf_addf(t->out, "%s%s", comma, name);
         comma = ", ";
     }
     if (v->are_rates_touched)

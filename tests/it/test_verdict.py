@@ -218,7 +218,8 @@ def test_vllm():
                 block, section = out.stdout.split('tokmark adds')
                 t.ok('*' not in block.split('Starting main')[1], f'{name}: the block has no marks', block)
                 t.has(section, 'touched: ', f'{name}: the section says what is touched')
-                t.has(section, 'ttft, ', f'{name}: by name')
+                for figure in 'ttft', 'tpot', 'itl', 'e2el':
+                    t.has(section, f'{figure}, ', f'{name}: by name')
 
 
 with tk_it.Folder():
