@@ -74,6 +74,7 @@ parity: build ## real tokenizers and chat templates against the models' own prog
 	@nice tests/parity/templates/run --jobs $(JOBS) --log build/meson-logs/parity-templates.tap $(PARITY_TEMPLATES) \
 		build/tests/parity_templates
 	@nice tests/parity/vllm/run --may-skip --log build/meson-logs/parity-vllm.tap $(PARITY_VLLM) build/tokmark
+	@nice tests/parity/vllm/figures --may-skip --log build/meson-logs/parity-vllm-figures.tap build/tokmark
 
 golden: build ## let the tests write their expected outputs anew; look at git diff afterwards
 	@scripts/check-generated --fix
