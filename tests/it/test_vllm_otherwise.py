@@ -82,6 +82,16 @@ def check_silent_end():
         t.has(r.stdout, f'Successful requests:{21 * " "}2 ', 'a stream without its end is a success')
 
 
+def check_cut():
+    """Of a reply that is cut the tool has the times until then, and no text."""
+    with tk_it.Sim('--ttft', '1ms', '--itl', '0', '--fault', 'close_at=2:100%') as sim:
+        r = tk_it.run('vllm', '--model', 'm', *AT_ONCE, '--port', sim.port, '--ready-check-timeout-sec', '0', '--num-prompts', '2', '--save-result',
+                      '--save-detailed', '--result-filename', 'cut.json')
+    with open('cut.json', encoding='utf-8') as f:
+        got = json.load(f)
+    t.eq((r.returncode, got['failed'], got['generated_texts'], [t > 0 for t in got['ttfts']]), (0, 2, ['', ''], [True, True]), 'cut replies')
+
+
 def check_sent():
     with tk_it.Sim('--ttft', '1ms', '--itl', '0', '--log-bodies') as sim:
         r = tk_it.run('vllm', '--model', 'm', *AT_ONCE, '--ready-check-timeout-sec', '9', '--num-warmups', '1', '--num-prompts', '4', '--port',
@@ -150,5 +160,6 @@ with tk_it.Folder():
     check_split()
     check_before()
     check_silent_end()
+    check_cut()
     check_sent()
 t.done()

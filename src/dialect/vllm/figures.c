@@ -202,7 +202,7 @@ static int add_request(struct making *m, const struct tk_record_view *view)
     }
     if (q->is_success || m->form->is_detailed)
         rc = keep_itls(m, q);
-    if (rc == 0 && m->form->is_detailed)
+    if (rc == 0 && q->is_success && m->form->is_detailed) /* a failure has no text there */
         rc = keep_text(m, view->text, &q->text_at, &q->n_text);
     return rc == 0 && m->form->is_detailed ? keep_error(m, q, rec) : rc;
 }
