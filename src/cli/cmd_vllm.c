@@ -555,16 +555,13 @@ static void end_counters(struct command *c)
     tk_buf_release(&json);
 }
 
-static void begin_measure(struct command *c)
+/* How the load arrives. */
+static void say_traffic(struct command *c)
 {
     struct tk_buf rate = TK_BUF_INIT(64), burstiness = TK_BUF_INIT(64);
 
-    c->has_begun = true;
     tk_vllm_float(c->o.request_rate, &rate);
     tk_vllm_float(c->o.burstiness, &burstiness);
-    put_line(c, "Starting main benchmark run...");
-    if (c->o.profile)
-        tell_profiler(c, true);
     if (c->o.ramp_up_strategy) {
         put_line(c, "Traffic ramp-up strategy: %s.", c->o.ramp_up_strategy);
         put_line(c, "Will increase RPS from %lld to %lld RPS over the duration of the benchmark.",
@@ -578,12 +575,26 @@ static void begin_measure(struct command *c)
         put_line(c, "Maximum request concurrency: %lld", (long long)c->o.max_concurrency);
     else
         put_line(c, "Maximum request concurrency: None");
-    tk_buf_reset(&rate);
+    tk_buf_release(&rate);
+    tk_buf_release(&burstiness);
+}
+
+static void begin_measure(struct command *c)
+{
+    struct tk_buf rate = TK_BUF_INIT(64);
+
+    c->has_begun = true;
+    put_line(c, "Starting main benchmark run...");
+    if (c->o.profile)
+        tell_profiler(c, true);
+    if (tk_vllm_is_self_timed(&c->v))
+        put_line(c, "Self timing is set, using the timestamps from the trace file.");
+    else
+        say_traffic(c);
     tk_vllm_float(c->o.probe_request_rate, &rate);
     if (c->o.probe_request_rate > 0)
         put_line(c, "Probe request rate: %s req/s", rate.p);
     tk_buf_release(&rate);
-    tk_buf_release(&burstiness);
     if (c->o.server_counters && !c->has_resuming)
         read_counters(c, &c->before);
 }

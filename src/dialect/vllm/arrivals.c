@@ -94,11 +94,16 @@ static int schedule_trace(struct tk_vllm *v, struct tk_err *reterr)
     return 0;
 }
 
+bool tk_vllm_is_self_timed(const struct tk_vllm *v)
+{
+    return v->set->has_instants && !v->o->no_self_timed;
+}
+
 int tk_vllm_schedule(struct tk_vllm *v, struct tk_err *reterr)
 {
     struct tk_vllm_arrivals a = arrivals_of(v);
 
-    if (v->set->has_instants && !v->o->no_self_timed && v->has_items)
+    if (tk_vllm_is_self_timed(v) && v->has_items)
         return schedule_trace(v, reterr);
     if (!a.strategy && isinf(a.rate))
         return 0; /* all at once: no schedule */

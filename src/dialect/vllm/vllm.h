@@ -248,6 +248,9 @@ uint64_t tk_vllm_n_made(const struct tk_vllm *v);
 /* After the load: nobody wants the rest. 0, or why prompts could not be made. */
 int tk_vllm_end_making(struct tk_vllm *v, struct tk_err *reterr);
 
+/* Whether they are due when the data set says, not by a rate. */
+bool tk_vllm_is_self_timed(const struct tk_vllm *v);
+
 /* Compute when requests are due, from the seed (spec 4.1, 4.3). */
 int tk_vllm_schedule(struct tk_vllm *v, struct tk_err *reterr);
 
