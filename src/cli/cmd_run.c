@@ -206,26 +206,6 @@ static int choose_run_path(struct command *c)
     return rc == 0 ? TK_EXIT_OK : tk_fail(TK_EXIT_USAGE, PROGRAM, &err);
 }
 
-static struct tk_session_conf session_conf(const struct command *c)
-{
-    bool is_given = c->res.is_given[tk_run_opt("progress")];
-    enum tk_progress_mode shown = c->o.progress ? TK_PROGRESS_ON : TK_PROGRESS_OFF;
-
-    return (struct tk_session_conf){
-        .program = PROGRAM,
-        .plan = &c->run.plan,
-        .api = c->run.api,
-        .bodies = c->run.bodies,
-        .n_bodies = (uint32_t)c->run.items.n,
-        .run_path = c->run_path.p,
-        .progress = is_given ? shown : TK_PROGRESS_AUTO,
-        .stop_grace = c->o.grace,
-        .resume = c->has_resuming ? &c->resuming.from : NULL,
-        .past = c->has_resuming ? &c->resuming.past : NULL,
-        .planned = c->resuming.planned,
-    };
-}
-
 static struct tk_load_conf sent_of(const struct command *c)
 {
     return (struct tk_load_conf){
@@ -233,6 +213,23 @@ static struct tk_load_conf sent_of(const struct command *c)
         .api = c->run.api,
         .bodies = c->run.bodies,
         .n_bodies = (uint32_t)c->run.items.n,
+    };
+}
+
+static struct tk_session_conf session_conf(const struct command *c)
+{
+    bool is_given = c->res.is_given[tk_run_opt("progress")];
+    enum tk_progress_mode shown = c->o.progress ? TK_PROGRESS_ON : TK_PROGRESS_OFF;
+
+    return (struct tk_session_conf){
+        .program = PROGRAM,
+        .load = sent_of(c),
+        .run_path = c->run_path.p,
+        .progress = is_given ? shown : TK_PROGRESS_AUTO,
+        .stop_grace = c->o.grace,
+        .resume = c->has_resuming ? &c->resuming.from : NULL,
+        .past = c->has_resuming ? &c->resuming.past : NULL,
+        .planned = c->resuming.planned,
     };
 }
 
@@ -280,10 +277,9 @@ static int run_session(struct command *c, struct tk_err *reterr)
     struct tk_session_conf conf = session_conf(c);
     struct tk_buf words = TK_BUF_INIT((size_t)64 << 20);
     char hash[TK_RUN_HASH_BYTES];
-    struct tk_load_conf sent = sent_of(c);
     int rc = tk_resumable_words(&tk_run_resumable, &c->o, c->res.is_given, &c->res.args, &words);
 
-    tk_resumable_hash(&sent, hash);
+    tk_resumable_hash(&conf.load, hash);
     struct tk_sink_fact facts[] = {
         { "words", tk_buf_str(&words) },
         { "load_hash", tk_str_of(hash) },

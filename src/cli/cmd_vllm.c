@@ -624,10 +624,9 @@ static void on_not_ready(void *owner, const struct tk_record *why, tk_ns dur)
     tk_vllm_ready_tell(&c->ready, why, dur);
 }
 
-static struct tk_session_conf session_conf(struct command *c)
+static struct tk_load_conf sent_of(const struct command *c)
 {
-    return (struct tk_session_conf){
-        .program = PROGRAM,
+    return (struct tk_load_conf){
         .plan = &c->plan,
         .api = tk_api_find(c->plan.api),
         .bodies = c->v.bodies,
@@ -636,6 +635,14 @@ static struct tk_session_conf session_conf(struct command *c)
         .n_order = (uint32_t)c->v.n_requests,
         .first = c->v.check_body,
         .supply = tk_vllm_supply(&c->v),
+    };
+}
+
+static struct tk_session_conf session_conf(struct command *c)
+{
+    return (struct tk_session_conf){
+        .program = PROGRAM,
+        .load = sent_of(c),
         .run_path = c->files.run_path.p,
         .progress = c->o.disable_tqdm ? TK_PROGRESS_OFF : TK_PROGRESS_AUTO,
         .check_timeout = c->o.ready_check_timeout_sec * TK_NS_PER_S,
@@ -776,25 +783,10 @@ static void say_check(struct command *c)
     tk_buf_release(&why);
 }
 
-static struct tk_load_conf sent_of(const struct command *c)
-{
-    return (struct tk_load_conf){
-        .plan = &c->plan,
-        .api = tk_api_find(c->plan.api),
-        .bodies = c->v.bodies,
-        .n_bodies = (uint32_t)c->v.n_bodies,
-        .order = c->v.order,
-        .n_order = (uint32_t)c->v.n_requests,
-        .first = c->v.check_body,
-        .supply = tk_vllm_supply(&c->v),
-    };
-}
-
 /* The run, with what a report of it is to say in its file, and what a later --resume needs. */
 static int run_with_facts(struct command *c, struct tk_err *reterr)
 {
     struct tk_session_conf conf = session_conf(c);
-    struct tk_load_conf sent = sent_of(c);
     struct tk_buf form = TK_BUF_INIT(MAX_FORM_BYTES), words = TK_BUF_INIT(MAX_FORM_BYTES);
     char hash[TK_RUN_HASH_BYTES] = "";
 
@@ -803,7 +795,7 @@ static int run_with_facts(struct command *c, struct tk_err *reterr)
     if (rc == 0)
         rc = tk_vllm_words(&c->o, c->res.is_given, &words);
     if (c->files.run_path.n > 0 && !c->has_resuming)
-        tk_resumable_hash(&sent, hash);
+        tk_resumable_hash(&conf.load, hash);
     struct tk_sink_fact facts[] = {
         { TK_VLLM_FACT_FORM, tk_buf_str(&form) },
         { "words", tk_buf_str(&words) },

@@ -165,10 +165,10 @@ static int load(struct test *t, struct tk_err *reterr)
 {
     struct tk_session_conf conf = {
         .program = t->c->program,
-        .plan = &t->run.plan,
-        .api = t->run.api,
-        .bodies = t->run.bodies,
-        .n_bodies = (uint32_t)t->run.items.n,
+        .load = { .plan = &t->run.plan,
+                  .api = t->run.api,
+                  .bodies = t->run.bodies,
+                  .n_bodies = (uint32_t)t->run.items.n },
         .run_path = t->run_path,
         .progress = TK_PROGRESS_OFF,
     };

@@ -294,7 +294,7 @@ static int stop_probe(struct running *r)
 
 static int run_phase(struct running *r, enum tk_phase phase, struct tk_err *reterr)
 {
-    const struct tk_plan_phase *p = &r->conf->plan->phase[phase];
+    const struct tk_plan_phase *p = &r->conf->load.plan->phase[phase];
     tk_ns now = tk_clock_now();
     bool is_probed = r->probe && phase == TK_PHASE_MEASURE;
 
@@ -391,7 +391,7 @@ static int run_check(struct running *r, struct tk_err *reterr)
 
 static int run_phases(struct running *r, struct tk_err *reterr)
 {
-    const struct tk_plan *plan = r->conf->plan;
+    const struct tk_plan *plan = r->conf->load.plan;
     int rc = 0;
 
     for (enum tk_phase phase = TK_PHASE_CHECK; rc == 0 && phase <= TK_PHASE_MEASURE; phase++) {
@@ -439,7 +439,7 @@ static int new_sink(struct running *r, struct tk_err *reterr)
     const struct tk_session_conf *conf = r->conf;
     struct tk_buf plan = TK_BUF_INIT(16 << 20);
     struct tk_buf host = TK_BUF_INIT(64 << 10);
-    int rc = tk_plan_to_json(conf->plan, &plan);
+    int rc = tk_plan_to_json(conf->load.plan, &plan);
 
     if (rc == 0)
         rc = tk_session_host_json(&host);
@@ -467,21 +467,13 @@ static int new_sink(struct running *r, struct tk_err *reterr)
 static int new_load(struct running *r, struct tk_err *reterr)
 {
     const struct tk_session_conf *c = r->conf;
-    struct tk_load_conf load = {
-        .plan = c->plan,
-        .addrs = &r->s->addrs,
-        .sources = &r->s->sources,
-        .tls = r->s->tls,
-        .api = c->api,
-        .bodies = c->bodies,
-        .n_bodies = c->n_bodies,
-        .order = c->order,
-        .n_order = c->n_order,
-        .first = c->first,
-        .supply = c->supply,
-        .sink = r->s->sink,
-        .past = c->past,
-    };
+    struct tk_load_conf load = c->load;
+
+    load.addrs = &r->s->addrs;
+    load.sources = &r->s->sources;
+    load.tls = r->s->tls;
+    load.sink = r->s->sink;
+    load.past = c->past;
     return tk_load_new(&load, &r->load, reterr);
 }
 
@@ -491,7 +483,7 @@ static int new_probe(struct running *r, struct tk_err *reterr)
     const struct tk_session_conf *c = r->conf;
     struct tk_plan *p = &r->probe_plan;
 
-    *p = *c->plan;
+    *p = *c->load.plan;
     for (enum tk_phase i = TK_PHASE_CHECK; i < TK_PHASE_PROBE; i++)
         p->phase[i] = (struct tk_plan_phase){ 0 };
     p->n_workers = 1;
@@ -501,7 +493,7 @@ static int new_probe(struct running *r, struct tk_err *reterr)
         .addrs = &r->s->addrs,
         .sources = &r->s->sources,
         .tls = r->s->tls,
-        .api = c->api,
+        .api = c->load.api,
         .bodies = c->probe,
         .n_bodies = 1,
         .sink = r->s->sink,

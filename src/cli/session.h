@@ -24,17 +24,11 @@
 struct tk_tls;
 
 struct tk_session_conf {
-    const char *program;        /* for messages: "tokmark run" */
-    const struct tk_plan *plan; /* whole; not owned */
-    const struct tk_api_ops *api;
-    const struct tk_load_body *bodies;
-    uint32_t n_bodies;
-    const uint32_t *order; /* see load.h; may be NULL */
-    uint32_t n_order;
-    uint32_t first;                      /* likewise */
-    const struct tk_load_supply *supply; /* see load.h; may be NULL */
-    const char *run_path;                /* run file; NULL: none */
-    const struct tk_sink_fact *facts;    /* to be in a new one from its beginning */
+    const char *program; /* for messages: "tokmark run" */
+    /* What is sent: plan, format, bodies, order. Addresses, TLS, sink and past are filled in by the session. */
+    struct tk_load_conf load;
+    const char *run_path;             /* run file; NULL: none */
+    const struct tk_sink_fact *facts; /* to be in a new one from its beginning */
     size_t n_facts;
     const struct tk_resume
         *resume; /* `run_path` goes on, and the plan is that of its rest; NULL: it begins */
