@@ -167,7 +167,8 @@ static void make(void *owner, struct tk_tok_scratch *s, size_t i, void *at)
 
     if (slot->fit.text.max == 0)
         tk__fit_init(&slot->fit);
-    tk__fit_reset(&slot->fit, r->n_prefix + (size_t)shape->length);
+    /* A prefix of fewer than no tokens makes the prompt so much shorter, as there. */
+    tk__fit_reset(&slot->fit, (size_t)TK_MAX(r->conf->prefix_tokens + shape->length, 0));
     slot->wants = add_ids(r, shape, i, &slot->fit.ids);
     if (slot->wants == 0)
         slot->wants = tk__fit_run(&slot->fit, r->conf->tokenizer, s);

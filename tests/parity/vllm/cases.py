@@ -21,6 +21,7 @@ RANDOM = [
     ('ratio 0.5', '--num-prompts 12 --random-input-len 200 --random-output-len 50 --random-range-ratio 0.5'),
     ('ratio 0.99', '--num-prompts 12 --random-input-len 60 --random-output-len 3 --random-range-ratio 0.99'),
     ('prefix', '--num-prompts 12 --random-input-len 80 --random-prefix-len 40 --random-range-ratio 0.2 --request-rate 7'),
+    ('prefix below 0', '--num-prompts 4 --random-input-len 9 --random-prefix-len=-5'),
     ('prefix alone', '--num-prompts 4 --random-input-len 0 --random-prefix-len 30'),
     ('short', '--num-prompts 200 --random-input-len 5 --random-output-len 1 --request-rate 30 --burstiness 0.4'),
     ('of three', '--num-prompts 200 --random-input-len 3 --random-output-len 0'),
@@ -274,6 +275,7 @@ def cases(folder, tokenizer):
 SMALL = [
     ('random', None, '--num-prompts 6 --random-input-len 12 --random-output-len 9 --random-range-ratio 0.4 --request-rate 4'),
     ('random', None, '--num-prompts 4 --random-input-len 6 --random-prefix-len 5'),
+    ('random', None, '--num-prompts 4 --random-input-len 9 --random-prefix-len=-5'),
     ('random', None, '--num-prompts 2 --random-input-len 90 --random-output-len 1'),
     ('random', None, '--num-prompts 30 --random-input-len 2'),
     ('random', None, '--num-prompts 4 --random-input-len 1 --random-range-ratio 0.5'),
